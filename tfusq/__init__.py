@@ -1,0 +1,32 @@
+"""tfusq: uniform scalar quantization for learned image compression, on TensorFlow.
+
+The public names are loaded when first used, so that listing plugins or `tfusq --help` does not
+import TensorFlow.
+"""
+
+import importlib
+
+_PUBLIC = {
+    'surrogates': ('Surrogate', 'Secant', 'Round', 'AUN', 'SUA'),
+    'estimators': ('Estimator', 'Undefined', 'PGE', 'STE', 'EP'),
+    'gradients': ('with_slope',),
+    'quantizer': ('Quantizer', 'quantize'),
+    'temperature': ('Schedule', 'Linear', 'Temperature'),
+    'entropy_models': ('EntropyModel', 'Gaussian', 'Factorized'),
+    'models': ('Model', 'MSHyper', 'Part'),
+    'codec': ('Codec',),
+    'data': ('Patches',),
+}
+_HOME = {name: module for module, names in _PUBLIC.items() for name in names}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str):
+  if name in _HOME:
+    return getattr(importlib.import_module(f'tfusq.{_HOME[name]}'), name)
+  raise AttributeError(f'module tfusq has no attribute {name}')
+
+
+def __dir__():
+  return __all__

@@ -1,0 +1,215 @@
+"""The command line: `tfusq COMMAND`, or `python -m tfusq COMMAND`.
+
+    tfusq train --model_dir RUN --gin_file FILE ... [--gin_bindings 'NAME = VALUE' ...]
+    tfusq export --model_dir RUN --out CODEC
+    tfusq compress --codec CODEC IMAGE FILE
+    tfusq decompress --codec CODEC FILE PNG
+    tfusq info FILE
+    tfusq evaluate --codec CODEC FOLDER [--json FILE]
+    tfusq plugins [--details]
+    tfusq quickstart [--out FOLDER]
+
+TensorFlow is imported only by the commands that need it. Errors of use are one line on standard
+error and exit code 1; `--verbosity=1` before the command adds the traceback.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from absl import app, logging
+from absl.flags import argparse_flags
+
+from tfusq import container, exported, files, plugins
+
+CODEC_VARIABLE = 'TFUSQ_CODEC'
+_INPUT_HELP = ('PNG, JPEG, WebP or whatever else Pillow reads; grey becomes RGB, transparency is '
+               'composed over white, EXIF orientation is applied')
+
+
+def _train(arguments):
+  from tfusq import config
+  config.parse(arguments.gin_file, arguments.gin_bindings, arguments.gin_search_path)
+  config.build('train')(
+      model_dir=arguments.model_dir, recipe=config.recipe, init_from=arguments.init_from,
+      dry_run=arguments.dry_run)
+
+
+def _export(arguments):
+  from tfusq import run
+  identity = run.export_run(arguments.model_dir, arguments.out, arguments.gin_search_path,
+                            arguments.force)
+  print(f'{arguments.out}: codec {identity}')
+
+
+def _compress(arguments):
+  files.check_absent(arguments.output, arguments.force)
+  from tfusq import data
+  image = data.read_image(arguments.input)
+  codec = exported.ExportedCodec(exported.find(arguments.codec))
+  written = codec.compress(image)
+  files.write(arguments.output, written, arguments.force)
+  height, width = image.shape[:2]
+  print(f'{arguments.output}: {len(written)} bytes, {width}x{height}, '
+        f'{8 * len(written) / (width * height):.4f} bpp')
+
+
+def _decompress(arguments):
+  files.check_absent(arguments.output, arguments.force)
+  if Path(arguments.output).suffix.lower() != '.png':
+    raise container.ContainerError(f'the output is a PNG; {arguments.output} is named otherwise')
+  written = Path(arguments.input).read_bytes()
+  header = container.read_header(written)
+  codec = exported.ExportedCodec(exported.find(arguments.codec, header.identity.hex()))
+  from tfusq import data
+  png = data.encode_image(codec.decompress(written), 'png')
+  files.write(arguments.output, png, arguments.force)
+
+
+def _info(arguments):
+  written = Path(arguments.input).read_bytes()
+  header = container.read_header(written)
+  intact = container.is_intact(written)
+  print(f'tfusq file, format version {header.version}\n'
+        f'codec     {header.identity.hex()}\n'
+        f'image     {header.width}x{header.height}\n'
+        f'bytes     {len(written)}: header {header.bytes}, sections '
+        f'{", ".join(map(str, header.sections))}\n'
+        f'bpp       {8 * len(written) / (header.height * header.width):.4f}\n'
+        f'checksum  {"right" if intact else "wrong"}')
+  if not intact:
+    raise container.ContainerError(f'{arguments.input} is corrupt: wrong checksum')
+
+
+def _evaluate(arguments):
+  if arguments.json:
+    files.check_absent(arguments.json, arguments.force)
+  found = exported.find(arguments.codec)
+  from tfusq import evaluate
+  codec = exported.ExportedCodec(found)
+  rows = evaluate.evaluate_folder(codec, arguments.folder)
+  print(evaluate.table([*rows, evaluate.mean(rows)]))
+  if arguments.json:
+    report = json.dumps(evaluate.report(rows, codec), indent=2)
+    files.write(arguments.json, report.encode(), arguments.force)
+
+
+def _plugins(arguments):
+  for plugin in plugins.discover():
+    print(f'{plugin.group:<22} {plugin.name:<16} {plugin.origin}')
+    if arguments.details:
+      from tfusq import details
+      print('\n'.join(f'    {line}' for line in details.describe(plugin.name)))
+
+
+def _quickstart(arguments):
+  from tfusq import quickstart
+  quickstart.quickstart(arguments.out)
+
+
+def _parser() -> argparse.ArgumentParser:
+  parser = argparse_flags.ArgumentParser(
+      prog='tfusq', description='Uniform scalar quantization for learned image compression.')
+  commands = parser.add_subparsers(dest='command', metavar='COMMAND', required=True)
+
+  def command(name, run, description):
+    sub = commands.add_parser(name, help=description, description=description)
+    sub.set_defaults(run=run)
+    return sub
+
+  def takes_codec(sub):
+    sub.add_argument('--codec', default=os.environ.get(CODEC_VARIABLE, 'codec'), help=(
+        'exported codec, or a folder of several to find a file\'s in; by default '
+        f'${CODEC_VARIABLE}, or else ./codec'))
+
+  def takes_force(sub):
+    sub.add_argument('--force', action='store_true', help='replace an existing output')
+
+  sub = command('train', _train, 'train a codec as gin files say, or go on with a run')
+  sub.add_argument('--model_dir', required=True, help='run directory')
+  sub.add_argument('--gin_file', action='append', default=[], help='repeatable; see tfusq/gin')
+  sub.add_argument('--gin_bindings', action='append', default=[],
+                   help="repeatable; such as 'Codec.lmbda = 0.01'")
+  sub.add_argument('--gin_search_path', action='append', default=[], help='repeatable; folder')
+  sub.add_argument('--init_from', help='run directory whose networks a new run starts from')
+  sub.add_argument('--dry_run', action='store_true',
+                   help='build everything and evaluate one batch; write nothing')
+
+  sub = command('export', _export, "write a run's codec as a SavedModel")
+  sub.add_argument('--model_dir', required=True, help='run directory')
+  sub.add_argument('--out', required=True, help='folder to make')
+  sub.add_argument('--gin_search_path', action='append', default=[], help='repeatable; folder')
+  takes_force(sub)
+
+  sub = command('compress', _compress, 'compress an image to a file')
+  takes_codec(sub)
+  sub.add_argument('input', help=_INPUT_HELP)
+  sub.add_argument('output', help='file to write')
+  takes_force(sub)
+
+  sub = command('decompress', _decompress, 'decompress a file to an 8-bit RGB PNG')
+  takes_codec(sub)
+  sub.add_argument('input', help='file that `compress` wrote')
+  sub.add_argument('output', help='PNG to write')
+  takes_force(sub)
+
+  sub = command('info', _info, 'show and check a file')
+  sub.add_argument('input', help='file that `compress` wrote')
+
+  sub = command('evaluate', _evaluate, 'real bytes and quality over a folder of images')
+  takes_codec(sub)
+  sub.add_argument('folder', help='searched for PNG, JPEG and WebP files')
+  sub.add_argument('--json', help='also write the figures here')
+  takes_force(sub)
+
+  sub = command('plugins', _plugins, 'list what is registered, ours and others\'')
+  sub.add_argument('--details', action='store_true',
+                   help='what each one is and admits, or why it is broken (imports them)')
+
+  sub = command('quickstart', _quickstart,
+                'train a small codec on embedded photographs, and compress one it has not seen')
+  sub.add_argument('--out', default='quickstart', help='folder for run, codec and pictures')
+  return parser
+
+
+def main(arguments: argparse.Namespace) -> int:
+  """Runs a command.
+
+  Returns:
+    The exit code: 0, or 1 after an error of use.
+  """
+  try:
+    arguments.run(arguments)
+    return 0
+  except BrokenPipeError:
+    return 1
+  except Exception as error:  # pylint: disable=broad-except
+    if not _is_of_use(error):
+      raise
+    logging.debug('', exc_info=True)
+    print(f'tfusq {arguments.command}: {_message(error)}', file=sys.stderr)
+    return 1
+
+
+def _is_of_use(error: Exception) -> bool:
+  """Whether an error is the user's to mend: one of ours, or the operating system's."""
+  return isinstance(error, OSError) or any(
+      cls.__module__.startswith('tfusq.') for cls in type(error).__mro__)
+
+
+def _message(error: Exception) -> str:
+  if 'tfusq.config' in sys.modules:
+    return sys.modules['tfusq.config'].message(error)
+  return str(error)
+
+
+def run() -> None:
+  """Entry point of the console script."""
+  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+  app.run(main, flags_parser=lambda argv: _parser().parse_args(argv[1:]))
+
+
+if __name__ == '__main__':
+  run()

@@ -1,0 +1,238 @@
+"""A codec in training: R + lambda D, one training step for the joint and the post stage (Eq. 5)."""
+
+from typing import Callable, NamedTuple
+
+import tensorflow as tf
+
+from tfusq.estimators import Undefined
+from tfusq.models import Model, Part
+from tfusq.quantizer import Quantizer, quantize
+
+
+class RateDistortion(NamedTuple):
+  """One batch's figures.
+
+  Attributes:
+    bpp: Scalar: bits of all latents per pixel.
+    mse: Scalar: mean squared error of images from 0 to 1.
+    reconstruction: `[batch, height, width, 3]`.
+  """
+  bpp: tf.Tensor
+  mse: tf.Tensor
+  reconstruction: tf.Tensor
+
+
+class Codec(tf.keras.Model):
+  """Trains a model with one quantizer for the rate and one for the distortion.
+
+  The loss of a batch is
+
+      bits = rate.evaluate(-log2 P, y, u, offset)       Eq. (24)
+      y_tilde = distortion(y, u, offset)                 Q(y - sg(mu)) + sg(mu), Sec. 5.3
+      loss = bits / pixels + lmbda 255^2 MSE(x, g_s(y_tilde))
+
+  with `offset = sg(centre)` for zero-centre quantization and none else. Both terms see the same
+  noise. The hyperlatent has quantizers of its own and is not quantized zero-centre. Contexts and
+  the hyper synthesis read the distortion's latent.
+  """
+
+  def __init__(self, model: Model, rate: Quantizer, distortion: Quantizer, hyper_rate: Quantizer,
+               hyper_distortion: Quantizer, lmbda: float, zero_centre: bool,
+               train_encoder: bool = True, seed: int = 0):
+    """Initializer.
+
+    Args:
+      model: The networks.
+      rate: Stands in for rounding the latent in the rate.
+      distortion: Stands in for rounding the latent in the distortion.
+      hyper_rate: As `rate`, for the other latents.
+      hyper_distortion: As `distortion`, for the other latents.
+      lmbda: Weight of the distortion, in bits per pixel for each 255^2 MSE.
+      zero_centre: Whether the latent is quantized around its centre.
+      train_encoder: False in the post stage: the networks that decoding does not need are frozen.
+      seed: Of the noise.
+
+    Raises:
+      Undefined: if a distortion's estimator is defined for elementwise losses only.
+      ValueError: if an argument is out of range.
+    """
+    super().__init__(name='codec')
+    for name, quantizer in (('distortion', distortion), ('hyper_distortion', hyper_distortion)):
+      if quantizer.estimator.elementwise:
+        raise Undefined(
+            f'Codec.{name}: {type(quantizer.estimator).__name__} is defined for elementwise '
+            'losses (the rate) only, and the distortion mixes the components of the latent: use '
+            'PGE or STE')
+    if not lmbda > 0:
+      raise ValueError(f'Codec.lmbda must be positive, not {lmbda}')
+    *_, own = model.entropy_models
+    if zero_centre and not model.entropy_models[own].has_centre():
+      raise ValueError(f'Codec.zero_centre: {type(model.entropy_models[own]).__name__} has no '
+                       'centre; use zero_centre = False')
+    self.model = model
+    self.quantizers = {
+        name: (rate, distortion) if name == own else (hyper_rate, hyper_distortion)
+        for name in model.entropy_models}
+    self.zero_centre = {name: zero_centre and name == own for name in model.entropy_models}
+    self.lmbda = float(lmbda)
+    self.train_encoder = bool(train_encoder)
+    self.seed = int(seed)
+
+  def create(self) -> None:
+    """Creates the variables, and freezes what this stage does not train."""
+    self.hard(tf.zeros([1, 64, 64, 3]))
+    for name in self.model.encoder_only:
+      getattr(self.model, name).trainable = self.train_encoder
+    gradients = ['gradient'] + [f'gradient/{name}' for name in self._trained_networks()]
+    names = ('loss', 'bpp', 'distortion', 'psnr', 'soft_loss', 'rate_mismatch',
+             'distortion_mismatch', *gradients)
+    self._means = {name: tf.keras.metrics.Mean(name) for name in names}
+
+  @property
+  def metrics(self) -> list[tf.keras.metrics.Metric]:
+    """Means over an epoch, which Keras resets."""
+    return list(self._means.values())
+
+  def anneal(self, step: tf.Tensor) -> None:
+    """Moves every quantizer's temperatures to `step`."""
+    for pair in self.quantizers.values():
+      for quantizer in pair:
+        quantizer.anneal(step)
+
+  def temperatures(self) -> dict[str, tf.Tensor]:
+    """Returns the present temperatures by name, such as `y/rate/SUA.alpha`."""
+    return {
+        f'{latent}/{term}/{name}': value
+        for latent, pair in self.quantizers.items()
+        for term, quantizer in zip(('rate', 'distortion'), pair)
+        for name, value in quantizer.temperatures().items()}
+
+  def soft(self, x: tf.Tensor, index: tf.Tensor) -> RateDistortion:
+    """The training-time forward calculation.
+
+    Args:
+      x: Images, `[batch, height, width, 3]`, float, 0 to 1.
+      index: `int64[batch]`: each image's number in the run, which its noise is a function of.
+    """
+    latents = self.model.latents(x)
+    noise = {name: [self._noise(quantizer, y, name, index) for quantizer in self.quantizers[name]]
+             for name, y in latents.items()}
+    bits = []
+
+    def visit(part: Part, raw):
+      y = latents[part.latent][..., part.channels]
+      u_rate, u_distortion = (u[..., part.channels] for u in noise[part.latent])
+      rate, distortion = self.quantizers[part.latent]
+      entropy_model = self.model.entropy_models[part.latent]
+      parameters = entropy_model.parameters(raw)
+      offset = self._offset(part, parameters)
+      bits.append(tf.reduce_sum(
+          rate.evaluate(lambda v: entropy_model.bits(v, parameters), y, u_rate, offset)))
+      return distortion(y, u_distortion, offset)
+
+    return self._figures(x, visit, bits)
+
+  def hard(self, x: tf.Tensor) -> RateDistortion:
+    """The same with rounding, batched; evaluation proper is the exported codec's.
+
+    Args:
+      x: Images, `[batch, height, width, 3]`, float, 0 to 1.
+    """
+    latents = self.model.latents(x)
+    bits = []
+
+    def visit(part: Part, raw):
+      entropy_model = self.model.entropy_models[part.latent]
+      parameters = entropy_model.parameters(raw)
+      _, y_hat = quantize(
+          latents[part.latent][..., part.channels], self._offset(part, parameters))
+      bits.append(tf.reduce_sum(entropy_model.bits(y_hat, parameters)))
+      return y_hat
+
+    return self._figures(x, visit, bits)
+
+  def train_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """One step on `image`, uint8 `[batch, height, width, 3]`, and `index`, `int64[batch]`."""
+    self.anneal(self.optimizer.iterations)
+    with tf.GradientTape() as tape:
+      figures = self.soft(_as_float(data['image']), data['index'])
+      loss = self._loss(figures)
+    variables = self.trainable_variables
+    gradients = tape.gradient(loss, variables)
+    norms = self._gradient_norms(variables, gradients)
+    # Checked before the update, so that what is checkpointed is finite.
+    terms = {'rate': figures.bpp, 'distortion': figures.mse, 'gradient': norms['gradient']}
+    with tf.control_dependencies([
+        tf.debugging.Assert(tf.math.is_finite(value), [f'the {name} is not finite:', value])
+        for name, value in terms.items()]):
+      gradients = [tf.identity(gradient) for gradient in gradients]
+    self.optimizer.apply_gradients(zip(gradients, variables))
+    return self._mean({**self._scalars(figures, loss), **norms})
+
+  def test_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Validation: the loss as trained, with rounding, and the train-test mismatch of each term."""
+    x = _as_float(data['image'])
+    soft, hard = self.soft(x, data['index']), self.hard(x)
+    return self._mean({
+        **self._scalars(hard, self._loss(hard)),
+        'soft_loss': self._loss(soft),
+        'rate_mismatch': soft.bpp - hard.bpp,
+        'distortion_mismatch': self._distortion(soft) - self._distortion(hard)})
+
+  def _noise(self, quantizer: Quantizer, y, latent: str, index):
+    """Draws each image's noise from (seed, latent, image), whichever replica holds it."""
+    run = tf.constant([self.seed, list(self.quantizers).index(latent)], tf.int64)
+
+    def draw(arguments):
+      image, number = arguments
+      seed = tf.random.experimental.stateless_fold_in(run, number)
+      return quantizer.noise(image[None], seed)[0]
+
+    u = tf.map_fn(draw, (y, index), fn_output_signature=y.dtype)
+    return tf.broadcast_to(u, tf.shape(y))
+
+  def _offset(self, part, parameters):
+    if not self.zero_centre[part.latent]:
+      return None
+    return tf.stop_gradient(self.model.entropy_models[part.latent].centre(parameters))
+
+  def _figures(self, x, visit: Callable, bits: list) -> RateDistortion:
+    batch, height, width = tf.unstack(tf.shape(x))[:3]
+    y_tilde = self.model.walk(visit, batch, height, width)
+    reconstruction = self.model.reconstruct(y_tilde, height, width)
+    pixels = tf.cast(batch * height * width, tf.float32)
+    return RateDistortion(tf.add_n(bits) / pixels,
+                          tf.reduce_mean(tf.square(x - reconstruction)), reconstruction)
+
+  def _distortion(self, figures):
+    return self.lmbda * 255**2 * figures.mse
+
+  def _loss(self, figures):
+    return figures.bpp + self._distortion(figures)
+
+  def _scalars(self, figures, loss):
+    psnr = -10 * tf.math.log(tf.maximum(figures.mse, 1e-10)) / tf.math.log(10.)
+    return {'loss': loss, 'bpp': figures.bpp, 'distortion': self._distortion(figures),
+            'psnr': psnr}
+
+  def _mean(self, scalars):
+    for name, value in scalars.items():
+      self._means[name].update_state(value)
+    return {name: self._means[name].result() for name in scalars}
+
+  def _trained_networks(self):
+    return {name: network for name, network in vars(self.model).items()
+            if isinstance(network, tf.keras.layers.Layer) and network.trainable_variables}
+
+  def _gradient_norms(self, variables, gradients):
+    """Norms over everything and over each sub-network, from its name in the model."""
+    by_variable = {variable.ref(): gradient for variable, gradient in zip(variables, gradients)}
+    norms = {'gradient': tf.linalg.global_norm(gradients)}
+    for name, network in self._trained_networks().items():
+      norms[f'gradient/{name}'] = tf.linalg.global_norm(
+          [by_variable[variable.ref()] for variable in network.trainable_variables])
+    return norms
+
+
+def _as_float(image):
+  return tf.cast(image, tf.float32) / 255

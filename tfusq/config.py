@@ -1,0 +1,179 @@
+"""gin: the only module that imports it.
+
+Everything is registered, parsed and finalized before anything is built, and nothing that gin
+configured is ever traced: classes and functions are registered from outside, so that they stay
+usable without gin.
+"""
+
+import contextlib
+import functools
+import importlib.metadata
+import os
+import re
+from pathlib import Path
+from typing import Callable
+
+import gin
+import tensorflow as tf
+from absl import logging
+
+from tfusq import data, plugins, train
+from tfusq.codec import Codec
+from tfusq.quantizer import Quantizer
+
+_CORE = {
+    'tfusq': (Codec, Quantizer, data.Patches, train.train),
+    'keras': (tf.keras.optimizers.Adam,
+              tf.keras.optimizers.schedules.PiecewiseConstantDecay),
+}
+
+
+class ConfigError(ValueError):
+  """A configuration that can't be found or parsed, or a value in it that is refused."""
+
+
+def search_path() -> list[str]:
+  """Returns the folders with the gin files that come with the package: a wheel's, a checkout's."""
+  package = Path(__file__).resolve().parent
+  return [str(folder) for folder in (package / 'gin', package.parent / 'gin') if folder.is_dir()]
+
+
+@functools.cache
+def register() -> None:
+  """Registers the core and every plugin; a broken plugin's name raises its cause when used."""
+  for module, configurables in _CORE.items():
+    for configurable in configurables:
+      gin.external_configurable(configurable, module=module)
+  core = {configurable.__name__ for configurables in _CORE.values() for configurable in configurables}
+  classes, errors = plugins.load_all()
+  for plugin, cls in classes.items():
+    if plugin.name in core:
+      logging.warning('the plugin %s of %s has the name of a part of tfusq and is ignored',
+                      plugin.name, plugin.origin)
+    else:
+      gin.external_configurable(cls, name=plugin.name, module=plugin.group)
+  for name, error in errors.items():
+    gin.external_configurable(_raiser(error), name=name, module='tfusq.broken')
+
+
+def parse(gin_files: list[str], gin_bindings: list[str], gin_search_path: list[str]) -> None:
+  """Registers, parses and locks.
+
+  Args:
+    gin_files: Names of files, in the current folder, `gin_search_path` or the package's folders.
+    gin_bindings: Statements that overrule the files.
+    gin_search_path: Folders.
+
+  Raises:
+    ConfigError: naming the file and line of what is wrong.
+  """
+  register()
+  folders = [*gin_search_path, *search_path()]
+  for folder in folders:
+    gin.add_config_file_search_path(folder)
+  verbosity = logging.get_verbosity()
+  logging.set_verbosity(logging.FATAL)  # gin logs an error for a name that a later folder has
+  try:
+    for name in gin_files:
+      gin.parse_config_file(_find(name, folders))
+    gin.parse_config(gin_bindings)
+    gin.finalize()
+  except Exception as error:  # gin raises many kinds; each message has the place
+    raise ConfigError(message(error)) from error
+  finally:
+    logging.set_verbosity(verbosity)
+
+
+def build(root: str) -> Callable:
+  """Returns the configured `tfusq` function `root`, after seeding what initializes weights.
+
+  gin builds the objects that a function takes before it runs it, so the seed comes first.
+  """
+  tf.keras.utils.set_random_seed(_value('Codec.seed', 0))
+  configured = gin.get_configurable(root)
+
+  def run(*args, **kwargs):
+    with _refusals():
+      return configured(*args, **kwargs)
+
+  return run
+
+
+def build_parameter(parameter: str):
+  """Builds what a parameter such as `train.codec` is bound to."""
+  with _refusals():
+    return _value(parameter)
+
+
+def recipe() -> str:
+  """Returns the configuration in force, versions in comments; call it when all is built."""
+  for binding in _unused():
+    logging.warning('the binding %s is not used', binding)
+  versions = {name: importlib.metadata.version(name)
+              for name in ('tfusq', 'tensorflow', 'tensorflow-compression',
+                           'tensorflow-probability', 'gin-config')}
+  versions |= {plugin.distribution: plugin.version for plugin in plugins.discover()}
+  header = ''.join(f'# {name} {version}\n' for name, version in versions.items())
+  return header + gin.operative_config_str()
+
+
+def message(error: Exception) -> str:
+  """Returns an error's text, what gin adds to it shortened to the configurable's name."""
+  return re.sub(r"\s*In call to configurable '(.*?)' \(.*\)( in scope '.*?')?",
+                r' (in \1\2)', str(error).strip())
+
+
+@contextlib.contextmanager
+def _refusals():
+  """Gives what constructors refuse one type, whichever they raise."""
+  try:
+    yield
+  except (TypeError, ValueError) as error:
+    if 'In call to configurable' not in str(error):
+      raise
+    raise ConfigError(message(error)) from error
+
+
+def _find(name, folders):
+  for folder in ('', *folders):
+    path = os.path.join(folder, name)
+    if os.path.isfile(path):
+      return path
+  raise ConfigError(f'no gin file {name}; searched here, {", ".join(folders)}')
+
+
+def _value(parameter, *default):
+  try:
+    value = gin.query_parameter(parameter)
+  except ValueError:
+    if default:
+      return default[0]
+    raise ConfigError(f'the configuration does not bind {parameter}') from None
+  is_reference = isinstance(value, gin.config.ConfigurableReference)
+  return value.scoped_configurable_fn() if is_reference and value.evaluate else value
+
+
+def _raiser(error):
+  def broken(*args, **kwargs):
+    del args, kwargs
+    raise error
+  return broken
+
+
+def _unused():
+  """Returns the bindings that no call has read."""
+  used = [_split(key) for key in _bindings(gin.operative_config_str())]
+  for key in _bindings(gin.config_str()):
+    scope, name = _split(key)
+    if not any(name == other and (not scope or f'{outer}/'.startswith(f'{scope}/'))
+               for outer, other in used):
+      yield key
+
+
+def _bindings(text):
+  return re.findall(r'^([\w./]+\.\w+) =', text, re.MULTILINE)
+
+
+def _split(key):
+  scope, _, name = key.rpartition('/')
+  return scope, name

@@ -1,0 +1,153 @@
+"""Photographs -> training patches; example i of a run is a function of (seed, i) alone."""
+
+import functools
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image, ImageOps
+
+SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp')
+
+
+class ImageError(ValueError):
+  """An image, or a folder of them, that can't be read; names it."""
+
+
+def list_images(folder: str | os.PathLike) -> list[Path]:
+  """Returns the PNG, JPEG and WebP files below a folder, sorted.
+
+  Raises:
+    ImageError: if it is no folder or holds none.
+  """
+  folder = Path(folder)
+  if not folder.is_dir():
+    raise ImageError(f'no folder {folder}')
+  files = sorted(path for path in folder.rglob('*')
+                 if path.suffix.lower() in SUFFIXES and path.is_file())
+  if not files:
+    raise ImageError(f'no images ({", ".join(SUFFIXES)}) in {folder}')
+  return files
+
+
+def read_image(path: str | os.PathLike) -> np.ndarray:
+  """Reads an image as RGB.
+
+  Grey becomes three equal channels, transparency is composed over white, 16-bit grey is brought to
+  8 bits and an EXIF orientation is applied.
+
+  Args:
+    path: A file of any format that Pillow reads.
+
+  Returns:
+    `uint8[height, width, 3]`.
+
+  Raises:
+    ImageError: if it can't be read; names the file.
+  """
+  try:
+    with Image.open(path) as image:
+      return np.asarray(_as_rgb(image))
+  except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    raise ImageError(f'cannot read image {path}: {error}') from error
+
+
+def encode_image(image: np.ndarray, kind: str, **options) -> bytes:
+  """Returns the file of a uint8 image in one of Pillow's formats."""
+  buffer = io.BytesIO()
+  Image.fromarray(image).save(buffer, kind, **options)
+  return buffer.getvalue()
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+  image = ImageOps.exif_transpose(image)
+  if image.mode.startswith('I') or image.mode == 'F':
+    values = np.asarray(image, np.float64)
+    if image.mode.startswith('I'):
+      values = values / 257
+    image = Image.fromarray(np.clip(np.round(values), 0, 255).astype(np.uint8))
+  if 'A' in image.getbands() or 'transparency' in image.info:
+    image = image.convert('RGBA')
+    return Image.alpha_composite(Image.new('RGBA', image.size, 'white'), image).convert('RGB')
+  return image.convert('RGB')
+
+
+class Patches:
+  """Random square crops from the photographs of a folder.
+
+  Every epoch visits each photograph once, in an order of its own. A photograph smaller than the
+  patch is extended by its mirror image. Decoded photographs are kept while they fit in
+  `cache_bytes`.
+  """
+
+  def __init__(self, folder: str, patch_size: int = 256, batch_size: int = 8, seed: int = 0,
+               cache_bytes: int = 2 * 2**30):
+    """Initializer.
+
+    Args:
+      folder: Searched for PNG, JPEG and WebP files, sub-folders too.
+      patch_size: Side of a patch in pixels.
+      batch_size: Patches in a batch.
+      seed: Of order and crops.
+      cache_bytes: Memory for decoded photographs.
+
+    Raises:
+      ImageError: if there are none, or one is no image.
+      ValueError: if a size is less than 1.
+    """
+    if patch_size < 1 or batch_size < 1:
+      raise ValueError(f'Patches needs a patch and a batch of at least 1, not {patch_size} and '
+                       f'{batch_size}')
+    self.files = list_images(folder)
+    for path in self.files:  # headers only; a broken body is named when it is reached
+      try:
+        with Image.open(path):
+          pass
+      except OSError as error:
+        raise ImageError(f'cannot read image {path}: {error}') from error
+    self.patch_size, self.batch_size, self.seed = patch_size, batch_size, seed
+    self._cache: dict[int, np.ndarray] = {}
+    self._room = cache_bytes
+    self._order = functools.lru_cache(2)(
+        lambda epoch: self._random(0, epoch).permutation(len(self.files)))
+
+  def dataset(self, start: int = 0) -> tf.data.Dataset:
+    """Returns batches without end, beginning with batch number `start`.
+
+    Each is a dict of `image`, uint8 `[batch, patch, patch, 3]`, and `index`, `int64[batch]`.
+    """
+    size = self.patch_size
+
+    def load(index):
+      image = tf.numpy_function(self.patch, [index], tf.uint8)
+      return {'image': tf.ensure_shape(image, [size, size, 3]), 'index': index}
+
+    return (tf.data.Dataset.range(start * self.batch_size, np.iinfo(np.int64).max)
+            .map(load, num_parallel_calls=2, deterministic=True)
+            .batch(self.batch_size, drop_remainder=True)
+            .prefetch(2))
+
+  def patch(self, index: int) -> np.ndarray:
+    """Returns example `index` of the run, `uint8[patch, patch, 3]`."""
+    epoch, place = divmod(int(index), len(self.files))
+    image = self._read(self._order(epoch)[place])
+    short = [max(self.patch_size - side, 0) for side in image.shape[:2]]
+    if any(short):
+      image = np.pad(image, [(0, short[0]), (0, short[1]), (0, 0)], 'symmetric')
+    random = self._random(1, int(index))
+    top, left = (random.integers(side - self.patch_size + 1) for side in image.shape[:2])
+    return np.ascontiguousarray(image[top:top + self.patch_size, left:left + self.patch_size])
+
+  def _random(self, purpose: int, number: int) -> np.random.Generator:
+    return np.random.default_rng([self.seed, purpose, number])
+
+  def _read(self, file: int) -> np.ndarray:
+    image = self._cache.get(file)
+    if image is None:
+      image = read_image(self.files[file])
+      if image.nbytes <= self._room:
+        self._room -= image.nbytes
+        self._cache[file] = image
+    return image

@@ -1,0 +1,179 @@
+"""A trained codec -> a SavedModel that compresses and decompresses without tfusq.
+
+    compress(image)    uint8 [height, width, 3] -> string: the whole file
+    decompress(data)   string -> uint8 [height, width, 3]; fails unless every check of the file holds
+    evaluate(image)    -> {'data', 'bits', 'reconstruction'}: the same encoder path, with what the
+                       entropy models estimate for each section, and the decoder's image
+
+The networks' variables and the integer tables are in it; the training class is not. Encoder and
+decoder walk the model in the same way and in the same shapes, and turn what the networks say into
+table indexes before anything is coded; a fingerprint of the indexes, checked before a part is
+decoded, detects another machine's floats.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import tensorflow as tf
+
+from tfusq import container, files
+from tfusq.codec import Codec
+from tfusq.coding import Coder
+from tfusq.exported import DESCRIPTION
+from tfusq.models import Model, Part
+from tfusq.quantizer import quantize
+
+
+class ExportError(RuntimeError):
+  """A codec that has no bitstream; says why."""
+
+
+def export(codec: Codec, path: str | os.PathLike, description: dict, force: bool = False) -> str:
+  """Writes a codec as a SavedModel, whole or not at all.
+
+  Args:
+    codec: A trained codec.
+    path: Folder to make.
+    description: What else to keep in `codec.json`, JSON-serializable.
+    force: Whether an existing folder may be replaced.
+
+  Returns:
+    The codec's identity, hexadecimal.
+
+  Raises:
+    ExportError: if an entropy model has no bitstream for the way this codec quantizes.
+    Exists: if `path` is there and may not be replaced.
+  """
+  files.check_absent(path, force)
+  module = CodecModule(codec)
+  identity = module.identity.hex()
+  with files.new_folder(path, force) as draft:
+    tf.saved_model.save(module, str(draft), signatures={
+        name: getattr(module, name) for name in ('compress', 'decompress', 'evaluate')
+    }, options=tf.saved_model.SaveOptions(experimental_custom_gradients=False))
+    (Path(draft) / DESCRIPTION).write_text(json.dumps(
+        {'identity': identity, 'sections': list(codec.model.entropy_models), **description},
+        indent=2))
+  return identity
+
+
+class CodecModule(tf.Module):
+  """What is exported: variables, tables and three traced functions."""
+
+  def __init__(self, codec: Codec):
+    """Makes the tables.
+
+    Args:
+      codec: A created codec.
+
+    Raises:
+      ExportError: if an entropy model has no bitstream for the way this codec quantizes.
+    """
+    super().__init__(name='codec')
+    model = codec.model
+    try:
+      self._coders = {name: entropy_model.coder(codec.zero_centre[name])
+                      for name, entropy_model in model.entropy_models.items()}
+    except NotImplementedError as error:
+      raise ExportError(f'this codec has no bitstream: {error}') from error
+    # Only variables are tracked: Keras layers would be saved with a graph for each call.
+    self._variables = list(model.variables)
+    self.identity = _identity(model, self._coders, codec.zero_centre)
+    encode, decode = _paths(model, self._coders, codec.zero_centre, self.identity)
+
+    def evaluate(image):
+      data, bits, y_hat, height, width = encode(image)
+      return {'data': data, 'bits': bits,
+              'reconstruction': _to_image(model.reconstruct(y_hat, height, width))}
+
+    image = tf.TensorSpec([None, None, 3], tf.uint8, 'image')
+    string = tf.TensorSpec([], tf.string, 'data')
+    self.compress = tf.function(lambda image: encode(image)[0], [image])
+    self.decompress = tf.function(
+        lambda data: _to_image(model.reconstruct(*decode(data))), [string])
+    self.evaluate = tf.function(evaluate, [image])
+
+
+def _paths(model: Model, coders: dict[str, Coder], zero_centre: dict[str, bool], identity: bytes):
+  """Returns the encoder's and the decoder's way through the model."""
+
+  def offset(part, parameters):
+    if zero_centre[part.latent]:
+      return model.entropy_models[part.latent].centre(parameters)
+    return None
+
+  def encode(image):
+    height, width = tf.shape(image)[0], tf.shape(image)[1]
+    with tf.control_dependencies([tf.debugging.Assert(
+        tf.reduce_all((tf.shape(image)[:2] > 0) & (tf.shape(image)[:2] <= container.MAX_SIDE)),
+        [f'an image has 1 to {container.MAX_SIDE} rows and columns, not', tf.shape(image)[:2]])]):
+      x = tf.cast(image, tf.float32)[None] / 255
+    latents = model.latents(x)
+    handles = {name: coder.encoder() for name, coder in coders.items()}
+    bits = dict.fromkeys(coders, 0.)
+    checks = []
+
+    def visit(part: Part, raw):
+      coder, entropy_model = coders[part.latent], model.entropy_models[part.latent]
+      parameters = entropy_model.parameters(raw)
+      index = coder.index(parameters)
+      latent = latents[part.latent][..., part.channels]
+      with tf.control_dependencies([tf.debugging.Assert(
+          tf.reduce_all(tf.math.is_finite(latent)), [f'the latent {part.latent} is not finite'])]):
+        latent = tf.identity(latent)
+      symbols, y_hat = quantize(latent, offset(part, parameters))
+      symbols = tf.cast(symbols, tf.int32)
+      bits[part.latent] += tf.reduce_sum(
+          coder.price(entropy_model.bits(y_hat, parameters), symbols, index))
+      handles[part.latent] = coder.encode(handles[part.latent], symbols, index)
+      if entropy_model.channels:
+        checks.append(container.fingerprint(index))
+      return y_hat
+
+    y_hat = model.walk(visit, 1, height, width)
+    strings = [coder.finalize(handles[name]) for name, coder in coders.items()]
+    data = container.pack(identity, height, width, strings, checks)
+    return data, tf.stack(list(bits.values())), y_hat, height, width
+
+  def decode(data):
+    height, width, strings, checks = container.unpack(data, identity, len(coders), model.parts)
+    height, width = tf.cast(height, tf.int32), tf.cast(width, tf.int32)
+    handles = {name: coder.decoder(string) for (name, coder), string in zip(coders.items(), strings)}
+    checks = iter(checks)
+
+    def visit(part: Part, raw):
+      coder, entropy_model = coders[part.latent], model.entropy_models[part.latent]
+      parameters = entropy_model.parameters(raw)
+      index = coder.index(parameters)
+      if entropy_model.channels:
+        same = tf.reduce_all(tf.equal(container.fingerprint(index), next(checks)))
+        with tf.control_dependencies([tf.debugging.Assert(same, [
+            'this machine computes other table indexes than the one that wrote the file: '
+            'it cannot be decoded here'])]):
+          index = tf.identity(index)
+      handles[part.latent], symbols = coder.decode(handles[part.latent], index)
+      symbols, centre = tf.cast(symbols, tf.float32), offset(part, parameters)
+      return symbols if centre is None else symbols + centre
+
+    return model.walk(visit, 1, height, width), height, width
+
+  return encode, decode
+
+
+def _to_image(x):
+  return tf.cast(tf.round(255 * tf.clip_by_value(x[0], 0, 1)), tf.uint8)
+
+
+def _identity(model: Model, coders: dict[str, Coder], zero_centre: dict[str, bool]) -> bytes:
+  """Hashes what decoding needs: the decoder's weights, the tables, how symbols are centred."""
+  encoder = {variable.ref() for name in model.encoder_only
+             for variable in getattr(model, name).variables}
+  digest = hashlib.sha256(f'{container.VERSION} {type(model).__name__} {zero_centre}'.encode())
+  tables = [variable for coder in coders.values() for variable in coder.variables]
+  decoder = [variable for variable in model.variables if variable.ref() not in encoder]
+  for variable in decoder + tables:
+    digest.update(f'{variable.dtype.name}{variable.shape}'.encode())
+    digest.update(variable.numpy().tobytes())
+  return digest.digest()[:container.IDENTITY_BYTES]

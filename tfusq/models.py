@@ -1,0 +1,123 @@
+"""The paper's codecs by the paper's names (Sec. 6.1.1): networks, and the walk through a latent."""
+
+from typing import Callable, NamedTuple
+
+import tensorflow as tf
+
+from tfusq import transforms
+from tfusq.entropy_models import EntropyModel
+
+
+class Part(NamedTuple):
+  """A piece of a latent that is coded at once."""
+  latent: str
+  channels: slice = slice(None)
+
+
+# Given a part and the raw parameters for it, returns its quantized latent.
+Visit = Callable[[Part, tf.Tensor], tf.Tensor]
+
+
+class Model(tf.keras.layers.Layer):
+  """Networks of a codec: the base class of the group `tfusq.models`.
+
+  Attributes:
+    entropy_models: The entropy model of each latent by name, in coding order; the last is the
+      image's own and the one that may be quantized zero-centre.
+    parts: How many parts `walk` visits whose table indexes a network decides.
+    encoder_only: Names of the sub-networks that decoding does not need: the post stage freezes
+      them, and a codec's identity leaves them out.
+  """
+
+  entropy_models: dict[str, EntropyModel]
+  parts: int
+  encoder_only: tuple[str, ...]
+
+  def latents(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns the real-valued latents by name.
+
+    Args:
+      x: Image, `[batch, height, width, 3]`, float, 0 to 1.
+    """
+    raise NotImplementedError
+
+  def walk(self, visit: Visit, batch: tf.Tensor, height: tf.Tensor,
+           width: tf.Tensor) -> tf.Tensor:
+    """Visits every part in coding order.
+
+    Training, estimating, encoding and decoding are visitors of this one walk, and everything that
+    decides a table index is computed in it.
+
+    Args:
+      visit: Called with each part and its raw parameters; what it returns is all that later
+        parts and the reconstruction know of the part.
+      batch: Scalar `int32`: how many images.
+      height: Scalar `int32`: of the image, in pixels.
+      width: Likewise.
+
+    Returns:
+      The quantized latent that `reconstruct` takes.
+    """
+    raise NotImplementedError
+
+  def reconstruct(self, y_hat: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+    """Returns the image, `[batch, height, width, 3]`, float, nominally 0 to 1."""
+    raise NotImplementedError
+
+
+class MSHyper(Model):
+  """Mean-scale hyperprior: MS-hyper, and MS-hyper-zero where quantized zero-centre.
+
+  #### References
+  Minnen, Balle and Toderici, Joint autoregressive and hierarchical priors, 2018, without the
+  context model.
+  """
+
+  parts = 1
+  encoder_only = ('analysis', 'hyper_analysis')
+
+  def __init__(self, entropy_model: EntropyModel, hyper_entropy_model: EntropyModel,
+               filters: int = 192, latent_channels: int = 320):
+    """Initializer.
+
+    Args:
+      entropy_model: Of the latent y, conditioned on z.
+      hyper_entropy_model: Of the hyperlatent z; an unconditional one.
+      filters: Width N of the transforms, and the channels of z.
+      latent_channels: M, the channels of y.
+
+    Raises:
+      ValueError: if a size is less than 1, or an entropy model of the wrong kind.
+    """
+    super().__init__(name='ms_hyper')
+    if filters < 1 or latent_channels < 1:
+      raise ValueError(f'MSHyper needs filters and latent channels, not {filters} and '
+                       f'{latent_channels}')
+    if hyper_entropy_model.channels:
+      raise ValueError(f'MSHyper.hyper_entropy_model is conditioned on nothing; '
+                       f'{type(hyper_entropy_model).__name__} needs parameters')
+    if not entropy_model.channels:
+      raise ValueError(f'MSHyper.entropy_model is conditioned on z; '
+                       f'{type(entropy_model).__name__} takes no parameters')
+    self.analysis = transforms.analysis(filters, latent_channels)
+    self.synthesis = transforms.synthesis(filters)
+    self.hyper_analysis = transforms.hyper_analysis(filters)
+    self.hyper_synthesis = transforms.hyper_synthesis(
+        latent_channels, entropy_model.channels * latent_channels)
+    self.entropy_models = {'z': hyper_entropy_model, 'y': entropy_model}
+    hyper_entropy_model.build(filters)
+    entropy_model.build(latent_channels)
+
+  def latents(self, x):
+    y = self.analysis(transforms.pad_to_multiple(x, 16))
+    return {'z': self.hyper_analysis(transforms.pad_to_multiple(y, 4)), 'y': y}
+
+  def walk(self, visit, batch, height, width):
+    height, width = (transforms.ceil_div(size, 16) for size in (height, width))
+    unconditional = tf.zeros(
+        [batch, transforms.ceil_div(height, 4), transforms.ceil_div(width, 4), 0])
+    z_hat = visit(Part('z'), unconditional)
+    return visit(Part('y'), self.hyper_synthesis(z_hat)[:, :height, :width])
+
+  def reconstruct(self, y_hat, height, width):
+    return self.synthesis(y_hat)[:, :height, :width]

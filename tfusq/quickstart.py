@@ -1,0 +1,72 @@
+"""The whole way on embedded photographs: train, export, compress, decompress, compare with JPEG."""
+
+import io
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from tfusq import config, data, evaluate, exported, files, run
+
+_IMAGES = Path(__file__).resolve().parent / 'images'
+
+
+def quickstart(out: str) -> None:
+  """Trains, and writes the table and the pictures that `tfusq quickstart` shows.
+
+  Args:
+    out: Folder for the run, the codec, the file, the decoded PNG and a side-by-side picture. A
+      second call goes on with the run there.
+  """
+  folder = Path(out)
+  start = time.perf_counter()
+  config.parse(['quickstart.gin'], [f"TRAIN_IMAGES = '{_IMAGES / 'train'}'"], [])
+  config.build('train')(model_dir=str(folder / 'run'), recipe=config.recipe)
+  trained = time.perf_counter()
+  run.export_codec(config.build_parameter('train.codec'), folder / 'run', folder / 'codec',
+                   force=True)
+
+  codec = exported.ExportedCodec(folder / 'codec')
+  path, = data.list_images(_IMAGES / 'heldout')
+  image = data.read_image(path)
+  row = evaluate.evaluate_image(codec, image, 'tfusq')
+  compressed = codec.compress(image)
+  decoded = codec.decompress(compressed)
+  files.write(folder / f'{path.stem}.usq', compressed)
+  files.write(folder / f'{path.stem}.png', data.encode_image(decoded, 'png'))
+
+  jpeg = nearest_jpeg(image, row.bytes)
+  other = np.asarray(Image.open(io.BytesIO(jpeg)))
+  files.write(folder / 'side_by_side.png', data.encode_image(side_by_side({
+      'original': image,
+      f'tfusq, {row.bytes:.0f} bytes, {row.psnr:.2f} dB': decoded,
+      f'JPEG, {len(jpeg)} bytes, {evaluate.psnr(image, other):.2f} dB': other}), 'png'))
+
+  height, width = image.shape[:2]
+  print(f'\n{path.name}, {width}x{height}, not trained on; {trained - start:.0f} s of training')
+  print(f'{"":<8}{"bytes":>8}{"bpp":>9}{"estimated":>11}{"PSNR":>8}{"MS-SSIM":>9}'
+        f'{"encode s":>10}{"decode s":>10}')
+  print(f'{"tfusq":<8}{row.bytes:>8.0f}{row.bpp:>9.4f}{row.estimated_bpp:>11.4f}{row.psnr:>8.2f}'
+        f'{row.ms_ssim:>9.4f}{row.encode_seconds:>10.3f}{row.decode_seconds:>10.3f}')
+  print(f'{"JPEG":<8}{len(jpeg):>8}{8 * len(jpeg) / (width * height):>9.4f}{"":>11}'
+        f'{evaluate.psnr(image, other):>8.2f}{evaluate.ms_ssim(image, other):>9.4f}')
+  print(f'\n{folder}: codec/ {path.stem}.usq {path.stem}.png side_by_side.png')
+
+
+def nearest_jpeg(image: np.ndarray, size: float) -> bytes:
+  """Returns the JPEG file of an image, 4:2:0 with optimized tables, nearest to a size in bytes."""
+  candidates = (data.encode_image(image, 'jpeg', quality=quality, optimize=True) for quality in range(1, 96))
+  return min(candidates, key=lambda candidate: abs(len(candidate) - size))
+
+
+def side_by_side(images: dict[str, np.ndarray]) -> np.ndarray:
+  """Puts images of one size next to each other, their titles above."""
+  title = 16
+  height, width = next(iter(images.values())).shape[:2]
+  sheet = Image.new('RGB', (width * len(images), height + title), 'white')
+  draw = ImageDraw.Draw(sheet)
+  for column, (text, image) in enumerate(images.items()):
+    draw.text((column * width + 4, 2), text, 'black')
+    sheet.paste(Image.fromarray(image), (column * width, title))
+  return np.asarray(sheet)

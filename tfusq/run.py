@@ -1,0 +1,42 @@
+"""From a run directory to its codec."""
+
+import importlib.metadata
+import os
+
+from tfusq import config, export, train
+from tfusq.codec import Codec
+
+
+def export_run(model_dir: str | os.PathLike, out: str | os.PathLike, gin_search_path: list[str],
+               force: bool = False) -> str:
+  """Exports the newest checkpoint of a run as its recipe builds it.
+
+  Args:
+    model_dir: Run directory.
+    out: Folder to make.
+    gin_search_path: Folders.
+    force: Whether an existing folder may be replaced.
+
+  Returns:
+    The codec's identity, hexadecimal.
+
+  Raises:
+    TrainingError: if the run has no recipe or no checkpoint.
+    ExportError: if its codec has no bitstream.
+    Exists: if `out` is there and may not be replaced.
+  """
+  config.parse([str(train.newest_recipe(model_dir))], [], gin_search_path)
+  return export_codec(config.build_parameter('train.codec'), model_dir, out, force)
+
+
+def export_codec(codec: Codec, model_dir: str | os.PathLike, out: str | os.PathLike,
+                 force: bool = False) -> str:
+  """Exports the newest checkpoint of a run into which a new `codec` fits; see `export_run`."""
+  codec.create()
+  description = {
+      'step': train.restore_model(codec, model_dir),
+      'lmbda': codec.lmbda,
+      'versions': {name: importlib.metadata.version(name)
+                   for name in ('tfusq', 'tensorflow', 'tensorflow-compression')},
+      'recipe': train.newest_recipe(model_dir).read_text()}
+  return export.export(codec, out, description, force)

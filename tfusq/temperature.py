@@ -1,0 +1,76 @@
+"""Temperatures of the annealed surrogates, and the schedules that move them (Sec. 6.1.2)."""
+
+import math
+
+import tensorflow as tf
+
+
+class Schedule(tf.Module):
+  """A function of the training step: the base class of the group `tfusq.schedules`."""
+
+  def __call__(self, step: tf.Tensor) -> tf.Tensor:
+    """Returns the value at `step` (scalar integer tensor) as a scalar float32 tensor."""
+    raise NotImplementedError
+
+
+class Linear(Schedule):
+  """From `start` to `end` in `steps` steps, then constant; the paper anneals alpha from 1 so."""
+
+  def __init__(self, end: float, steps: int, start: float = 1.0):
+    """Initializer.
+
+    Args:
+      end: Value from step `steps` on.
+      steps: How many steps the way takes; at least 1.
+      start: Value at step 0.
+
+    Raises:
+      ValueError: if `steps` is less than 1 or a value is not finite.
+    """
+    super().__init__()
+    if steps < 1:
+      raise ValueError(f'Linear.steps must be at least 1, not {steps}')
+    if not (math.isfinite(start) and math.isfinite(end)):
+      raise ValueError(f'Linear goes between finite values, not from {start} to {end}')
+    self.start, self.end, self.steps = float(start), float(end), int(steps)
+
+  def __call__(self, step: tf.Tensor) -> tf.Tensor:
+    # In integers first: float32 steps would stand still from 2^24 on.
+    progress = tf.cast(tf.minimum(tf.cast(step, tf.int64), self.steps), tf.float32) / self.steps
+    return self.start + (self.end - self.start) * progress
+
+
+class Temperature(tf.Module):
+  """A positive scalar that is a number, or a schedule's value at the step last annealed to.
+
+  `float32`; it holds a variable, so that a traced training step can move it, and is not part of
+  a checkpoint, because it is a function of the step.
+  """
+
+  def __init__(self, value: float | Schedule):
+    """Initializer.
+
+    Args:
+      value: A positive number, or a `Schedule`.
+
+    Raises:
+      ValueError: if it is neither.
+    """
+    super().__init__()
+    self.schedule = value if isinstance(value, Schedule) else None
+    if self.schedule is None and not (isinstance(value, (int, float)) and 0 < value < math.inf):
+      raise ValueError(f'a temperature is a positive number or a schedule, not {value!r}')
+    initial = value if self.schedule is None else self.schedule(tf.constant(0, tf.int64))
+    # Every replica of a distributed run assigns the same value.
+    self.value = tf.Variable(
+        initial, trainable=False, dtype=tf.float32, name='temperature',
+        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+
+  def __call__(self, dtype: tf.DType) -> tf.Tensor:
+    """Returns the present value as a scalar tensor of `dtype`."""
+    return tf.cast(self.value, dtype)
+
+  def anneal(self, step: tf.Tensor) -> None:
+    """Moves to the value at `step`, a scalar integer tensor."""
+    if self.schedule is not None:
+      self.value.assign(self.schedule(step))

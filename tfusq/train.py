@@ -1,0 +1,190 @@
+"""Training: checkpoints, resume and summaries in one run directory.
+
+A run directory holds `operative_config-N.gin` (the recipe as of the start at step N), checkpoints,
+and TensorBoard events. Nothing else is state: temperatures, noise and batches are functions of the
+step and the seed, so that a resumed run equals an uninterrupted one bit for bit.
+"""
+
+import difflib
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Callable
+
+import tensorflow as tf
+from absl import logging
+
+from tfusq import files
+from tfusq.codec import Codec
+from tfusq.data import ImageError, Patches
+
+
+class TrainingError(RuntimeError):
+  """A run that can't start, go on, or be loaded; says why and what is left."""
+
+
+def train(model_dir: str, recipe: Callable[[], str], codec: Codec,
+          optimizer: tf.keras.optimizers.Optimizer, data: Patches, steps: int, interval: int,
+          validation: Patches | None = None, validation_batches: int = 4,
+          init_from: str | None = None, dry_run: bool = False) -> None:
+  """Trains a codec, or goes on with the run in `model_dir`.
+
+  Args:
+    model_dir: Run directory.
+    recipe: Returns the gin configuration that made the other arguments, with versions in comments.
+    codec: What to train.
+    optimizer: By what.
+    data: On what.
+    steps: Until which step.
+    interval: Steps between checkpoints, summaries and validations; divides `steps`.
+    validation: What to validate on, with the training-time forward calculation and with rounding.
+    validation_batches: How many batches of it.
+    init_from: Run directory whose networks a new run starts from.
+    dry_run: Whether only to build everything and evaluate one batch, writing nothing.
+
+  Raises:
+    TrainingError: if the run has another recipe, `init_from` does not fit, or a term of the loss
+      is not finite; the last checkpoint stays.
+    ImageError: if a photograph can't be read.
+    ValueError: if an argument is out of range.
+  """
+  if interval < 1 or steps < 1 or steps % interval:
+    raise ValueError(f'train.steps must be a multiple of train.interval, not {steps} of {interval}')
+  codec.create()
+  codec.compile(optimizer)
+  optimizer.build(codec.trainable_variables)
+  if dry_run:
+    _dry_run(codec, data, steps)
+    return
+
+  checkpoint = tf.train.Checkpoint(model=codec.model, optimizer=optimizer)
+  manager = tf.train.CheckpointManager(checkpoint, model_dir, max_to_keep=3,
+                                       step_counter=optimizer.iterations)
+  text = recipe()
+  if manager.latest_checkpoint:
+    _check_recipe(model_dir, text)
+    checkpoint.restore(manager.latest_checkpoint).assert_consumed()
+    logging.info('resuming from %s', manager.latest_checkpoint)
+  elif init_from:
+    restore_model(codec, init_from)
+  start = int(optimizer.iterations)
+  files.write(Path(model_dir) / f'operative_config-{start}.gin', text.encode())
+  if start >= steps:
+    logging.info('%s is complete: %d of %d steps', model_dir, start, steps)
+    return
+  if not manager.latest_checkpoint:
+    manager.save(0)
+  try:
+    codec.fit(
+        data.dataset(start), initial_epoch=start // interval, epochs=steps // interval,
+        steps_per_epoch=interval, verbose=1 if sys.stdout.isatty() else 2,
+        validation_data=validation and validation.dataset().take(validation_batches),
+        callbacks=[_Record(codec, manager, model_dir, validation)])
+  except tf.errors.OpError as error:
+    _explain(error, int(optimizer.iterations), manager.latest_checkpoint)
+    raise
+
+
+def restore_model(codec: Codec, run: str) -> int:
+  """Loads the networks of a run's newest checkpoint.
+
+  Args:
+    codec: A created codec.
+    run: Run directory.
+
+  Returns:
+    The run's step.
+
+  Raises:
+    TrainingError: if there is no checkpoint, or it holds other networks.
+  """
+  path = tf.train.latest_checkpoint(run)
+  if path is None:
+    raise TrainingError(f'no checkpoint in {run}')
+  try:
+    status = tf.train.Checkpoint(model=codec.model).restore(path)
+    status.expect_partial().assert_existing_objects_matched()
+  except (AssertionError, ValueError) as error:
+    raise TrainingError(f'{path} holds other networks than this configuration: '
+                        f'{str(error).splitlines()[0]}') from error
+  logging.info('loaded the networks of %s', path)
+  return int(path.rsplit('-', 1)[1])
+
+
+class _Record(tf.keras.callbacks.Callback):
+  """Writes summaries and a checkpoint at the end of each interval."""
+
+  def __init__(self, codec, manager, model_dir, validation):
+    super().__init__()
+    self._manager = manager
+    self._writers = {name: tf.summary.create_file_writer(os.path.join(model_dir, name))
+                     for name in ('train', 'validation')}
+    self._reconstruct = tf.function(lambda x: codec.hard(x).reconstruction)
+    self._originals = None
+    if validation is not None:
+      image = next(iter(validation.dataset()))['image'][:4]
+      self._originals = tf.image.convert_image_dtype(image, tf.float32)
+
+  def on_epoch_end(self, epoch, logs=None):
+    step = self.model.optimizer.iterations
+    for name, value in (logs or {}).items():
+      validation = name.startswith('val_')
+      with self._writers['validation' if validation else 'train'].as_default(step):
+        tf.summary.scalar(name.removeprefix('val_'), value)
+    with self._writers['train'].as_default(step):
+      for name, value in self.model.temperatures().items():
+        tf.summary.scalar(f'temperature/{name}', value)
+      tf.summary.scalar('learning_rate', self.model.optimizer.learning_rate)
+    if self._originals is not None:
+      with self._writers['validation'].as_default(step):
+        pair = [self._originals, self._reconstruct(self._originals)]
+        tf.summary.image('original_and_reconstruction',
+                         tf.clip_by_value(tf.concat(pair, axis=2), 0, 1), max_outputs=4)
+    for writer in self._writers.values():
+      writer.flush()
+    self._manager.save(int(step))
+
+
+def newest_recipe(model_dir: str | os.PathLike) -> Path:
+  """Returns the newest `operative_config-N.gin` of a run.
+
+  Raises:
+    TrainingError: if there is none.
+  """
+  recipes = Path(model_dir).glob('operative_config-*.gin')
+  newest = max(recipes, key=lambda path: int(re.sub(r'\D', '', path.stem)), default=None)
+  if newest is None:
+    raise TrainingError(f'{model_dir} is no run: it has no operative_config-N.gin')
+  return newest
+
+
+def _check_recipe(model_dir, text):
+  """Refuses to go on with a run under another recipe; comments do not count."""
+  path = newest_recipe(model_dir)
+  old, new = ([line for line in content.splitlines() if line and not line.startswith('#')]
+              for content in (path.read_text(), text))
+  if old != new:
+    difference = '\n'.join(difflib.unified_diff(
+        old, new, str(path), 'this configuration', lineterm='', n=0))
+    raise TrainingError(f'{model_dir} was begun with another configuration; use it, or another '
+                        f'--model_dir (--init_from takes over the networks):\n{difference}')
+
+
+def _dry_run(codec, data, steps):
+  batch = next(iter(data.dataset()))
+  scalars = codec.test_step(batch)
+  parameters = sum(int(tf.size(variable)) for variable in codec.trainable_variables)
+  print(f'{len(data.files)} photographs, {parameters:,} trained parameters, {steps} steps; '
+        f'before training: {float(scalars["bpp"]):.3f} bpp, {float(scalars["psnr"]):.2f} dB')
+
+
+def _explain(error, step, latest):
+  """Raises what a failed operation means, where that is known."""
+  term = re.search(r'the (\w+) is not finite', error.message)
+  if term:
+    raise TrainingError(f'the {term[1]} is not finite at step {step}; the last good checkpoint '
+                        f'is {latest}') from None
+  image = re.search(r'ImageError: (.*)', error.message)
+  if image:
+    raise ImageError(image[1]) from None

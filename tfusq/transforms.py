@@ -1,0 +1,113 @@
+"""Analysis, synthesis and hyper transforms, as Keras layers."""
+
+import tensorflow as tf
+import tensorflow_compression as tfc
+
+
+def analysis(filters: int, latent_channels: int) -> tf.keras.Sequential:
+  """Image to latent, 16 times smaller a side: four strided convolutions with GDN between.
+
+  Args:
+    filters: The paper's N.
+    latent_channels: The paper's M.
+
+  Returns:
+    `[batch, height, width, 3]` -> `[batch, height / 16, width / 16, latent_channels]`.
+
+  #### References
+  Minnen, Balle and Toderici, Joint autoregressive and hierarchical priors, 2018, Table 1.
+  """
+  layers = []
+  for _ in range(3):
+    layers += [_down(filters), GDN()]
+  return tf.keras.Sequential(layers + [_down(latent_channels)], name='analysis')
+
+
+def synthesis(filters: int) -> tf.keras.Sequential:
+  """Latent to image, 16 times larger a side: the mirror of `analysis`, with inverse GDN.
+
+  Args:
+    filters: The paper's N.
+
+  Returns:
+    `[batch, height, width, latent channels]` -> `[batch, 16 height, 16 width, 3]`.
+  """
+  layers = []
+  for _ in range(3):
+    layers += [_up(filters), GDN(inverse=True)]
+  return tf.keras.Sequential(layers + [_up(3)], name='synthesis')
+
+
+def hyper_analysis(filters: int) -> tf.keras.Sequential:
+  """Latent to hyperlatent, 4 times smaller a side.
+
+  Args:
+    filters: The paper's N, also the number of hyperlatent channels.
+
+  Returns:
+    `[batch, height, width, latent channels]` -> `[batch, height / 4, width / 4, filters]`.
+  """
+  return tf.keras.Sequential([
+      tf.keras.layers.Conv2D(filters, 3, padding='same'), _leaky(),
+      _down(filters), _leaky(), _down(filters)], name='hyper_analysis')
+
+
+def hyper_synthesis(latent_channels: int, outputs: int) -> tf.keras.Sequential:
+  """Hyperlatent to the entropy model's raw parameters, 4 times larger a side.
+
+  Args:
+    latent_channels: The paper's M.
+    outputs: Channels in all, the entropy model's `channels` times M.
+
+  Returns:
+    `[batch, height, width, hyperlatent channels]` -> `[batch, 4 height, 4 width, outputs]`.
+  """
+  return tf.keras.Sequential([
+      _up(latent_channels), _leaky(), _up(latent_channels * 3 // 2), _leaky(),
+      tf.keras.layers.Conv2D(outputs, 3, padding='same')], name='hyper_synthesis')
+
+
+class GDN(tfc.GDN):
+  """Generalized divisive normalization without powers: `x / (beta + gamma |x|)`, or times.
+
+  TensorFlow Compression's layer with its default exponents of 1, whose choice of exponent turns
+  into three conditionals with powers of the whole tensor in a traced training step.
+  """
+
+  def call(self, inputs):
+    pool = tf.nn.bias_add(tf.nn.conv2d(tf.abs(inputs), self.gamma[None, None], 1, 'VALID'), self.beta)
+    return inputs * pool if self.inverse else inputs / pool
+
+
+def pad_to_multiple(x: tf.Tensor, multiple: int) -> tf.Tensor:
+  """Repeats the last row and column until both sides are multiples.
+
+  Args:
+    x: `[batch, height, width, channels]`.
+    multiple: Of what.
+
+  Returns:
+    `[batch, padded height, padded width, channels]`.
+  """
+  for axis in (1, 2):
+    size = tf.shape(x)[axis]
+    padded = multiple * ceil_div(size, multiple)
+    x = tf.gather(x, tf.minimum(tf.range(padded), size - 1), axis=axis)
+  return x
+
+
+def ceil_div(size: tf.Tensor, divisor: int) -> tf.Tensor:
+  """Returns `size / divisor`, rounded up."""
+  return (size + divisor - 1) // divisor
+
+
+def _down(filters):
+  return tf.keras.layers.Conv2D(filters, 5, strides=2, padding='same')
+
+
+def _up(filters):
+  return tf.keras.layers.Conv2DTranspose(filters, 5, strides=2, padding='same')
+
+
+def _leaky():
+  return tf.keras.layers.LeakyReLU(.01)
