@@ -1,6 +1,7 @@
 """A codec in training: R + lambda D, one training step for the joint and the post stage (Eq. 5)."""
 
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -153,7 +154,8 @@ class Codec(tf.keras.Model):
 
   def train_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """One step on `image`, uint8 `[batch, height, width, 3]`, and `index`, `int64[batch]`."""
-    self.anneal(self.optimizer.iterations)
+    step = tf.identity(self.optimizer.iterations)
+    self.anneal(step)
     with tf.GradientTape() as tape:
       figures = self.soft(_as_float(data['image']), data['index'])
       loss = self._loss(figures)
@@ -163,7 +165,7 @@ class Codec(tf.keras.Model):
     # Checked before the update, so that what is checkpointed is finite.
     terms = {'rate': figures.bpp, 'distortion': figures.mse, 'gradient': norms['gradient']}
     with tf.control_dependencies([
-        tf.debugging.Assert(tf.math.is_finite(value), [f'the {name} is not finite:', value])
+        tf.debugging.Assert(tf.math.is_finite(value), [f'the {name} is not finite at step', step])
         for name, value in terms.items()]):
       gradients = [tf.identity(gradient) for gradient in gradients]
     self.optimizer.apply_gradients(zip(gradients, variables))

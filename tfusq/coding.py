@@ -7,7 +7,7 @@ one is bounded by the number of symbols. The tables are stored where both ends r
 machine's floats would make others.
 """
 
-from typing import Callable
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf

@@ -10,8 +10,8 @@ import functools
 import importlib.metadata
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 import gin
 import tensorflow as tf
@@ -44,7 +44,8 @@ def register() -> None:
   for module, configurables in _CORE.items():
     for configurable in configurables:
       gin.external_configurable(configurable, module=module)
-  core = {configurable.__name__ for configurables in _CORE.values() for configurable in configurables}
+  core = {configurable.__name__
+          for configurables in _CORE.values() for configurable in configurables}
   classes, errors = plugins.load_all()
   for plugin, cls in classes.items():
     if plugin.name in core:
@@ -67,6 +68,7 @@ def parse(gin_files: list[str], gin_bindings: list[str], gin_search_path: list[s
   Raises:
     ConfigError: naming the file and line of what is wrong.
   """
+  gin.clear_config()
   register()
   folders = [*gin_search_path, *search_path()]
   for folder in folders:

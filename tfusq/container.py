@@ -154,10 +154,11 @@ def unpack(data, identity: bytes, sections: int, parts: int):
   fixed = tf.strings.substr(data, 0, 4)
   with tf.control_dependencies([
       require(tf.equal(fixed, MAGIC + bytes([VERSION])), 'written in another format version')]):
-    with tf.control_dependencies([
-        require(tf.equal(tf.strings.substr(data, 4, IDENTITY_BYTES), identity),
-                f'written by another codec; this is {identity.hex()}')]):
-      data = tf.identity(data)
+    data = tf.identity(data)
+  with tf.control_dependencies([
+      require(tf.equal(tf.strings.substr(data, 4, IDENTITY_BYTES), identity),
+              f'written by another codec; this is {identity.hex()}')]):
+    data = tf.identity(data)
   numbers = tf.cast(tf.io.decode_raw(tf.strings.substr(data, 0, size), tf.uint8), tf.int64)
   numbers.set_shape([size])
   lengths = [_number(numbers[_FIXED.size + 4 * k:][:4]) for k in range(sections)]

@@ -223,7 +223,8 @@ def saturate(bits: tf.Tensor, floor: float) -> tf.Tensor:
   if not floor:
     return bits
   start = -math.log2(floor)
-  return tf.minimum(bits, start) + start * tf.math.log(tf.maximum(bits, start) / start)
+  beyond = start * (1 + tf.math.log(tf.maximum(bits, start) / start))
+  return tf.where(bits > start, beyond, bits)
 
 
 def gaussian_bits(y: tf.Tensor, mean: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
@@ -259,11 +260,11 @@ def _gaussian_bits_and_slopes(residual, scale):
   root = math.sqrt(.5)
   decay = tf.exp(-d / tf.square(scale))  # phi(far) / phi(near)
 
-  # Central bin: mass on both sides of the mean. Each `where` keeps the other branch finite.
-  near_in, far_in = tf.where(inside, near, 0.), tf.where(inside, far, 1.)
+  # Central bin: mass on both sides of the mean. Each branch is kept finite where it is not used.
+  near_in, far_in = tf.minimum(near, 0.), tf.where(inside, far, 1.)
   central = .5 * (tf.math.erf(root * far_in) + tf.math.erf(-root * near_in))
   # Tail: Q(x) = erfcx(x / sqrt(2)) exp(-x^2 / 2) / 2, the exponential of `near` taken out.
-  near_out = tf.where(inside, 0., near)
+  near_out = tf.maximum(near, 0.)
   far_out = tf.where(inside, 1 / scale, far)
   tail = .5 * (tfp.math.erfcx(root * near_out) - decay * tfp.math.erfcx(root * far_out))
 

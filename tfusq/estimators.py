@@ -1,6 +1,6 @@
 """Backward calculations: the gradient of a loss of `y_tilde` with respect to `y` (Sec. 4.1.2)."""
 
-from typing import Callable
+from collections.abc import Callable
 
 import tensorflow as tf
 

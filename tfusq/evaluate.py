@@ -1,7 +1,9 @@
 """Evaluation on real bytes: bits per pixel of whole files, PSNR and MS-SSIM on 8-bit RGB, times."""
 
+import math
 import time
-from typing import Iterable, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -107,8 +109,9 @@ def mean(rows: Iterable[Row]) -> Row:
 
 def table(rows: list[Row]) -> str:
   """Returns the rows as text, with what the strings take beyond the estimate."""
-  lines = [f'{"image":<24}{"bytes":>9}{"header":>8}{"bpp":>9}{"coded":>9}{"estimate":>10}'
-           f'{"gap %":>8}{"PSNR":>8}{"MS-SSIM":>9}{"enc s":>8}{"dec s":>8}']
+  heads = ('bytes', 9), ('header', 8), ('bpp', 9), ('coded', 9), ('estimate', 10), ('gap %', 8), (
+      'PSNR', 8), ('MS-SSIM', 9), ('enc s', 8), ('dec s', 8)
+  lines = [f'{"image":<24}' + ''.join(f'{head:>{width}}' for head, width in heads)]
   for row in rows:
     gap = 100 * (row.coded_bpp / row.estimated_bpp - 1)
     lines.append(
@@ -119,7 +122,13 @@ def table(rows: list[Row]) -> str:
 
 
 def report(rows: list[Row], codec: ExportedCodec) -> dict:
-  """Returns what is written as JSON: the rows, their mean, and the codec's description."""
-  finite = [{key: None if value != value else value for key, value in row._asdict().items()}
-            for row in [*rows, mean(rows)]]
-  return {'codec': codec.description, 'images': finite[:-1], 'mean': finite[-1]}
+  """Returns what is written as JSON: the rows, their mean, and the codec's description.
+
+  What is not finite, such as the MS-SSIM of a tiny image, becomes null.
+  """
+  def finite(row):
+    return {key: value if isinstance(value, str) or math.isfinite(value) else None
+            for key, value in row._asdict().items()}
+
+  return {'codec': codec.description, 'images': [finite(row) for row in rows],
+          'mean': finite(mean(rows))}

@@ -1,9 +1,9 @@
 """A trained codec -> a SavedModel that compresses and decompresses without tfusq.
 
-    compress(image)    uint8 [height, width, 3] -> string: the whole file
-    decompress(data)   string -> uint8 [height, width, 3]; fails unless every check of the file holds
-    evaluate(image)    -> {'data', 'bits', 'reconstruction'}: the same encoder path, with what the
-                       entropy models estimate for each section, and the decoder's image
+    compress(image)   uint8 [height, width, 3] -> string: the whole file
+    decompress(data)  string -> uint8 [height, width, 3]; fails unless all checks of the file hold
+    evaluate(image)   -> {'data', 'bits', 'reconstruction'}: the same encoder path, with what the
+                      entropy models estimate for each section, and the decoder's image
 
 The networks' variables and the integer tables are in it; the training class is not. Encoder and
 decoder walk the model in the same way and in the same shapes, and turn what the networks say into
@@ -24,6 +24,9 @@ from tfusq.coding import Coder
 from tfusq.exported import DESCRIPTION
 from tfusq.models import Model, Part
 from tfusq.quantizer import quantize
+
+_INDEX_MISMATCH = ('this machine computes other table indexes than the one that wrote the file: '
+                   'it cannot be decoded here')
 
 
 class ExportError(RuntimeError):
@@ -140,7 +143,8 @@ def _paths(model: Model, coders: dict[str, Coder], zero_centre: dict[str, bool],
   def decode(data):
     height, width, strings, checks = container.unpack(data, identity, len(coders), model.parts)
     height, width = tf.cast(height, tf.int32), tf.cast(width, tf.int32)
-    handles = {name: coder.decoder(string) for (name, coder), string in zip(coders.items(), strings)}
+    handles = {name: coder.decoder(string)
+               for (name, coder), string in zip(coders.items(), strings)}
     checks = iter(checks)
 
     def visit(part: Part, raw):
@@ -149,9 +153,7 @@ def _paths(model: Model, coders: dict[str, Coder], zero_centre: dict[str, bool],
       index = coder.index(parameters)
       if entropy_model.channels:
         same = tf.reduce_all(tf.equal(container.fingerprint(index), next(checks)))
-        with tf.control_dependencies([tf.debugging.Assert(same, [
-            'this machine computes other table indexes than the one that wrote the file: '
-            'it cannot be decoded here'])]):
+        with tf.control_dependencies([tf.debugging.Assert(same, [_INDEX_MISMATCH])]):
           index = tf.identity(index)
       handles[part.latent], symbols = coder.decode(handles[part.latent], index)
       symbols, centre = tf.cast(symbols, tf.float32), offset(part, parameters)

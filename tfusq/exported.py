@@ -55,7 +55,7 @@ class ExportedCodec:
       path: An exported codec's folder.
     """
     import tensorflow as tf
-    import tensorflow_compression  # pylint: disable=unused-import  (registers the operations)
+    import tensorflow_compression  # noqa: F401  (registers the operations)
     self._errors = tf.errors
     self._codec = tf.saved_model.load(str(path))
     self.description = json.loads((Path(path) / DESCRIPTION).read_text())

@@ -1,6 +1,7 @@
 """The paper's codecs by the paper's names (Sec. 6.1.1): networks, and the walk through a latent."""
 
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import tensorflow as tf
 

@@ -1,6 +1,6 @@
 """A forward and a backward calculation, standing in for rounding in one term of the loss."""
 
-from typing import Callable
+from collections.abc import Callable
 
 import tensorflow as tf
 

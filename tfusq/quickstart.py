@@ -56,7 +56,8 @@ def quickstart(out: str) -> None:
 
 def nearest_jpeg(image: np.ndarray, size: float) -> bytes:
   """Returns the JPEG file of an image, 4:2:0 with optimized tables, nearest to a size in bytes."""
-  candidates = (data.encode_image(image, 'jpeg', quality=quality, optimize=True) for quality in range(1, 96))
+  candidates = (data.encode_image(image, 'jpeg', quality=quality, optimize=True)
+                for quality in range(1, 96))
   return min(candidates, key=lambda candidate: abs(len(candidate) - size))
 
 

@@ -107,6 +107,8 @@ class SUA(Surrogate):
     whole = tf.floor(constant)
     fraction = constant - whole
     y_tilde = denoise(soft_round(fraction, alpha) + u, alpha)
+    # The support holds in exact arithmetic; where `s` is flat, rounding errors are large.
+    y_tilde = tf.clip_by_value(y_tilde, fraction - .5, fraction + .5)
     # r' = 1 / s'(r - 1/2): the closed form stays right where differentiating `atanh` overflows.
     slope = soft_round_slope(fraction, alpha) / soft_round_slope(y_tilde - .5, alpha)
     return with_slope(whole + y_tilde, y, slope)

@@ -9,8 +9,8 @@ import difflib
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 import tensorflow as tf
 from absl import logging
@@ -82,7 +82,7 @@ def train(model_dir: str, recipe: Callable[[], str], codec: Codec,
         validation_data=validation and validation.dataset().take(validation_batches),
         callbacks=[_Record(codec, manager, model_dir, validation)])
   except tf.errors.OpError as error:
-    _explain(error, int(optimizer.iterations), manager.latest_checkpoint)
+    _explain(error, manager.latest_checkpoint)
     raise
 
 
@@ -179,12 +179,11 @@ def _dry_run(codec, data, steps):
         f'before training: {float(scalars["bpp"]):.3f} bpp, {float(scalars["psnr"]):.2f} dB')
 
 
-def _explain(error, step, latest):
+def _explain(error, latest):
   """Raises what a failed operation means, where that is known."""
-  term = re.search(r'the (\w+) is not finite', error.message)
+  term = re.search(r'(the \w+ is not finite at step)\] \[(\d+)', error.message)
   if term:
-    raise TrainingError(f'the {term[1]} is not finite at step {step}; the last good checkpoint '
-                        f'is {latest}') from None
+    raise TrainingError(f'{term[1]} {term[2]}; the last good checkpoint is {latest}') from None
   image = re.search(r'ImageError: (.*)', error.message)
   if image:
     raise ImageError(image[1]) from None

@@ -75,7 +75,8 @@ class GDN(tfc.GDN):
   """
 
   def call(self, inputs):
-    pool = tf.nn.bias_add(tf.nn.conv2d(tf.abs(inputs), self.gamma[None, None], 1, 'VALID'), self.beta)
+    pool = tf.nn.conv2d(tf.abs(inputs), self.gamma[None, None], 1, 'VALID')
+    pool = tf.nn.bias_add(pool, self.beta)
     return inputs * pool if self.inverse else inputs / pool
 
 

@@ -1,0 +1,94 @@
+"""Shared by all tests: reference numbers, execution modes, and one tiny trained codec."""
+
+import json
+import os
+from pathlib import Path
+
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfusq
+from tfusq import data, export, exported, train
+
+IMAGES = Path(data.__file__).resolve().parent / 'images'
+
+
+@pytest.fixture(scope='session')
+def reference():
+  """Numbers made by quadrature, independently of this library."""
+  return json.loads((Path(__file__).parent / 'reference_values.json').read_text())
+
+
+@pytest.fixture(params=['eager', 'graph'])
+def mode(request):
+  """Wraps a function of tensors for eager or graph execution."""
+  return (lambda f: f) if request.param == 'eager' else (
+      lambda f: tf.function(f, reduce_retracing=True))
+
+
+@pytest.fixture
+def gradients(mode):
+  """Returns `f(*xs)` and its gradients with respect to each of `xs`."""
+  def run(f, *xs):
+    def forward_and_back(*xs):
+      with tf.GradientTape() as tape:
+        tape.watch(xs)
+        value = f(*xs)
+      return value, tape.gradient(value, xs)
+    return mode(forward_and_back)(*xs)
+  return run
+
+
+def make_codec(filters=8, latent_channels=12, bound=.11, zero_centre=True, distortion=None,
+               train_encoder=True, lmbda=.05, seed=0, rate=None):
+  """A codec small enough for tests; `SUA+EP | SUA+STE` unless told otherwise."""
+  tf.keras.utils.set_random_seed(seed)
+  model = tfusq.MSHyper(tfusq.Gaussian(bound), tfusq.Factorized(), filters, latent_channels)
+  alpha = tfusq.Linear(12., 60)
+  codec = tfusq.Codec(
+      model, rate or tfusq.Quantizer(tfusq.SUA(alpha), tfusq.EP()),
+      distortion or tfusq.Quantizer(tfusq.SUA(alpha), tfusq.STE()),
+      tfusq.Quantizer(tfusq.AUN(), tfusq.PGE()), tfusq.Quantizer(tfusq.Round(), tfusq.STE()),
+      lmbda=lmbda, zero_centre=zero_centre, train_encoder=train_encoder, seed=seed)
+  codec.create()
+  return codec
+
+
+def make_patches(batch_size=2, patch_size=64, folder='train', seed=0):
+  return data.Patches(str(IMAGES / folder), patch_size, batch_size, seed)
+
+
+@pytest.fixture(scope='session')
+def trained(tmp_path_factory):
+  """A tiny codec after some dozen steps, whose latents are not all zero."""
+  codec = make_codec()
+  train.train(str(tmp_path_factory.mktemp('run')), lambda: 'tiny', codec,
+              tf.keras.optimizers.Adam(3e-3), make_patches(), steps=60, interval=60)
+  return codec
+
+
+@pytest.fixture(scope='session')
+def exported_path(trained, tmp_path_factory):
+  path = tmp_path_factory.mktemp('exported') / 'codec'
+  export.export(trained, path, {'versions': {}})
+  return path
+
+
+@pytest.fixture(scope='session')
+def exported_codec(exported_path):
+  return exported.ExportedCodec(exported_path)
+
+
+@pytest.fixture(scope='session')
+def photograph():
+  return data.read_image(IMAGES / 'heldout' / 'chelsea.webp')
+
+
+@pytest.fixture
+def latents():
+  """Hard cases: integers, half-integers, in between, far out; float32."""
+  special = [-2., -1., 0., 1., 7., -1.5, -.5, .5, 2.5, 60.5, 1e4, -1e4, .3, -.7, 1e-6, .4999999]
+  return tf.constant(np.concatenate([special, np.linspace(-3, 3, 61)]), tf.float32)

@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from conftest import IMAGES, make_patches
+from tfusq.data import ImageError, Patches, encode_image, list_images, read_image
+
+
+def test_batches_are_a_function_of_seed_and_number():
+  first = [batch for batch, _ in zip(make_patches().dataset(), range(5))]
+  later = next(iter(make_patches().dataset(start=3)))
+  np.testing.assert_array_equal(first[3]['image'], later['image'])
+  np.testing.assert_array_equal(later['index'], [6, 7])
+  other = next(iter(make_patches(seed=1).dataset(start=3)))
+  assert (other['image'].numpy() != later['image'].numpy()).any()
+
+
+def test_an_epoch_visits_each_photograph_once():
+  patches = make_patches(patch_size=32)
+  photographs = [read_image(path) for path in patches.files]
+  for epoch in range(2):
+    seen = []
+    for index in range(epoch * len(photographs), (epoch + 1) * len(photographs)):
+      patch = patches.patch(index)
+      windows = [np.lib.stride_tricks.sliding_window_view(photo[..., 0], (32, 32))
+                 for photo in photographs]
+      seen.append(next(k for k, window in enumerate(windows)
+                       if (window[:, :, 0, 0] == patch[0, 0, 0]).any()
+                       and (window == patch[..., 0]).all((2, 3)).any()))
+    assert sorted(seen) == list(range(len(photographs)))
+
+
+def test_crops_are_the_same_whatever_the_cache_holds():
+  cold = Patches(str(IMAGES / 'train'), 64, 2, cache_bytes=0)
+  warm = make_patches()
+  for index in (0, 9, 3, 9):
+    np.testing.assert_array_equal(cold.patch(index), warm.patch(index))
+
+
+def test_small_photographs_are_mirrored_up_to_the_patch(tmp_path):
+  image = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
+  (tmp_path / 'small.png').write_bytes(encode_image(image, 'png'))
+  patch = Patches(str(tmp_path), 16, 1).patch(0)
+  assert patch.shape == (16, 16, 3)
+  np.testing.assert_array_equal(patch[:5, :7], image)
+  np.testing.assert_array_equal(patch[5:10, :7], image[::-1])
+
+
+def test_an_unreadable_file_is_named(tmp_path):
+  good = encode_image(np.zeros([40, 40, 3], np.uint8), 'png')
+  (tmp_path / 'a.png').write_bytes(good)
+  (tmp_path / 'not_an_image.jpg').write_bytes(b'text')
+  with pytest.raises(ImageError, match='not_an_image.jpg'):
+    Patches(str(tmp_path), 16, 1)
+  (tmp_path / 'not_an_image.jpg').unlink()
+  (tmp_path / 'cut.png').write_bytes(good[:60])
+  patches = Patches(str(tmp_path), 16, 1)
+  with pytest.raises(ImageError, match='cut.png'):
+    for index in range(2):
+      patches.patch(index)
+
+
+def test_a_folder_without_images_is_named(tmp_path):
+  with pytest.raises(ImageError, match='no images'):
+    list_images(tmp_path)
+  with pytest.raises(ImageError, match='no folder'):
+    list_images(tmp_path / 'absent')
+
+
+@pytest.mark.parametrize('mode, pixel, expected', [
+    ('L', 100, [100] * 3), ('I;16', 25700, [100] * 3), ('1', 1, [255] * 3),
+    ('RGBA', (10, 20, 30, 0), [255] * 3), ('RGBA', (10, 20, 30, 255), [10, 20, 30]),
+    ('LA', (50, 255), [50] * 3), ('RGB', (1, 2, 3), [1, 2, 3])])
+def test_every_kind_of_pixel_becomes_rgb(mode, pixel, expected, tmp_path):
+  path = tmp_path / 'image.png'
+  Image.new(mode, (4, 3), pixel).save(path)
+  image = read_image(path)
+  assert image.shape == (3, 4, 3) and image.dtype == np.uint8
+  assert image[0, 0].tolist() == expected
+
+
+def test_orientation_is_applied(tmp_path):
+  image = Image.new('RGB', (6, 2))
+  exif = image.getexif()
+  exif[0x0112] = 6  # a quarter turn
+  image.save(tmp_path / 'turned.jpg', exif=exif)
+  assert read_image(tmp_path / 'turned.jpg').shape == (6, 2, 3)
+
+
+@pytest.mark.parametrize('suffix', ['png', 'webp', 'jpg'])
+def test_formats_are_found_in_sub_folders(suffix, tmp_path):
+  (tmp_path / 'sub').mkdir()
+  kind = 'jpeg' if suffix == 'jpg' else suffix
+  (tmp_path / 'sub' / f'A.{suffix.upper()}').write_bytes(
+      encode_image(np.zeros([20, 20, 3], np.uint8), kind))
+  assert Patches(str(tmp_path), 16, 1).patch(0).shape == (16, 16, 3)

@@ -1,0 +1,26 @@
+import pytest
+import tensorflow as tf
+
+from tfusq.gradients import with_slope
+
+
+def test_value_passes_and_slope_replaces_the_gradient_of_x(gradients):
+  x = tf.constant([1., 2.])
+  value, (by_x,) = gradients(
+      lambda x: with_slope(tf.stop_gradient(x**3), x, tf.constant([5., 7.])), x)
+  assert value.numpy().tolist() == [1., 8.]
+  assert by_x.numpy().tolist() == [5., 7.]
+
+
+def test_what_the_value_depends_on_keeps_its_gradient(gradients):
+  x, mean = tf.constant([1., 2.]), tf.constant([3., 4.])
+  _, (by_x, by_mean) = gradients(
+      lambda x, mean: with_slope(tf.stop_gradient(x) * mean, x, tf.ones_like(x)), x, mean)
+  assert by_mean.numpy().tolist() == [1., 2.]
+  assert by_x.numpy().tolist() == [1., 1.]
+
+
+def test_a_value_of_another_shape_is_refused():
+  x = tf.ones([2, 3])
+  with pytest.raises(ValueError, match='keep the shape'):
+    with_slope(tf.reduce_sum(x), x, x)

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfusq import AUN, EP, PGE, STE, SUA, Quantizer, Round, quantize
+from tfusq.quantizer import MAX_SYMBOL
+
+
+def test_an_offset_centres_the_grid(mode):
+  y, offset = tf.constant([.2, 1.9, -3.3]), tf.constant([.25, .5, -.1])
+  u = tf.zeros([1])
+  y_tilde = mode(Quantizer(Round(), STE()))(y, u, offset)
+  np.testing.assert_allclose(y_tilde, tf.round(y - offset) + offset)
+  bits = mode(lambda y, u, offset: Quantizer(Round(), STE()).evaluate(tf.abs, y, u, offset))(
+      y, u, offset)
+  np.testing.assert_allclose(bits, tf.abs(y_tilde))
+
+
+@pytest.mark.parametrize('estimator', [PGE(), STE()])
+def test_a_stopped_offset_takes_no_gradient_of_the_distortion(estimator, gradients):
+  surrogate = SUA(5.)
+  y, offset = tf.constant([.2, 1.9]), tf.constant([.25, .5])
+  u = surrogate.noise(y, [1, 2])
+  quantizer = Quantizer(surrogate, estimator)
+  _, (by_y, by_offset) = gradients(
+      lambda y, offset: quantizer(y, u, tf.stop_gradient(offset)), y, offset)
+  _, (same_by_y, kept) = gradients(lambda y, offset: quantizer(y, u, offset), y, offset)
+  assert by_offset is None
+  np.testing.assert_allclose(by_y, same_by_y)
+  np.testing.assert_allclose(kept, 1 - by_y, rtol=1e-5)  # dy_tilde/dmu = 1 - J
+
+
+def test_the_quantizer_that_codes_is_rounding_with_bounded_symbols(latents):
+  offset = tf.fill(latents.shape, .3)
+  symbols, y_hat = quantize(latents, offset)
+  np.testing.assert_array_equal(symbols, tf.round(latents - offset))
+  np.testing.assert_array_equal(y_hat, symbols + offset)
+  far, _ = quantize(tf.constant([1e30, -1e30]))
+  assert far.numpy().tolist() == [MAX_SYMBOL, -MAX_SYMBOL]
+  trained = Quantizer(Round(), STE())(latents, tf.zeros([1]), offset)
+  np.testing.assert_array_equal(trained, y_hat)
+
+
+def test_arguments_of_the_wrong_kind_are_named():
+  with pytest.raises(TypeError, match='surrogate'):
+    Quantizer(EP(), EP())
+  with pytest.raises(TypeError, match='estimator'):
+    Quantizer(AUN(), AUN())
+
+
+def test_equal_surrogates_share_a_sample_under_one_seed():
+  y = tf.zeros([2, 3])
+  first, second = Quantizer(SUA(3.), EP()), Quantizer(SUA(3.), STE())
+  np.testing.assert_array_equal(first.noise(y, [5, 6]), second.noise(y, [5, 6]))
