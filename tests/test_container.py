@@ -18,7 +18,8 @@ def packed(height=300, width=65535):
 def unpacked(data, mode=tf.function):
   height, width, sections, checks = mode(
       lambda data: container.unpack(data, IDENTITY, len(SECTIONS), len(CHECKS)))(tf.constant(data))
-  return int(height), int(width), [s.numpy() for s in sections], [c.numpy().tolist() for c in checks]
+  return (int(height), int(width), [section.numpy() for section in sections],
+          [check.numpy().tolist() for check in checks])
 
 
 def test_what_is_packed_is_unpacked(mode):

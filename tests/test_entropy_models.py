@@ -88,8 +88,8 @@ def test_gaussian_splits_the_raw_parameters_into_mean_and_log_scale():
   np.testing.assert_array_equal(Gaussian().centre(parameters), parameters.mean)
 
 
-@pytest.mark.parametrize('arguments', [dict(bound=0), dict(bound=1e3), dict(floor=1.),
-                                       dict(floor=-1.)])
+@pytest.mark.parametrize('arguments', [{'bound': 0}, {'bound': 1e3}, {'floor': 1.},
+                                       {'floor': -1.}])
 def test_gaussian_refuses_what_is_out_of_range(arguments):
   with pytest.raises(ValueError, match='must'):
     Gaussian(**arguments)

@@ -1,10 +1,12 @@
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_compression as tfc
 from scipy import integrate, stats
 
-from tfusq import AUN, EP, PGE, STE, SUA, Quantizer, Round, Undefined
+from tfusq import AUN, EP, PGE, STE, SUA, Gaussian, Quantizer, Round, Undefined
 from tfusq.entropy_models import gaussian_bits
 from tfusq.surrogates import soft_round, soft_round_slope
 
@@ -107,7 +109,8 @@ def test_expected_gradient_equals_perturb_and_apply(gradients):
     def loss(v, mean, scale):
       prior = tfc.NoisySoftRoundedNormal(alpha=alpha, loc=mean, scale=scale)
       return -prior.log_prob(v) / tf.math.log(two)
-    return tfc.perturb_and_apply(loss, tfc.soft_round(y, alpha), mean, scale, expected_grads=True)[0]
+    return tfc.perturb_and_apply(
+        loss, tfc.soft_round(y, alpha), mean, scale, expected_grads=True)[0]
 
   def ours(y, mean, scale):
     return Quantizer(SUA(5.), EP()).evaluate(
@@ -136,10 +139,8 @@ def test_parameters_get_the_gradient_at_the_sample(estimator, gradients):
 @pytest.mark.parametrize('scale', [1e-6, 1e-3, .11, 1., 256.])
 @pytest.mark.parametrize('alpha', [1e-3, 12., 50.])
 def test_every_defined_pair_is_finite_in_float32(alpha, scale, latents, gradients):
-  from tfusq import Gaussian
   model = Gaussian(bound=1e-6)
-  pairs = [(Round(), STE())] + [
-      (surrogate, estimator) for surrogate in (AUN(), SUA(alpha)) for estimator in (PGE(), STE(), EP())]
+  pairs = [(Round(), STE()), *itertools.product((AUN(), SUA(alpha)), (PGE(), STE(), EP()))]
   parameters = model.parameters(tf.concat(
       [tf.zeros_like(latents), tf.fill(latents.shape, float(np.log(scale)))], -1))
   for surrogate, estimator in pairs:

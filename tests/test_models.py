@@ -66,9 +66,9 @@ def test_gradients_reach_every_variable():
 
 
 @pytest.mark.parametrize('arguments, named', [
-    (dict(filters=0), 'filters'),
-    (dict(entropy_model=Factorized()), 'entropy_model'),
-    (dict(hyper_entropy_model=Gaussian()), 'hyper_entropy_model')])
+    ({'filters': 0}, 'filters'),
+    ({'entropy_model': Factorized()}, 'entropy_model'),
+    ({'hyper_entropy_model': Gaussian()}, 'hyper_entropy_model')])
 def test_what_does_not_fit_is_named(arguments, named):
   with pytest.raises(ValueError, match=named):
     MSHyper(**{'entropy_model': Gaussian(), 'hyper_entropy_model': Factorized(), **arguments})

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfusq import SUA, Linear, Quantizer, Schedule, STE, Temperature
+from tfusq import STE, SUA, Linear, Quantizer, Schedule, Temperature
 
 
 def test_linear_goes_from_start_to_end_and_stays():
@@ -17,7 +17,7 @@ def test_linear_counts_steps_that_float32_cannot():
   assert odd == pytest.approx(.5 + 2**-16, abs=1e-7)
 
 
-@pytest.mark.parametrize('arguments', [dict(end=2., steps=0), dict(end=float('nan'), steps=3)])
+@pytest.mark.parametrize('arguments', [{'end': 2., 'steps': 0}, {'end': float('nan'), 'steps': 3}])
 def test_linear_refuses_what_is_no_way(arguments):
   with pytest.raises(ValueError):
     Linear(**arguments)

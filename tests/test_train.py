@@ -54,7 +54,8 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(uninterrupted, tm
 
   codec = make_codec()
   fit = codec.fit
-  codec.fit = lambda *args, callbacks, **kwargs: fit(*args, callbacks=[*callbacks, Stop()], **kwargs)
+  codec.fit = lambda *args, callbacks, **options: fit(
+      *args, callbacks=[*callbacks, Stop()], **options)
   with pytest.raises(Interrupted):
     run(tmp_path, codec=codec)
   assert tf.train.latest_checkpoint(str(tmp_path)).endswith('ckpt-4')
@@ -146,9 +147,9 @@ def test_summaries_show_the_terms_and_their_mismatch(tmp_path):
 
 
 def command(model_dir, steps):
-  bindings = [f"TRAIN_IMAGES = '{IMAGES / 'train'}'", f'train.steps = {steps}', 'train.interval = 2',
-              'Patches.patch_size = 64', 'Patches.batch_size = 2', 'MSHyper.filters = 8',
-              'MSHyper.latent_channels = 12']
+  bindings = [f"TRAIN_IMAGES = '{IMAGES / 'train'}'", f'train.steps = {steps}',
+              'train.interval = 2', 'Patches.patch_size = 64', 'Patches.batch_size = 2',
+              'MSHyper.filters = 8', 'MSHyper.latent_channels = 12']
   return [sys.executable, '-m', 'tfusq', 'train', '--model_dir', str(model_dir),
           '--gin_file', 'quickstart.gin', *(f'--gin_bindings={b}' for b in bindings)]
 

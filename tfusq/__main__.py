@@ -22,7 +22,7 @@ from pathlib import Path
 from absl import app, logging
 from absl.flags import argparse_flags
 
-from tfusq import container, exported, files, plugins
+from tfusq import container, files, plugins
 
 CODEC_VARIABLE = 'TFUSQ_CODEC'
 _INPUT_HELP = ('PNG, JPEG, WebP or whatever else Pillow reads; grey becomes RGB, transparency is '
@@ -45,8 +45,8 @@ def _export(arguments):
 
 
 def _compress(arguments):
+  from tfusq import data, exported
   files.check_absent(arguments.output, arguments.force)
-  from tfusq import data
   image = data.read_image(arguments.input)
   codec = exported.ExportedCodec(exported.find(arguments.codec))
   written = codec.compress(image)
@@ -57,13 +57,13 @@ def _compress(arguments):
 
 
 def _decompress(arguments):
+  from tfusq import data, exported
   files.check_absent(arguments.output, arguments.force)
   if Path(arguments.output).suffix.lower() != '.png':
     raise container.ContainerError(f'the output is a PNG; {arguments.output} is named otherwise')
   written = Path(arguments.input).read_bytes()
   header = container.read_header(written)
   codec = exported.ExportedCodec(exported.find(arguments.codec, header.identity.hex()))
-  from tfusq import data
   png = data.encode_image(codec.decompress(written), 'png')
   files.write(arguments.output, png, arguments.force)
 
@@ -84,10 +84,10 @@ def _info(arguments):
 
 
 def _evaluate(arguments):
+  from tfusq import evaluate, exported
   if arguments.json:
     files.check_absent(arguments.json, arguments.force)
   found = exported.find(arguments.codec)
-  from tfusq import evaluate
   codec = exported.ExportedCodec(found)
   rows = evaluate.evaluate_folder(codec, arguments.folder)
   print(evaluate.table([*rows, evaluate.mean(rows)]))

@@ -75,13 +75,16 @@ def parse(gin_files: list[str], gin_bindings: list[str], gin_search_path: list[s
     gin.add_config_file_search_path(folder)
   verbosity = logging.get_verbosity()
   logging.set_verbosity(logging.FATAL)  # gin logs an error for a name that a later folder has
+  statement = 'the configuration'
   try:
-    for name in gin_files:
-      gin.parse_config_file(_find(name, folders))
-    gin.parse_config(gin_bindings)
+    for statement in gin_files:
+      gin.parse_config_file(_find(statement, folders))
+    for statement in gin_bindings:
+      gin.parse_config(statement)
+    statement = 'the configuration'
     gin.finalize()
-  except Exception as error:  # gin raises many kinds; each message has the place
-    raise ConfigError(message(error)) from error
+  except Exception as error:  # gin raises many kinds; most messages have the line
+    raise ConfigError(f'{statement}: {_one_line(error)}') from error
   finally:
     logging.set_verbosity(verbosity)
 
@@ -133,7 +136,11 @@ def _refusals():
   except (TypeError, ValueError) as error:
     if 'In call to configurable' not in str(error):
       raise
-    raise ConfigError(message(error)) from error
+    raise ConfigError(_one_line(error)) from error
+
+
+def _one_line(error):
+  return ' '.join(message(error).split())
 
 
 def _find(name, folders):

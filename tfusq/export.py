@@ -17,6 +17,7 @@ import os
 from pathlib import Path
 
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from tfusq import container, files
 from tfusq.codec import Codec
@@ -56,6 +57,7 @@ def export(codec: Codec, path: str | os.PathLike, description: dict, force: bool
     tf.saved_model.save(module, str(draft), signatures={
         name: getattr(module, name) for name in ('compress', 'decompress', 'evaluate')
     }, options=tf.saved_model.SaveOptions(experimental_custom_gradients=False))
+    _forget_gradients(draft)
     (Path(draft) / DESCRIPTION).write_text(json.dumps(
         {'identity': identity, 'sections': list(codec.model.entropy_models), **description},
         indent=2))
@@ -162,6 +164,19 @@ def _paths(model: Model, coders: dict[str, Coder], zero_centre: dict[str, bool],
     return model.walk(visit, 1, height, width), height, width
 
   return encode, decode
+
+
+def _forget_gradients(path: Path) -> None:
+  """Takes the marks of custom gradients off: a client would be warned that it can't train."""
+  file = path / 'saved_model.pb'
+  saved_model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+  for meta_graph in saved_model.meta_graphs:
+    graph = meta_graph.graph_def
+    for nodes in (graph.node, *(function.node_def for function in graph.library.function)):
+      for node in nodes:
+        node.attr.pop('_gradient_op_type', None)
+  file.write_bytes(saved_model.SerializeToString(deterministic=True))
+  (path / 'fingerprint.pb').unlink()  # of the graph as it was
 
 
 def _to_image(x):

@@ -1,0 +1,110 @@
+from pathlib import Path
+
+import gin
+import pytest
+from absl import logging
+
+from conftest import IMAGES
+from tfusq import Codec, config
+from tfusq.config import ConfigError
+from tfusq.estimators import Undefined
+
+IMAGES_BINDING = f"TRAIN_IMAGES = '{IMAGES / 'train'}'"
+TINY = [IMAGES_BINDING, 'MSHyper.filters = 4', 'MSHyper.latent_channels = 6']
+
+
+def build_codec(*bindings, files=('quickstart.gin',)):
+  config.parse(list(files), [*TINY, *bindings], [])
+  return config.build_parameter('train.codec')
+
+
+def test_the_gin_files_are_found_and_do_not_shadow_gin_config():
+  folder = Path(config.search_path()[0])
+  assert (folder / 'quickstart.gin').is_file()
+  assert not (folder / '__init__.py').exists()
+  assert hasattr(gin, 'external_configurable')
+
+
+@pytest.mark.parametrize('quantizers', sorted(
+    path.name for path in Path(config.search_path()[0]).glob('quantizers/*.gin')
+    if path.name not in ('pair.gin', 'hyperlatent.gin')))
+@pytest.mark.parametrize('stage', ['joint', 'post', 'joint_minutes', 'post_minutes'])
+def test_every_stage_and_pair_of_quantizers_builds(quantizers, stage):
+  if stage.startswith('post'):
+    quantizers = 'round_ste.gin'  # what the stage itself includes
+  codec = build_codec(
+      'LMBDA = 0.01', 'Codec.zero_centre = True', 'Patches.patch_size = 64',
+      files=('models/ms_hyper_small.gin', f'stages/{stage}.gin', f'quantizers/{quantizers}',
+             'data/folder.gin'))
+  assert isinstance(codec, Codec)
+  assert codec.train_encoder == stage.startswith('joint')
+  assert codec.model.entropy_models['y'].bound == (.11 if stage.startswith('joint') else 1e-6)
+
+
+def test_a_row_of_a_table_is_a_few_lines():
+  codec = build_codec('rate/Quantizer.surrogate = @AUN()', 'rate/Quantizer.estimator = @PGE()')
+  rate, distortion = codec.quantizers['y']
+  assert type(rate.surrogate).__name__ == 'AUN' and type(rate.estimator).__name__ == 'PGE'
+  assert type(distortion.surrogate).__name__ == 'SUA'
+  assert float(distortion.surrogate.alpha(float)) == 1.
+
+
+@pytest.mark.parametrize('binding, named', [
+    ('SUA.aplha = 3', "aplha"), ('NoSuch.thing = 1', 'NoSuch'),
+    ('rate/Quantizer.surrogate = @Missing()', 'Missing'), ('Codec.lmbda =', 'Codec.lmbda')])
+def test_what_gin_cannot_parse_is_named(binding, named):
+  with pytest.raises(ConfigError, match=named):
+    build_codec(binding)
+
+
+def test_a_file_that_is_nowhere_is_named_with_where_it_was_sought():
+  with pytest.raises(ConfigError, match='no gin file absent.gin; searched here, .*gin'):
+    config.parse(['absent.gin'], [], [])
+
+
+def test_a_missing_required_value_is_named():
+  with pytest.raises(ConfigError, match='TRAIN_IMAGES.*not subsequently overridden'):
+    config.parse(['quickstart.gin'], [], [])
+
+
+def test_an_undefined_pair_keeps_its_type_and_gains_its_place():
+  with pytest.raises(ConfigError, match='PGE differentiates.*use STE.*rate') as caught:
+    build_codec('rate/Quantizer.surrogate = @Round()', 'rate/Quantizer.estimator = @PGE()')
+  assert isinstance(caught.value.__cause__, Undefined)
+  assert '<' not in str(caught.value)
+
+
+def test_a_refused_value_is_one_message():
+  with pytest.raises(ConfigError, match='Codec.lmbda must be positive'):
+    build_codec('Codec.lmbda = -1')
+
+
+def test_a_broken_plugin_says_its_cause_when_a_configuration_names_it():
+  error = config.plugins.PluginError('the plugin Snapped of broken 0.3 is broken: boom')
+  with gin.unlock_config():
+    gin.external_configurable(config._raiser(error), name='Snapped', module='tfusq.broken')
+  with pytest.raises(config.plugins.PluginError, match='broken 0.3 is broken: boom'):
+    build_codec('rate/Quantizer.surrogate = @Snapped()', 'Snapped.power = 2')
+
+
+def test_bindings_that_nothing_reads_are_warned_of(monkeypatch):
+  warnings = []
+  monkeypatch.setattr(logging, 'warning', lambda text, *args: warnings.append(text % args))
+  build_codec('AUN.name = "x"', 'nowhere/Linear.end = 3.')
+  recipe = config.recipe()
+  assert any('nowhere/Linear.end' in warning for warning in warnings)
+  assert not any('SUA.alpha' in warning or 'LMBDA' in warning for warning in warnings)
+  assert '# tensorflow-compression 2.14.1' in recipe and 'Codec.zero_centre = True' in recipe
+
+
+def test_a_recipe_builds_the_same_again(tmp_path):
+  def build():
+    config.build('train')(model_dir='unused', recipe=config.recipe, dry_run=True)
+    return config.recipe()
+
+  config.parse(['quickstart.gin'], [*TINY, 'Codec.lmbda = 0.123'], [])
+  first = build()
+  assert 'Codec.lmbda = 0.123' in first
+  (tmp_path / 'recipe.gin').write_text(first)
+  config.parse([str(tmp_path / 'recipe.gin')], [], [])
+  assert build() == first

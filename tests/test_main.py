@@ -1,0 +1,114 @@
+import json
+
+import numpy as np
+import pytest
+
+from tfusq import __main__ as command_line
+from tfusq.data import encode_image, read_image
+
+
+@pytest.fixture
+def tfusq(capsys):
+  def run(*words):
+    code = command_line.main(command_line._parser().parse_args([str(word) for word in words]))
+    out, err = capsys.readouterr()
+    return code, out, err
+  return run
+
+
+@pytest.fixture
+def compressed(tfusq, exported_path, photograph, tmp_path):
+  source, path = tmp_path / 'in.png', tmp_path / 'out.usq'
+  source.write_bytes(encode_image(photograph[:80, :100], 'png'))
+  code, out, _ = tfusq('compress', '--codec', exported_path, source, path)
+  assert code == 0
+  assert out.strip().endswith(f'{8 * path.stat().st_size / 8000:.4f} bpp')
+  return path
+
+
+def test_a_photograph_goes_in_and_comes_back(tfusq, compressed, exported_path, exported_codec,
+                                             tmp_path):
+  png = tmp_path / 'back.png'
+  assert tfusq('decompress', '--codec', exported_path, compressed, png)[0] == 0
+  np.testing.assert_array_equal(
+      read_image(png), exported_codec.decompress(compressed.read_bytes()))
+  # A folder of codecs serves as well: the file names its own.
+  assert tfusq('decompress', '--codec', exported_path.parent, compressed, png, '--force')[0] == 0
+
+
+def test_info_shows_a_file(tfusq, compressed):
+  code, out, _ = tfusq('info', compressed)
+  assert code == 0
+  assert '100x80' in out and f'{compressed.stat().st_size}: header 34' in out
+  assert 'checksum  right' in out
+
+
+def test_existing_outputs_are_kept_unless_forced(tfusq, compressed, exported_path, tmp_path):
+  source, before = tmp_path / 'in.png', compressed.read_bytes()
+  compressed.write_bytes(b'precious')
+  code, _, err = tfusq('compress', '--codec', exported_path, source, compressed)
+  assert code == 1 and 'exists; --force replaces it' in err
+  assert compressed.read_bytes() == b'precious'
+  assert tfusq('compress', '--codec', exported_path, source, compressed, '--force')[0] == 0
+  assert compressed.read_bytes() == before
+
+
+@pytest.mark.parametrize('mutate, reason', [
+    (lambda d: d[:50], 'truncated'), (lambda d: b'GIF89a' + d, 'not a tfusq file'),
+    (lambda d: d[:-3] + bytes([d[-3] ^ 4]) + d[-2:], 'wrong checksum'),
+    (lambda d: d[:5] + b'000' + d[8:], 'the file was written by codec')])
+def test_bad_files_are_one_line_and_exit_code_one(mutate, reason, tfusq, compressed, exported_path,
+                                                  tmp_path):
+  bad = tmp_path / 'bad.usq'
+  bad.write_bytes(mutate(compressed.read_bytes()))
+  code, out, err = tfusq('decompress', '--codec', exported_path, bad, tmp_path / 'bad.png')
+  assert code == 1 and not out
+  assert reason in err and err.count('\n') == 1
+  assert not (tmp_path / 'bad.png').exists()
+
+
+def test_info_refuses_a_corrupt_file(tfusq, compressed):
+  data = bytearray(compressed.read_bytes())
+  data[-1] ^= 1
+  compressed.write_bytes(data)
+  code, _, err = tfusq('info', compressed)
+  assert code == 1 and 'wrong checksum' in err
+
+
+def test_what_is_not_there_is_named(tfusq, exported_path, tmp_path):
+  absent = tmp_path / 'absent.png'
+  for words, named in (
+      (('compress', '--codec', exported_path, absent, tmp_path / 'x'), 'absent.png'),
+      (('decompress', '--codec', exported_path, absent, tmp_path / 'x.png'), 'absent.png'),
+      (('export', '--model_dir', tmp_path, '--out', tmp_path / 'c'), 'is no run'),
+      (('evaluate', '--codec', exported_path, tmp_path), 'no images'),
+      (('evaluate', '--codec', tmp_path, tmp_path), 'no exported codec'),
+      (('train', '--model_dir', tmp_path / 'r', '--gin_file', 'none.gin'), 'no gin file none.gin')):
+    code, _, err = tfusq(*words)
+    assert code == 1 and named in err and err.count('\n') == 1, words
+
+
+def test_evaluate_writes_json(tfusq, exported_path, compressed, tmp_path):
+  report = tmp_path / 'report.json'
+  code, out, _ = tfusq('evaluate', '--codec', exported_path, tmp_path, '--json', report)
+  assert code == 0 and 'in.png' in out and 'mean' in out
+  content = json.loads(report.read_text())
+  assert content['images'][0]['bytes'] == compressed.stat().st_size
+  assert content['codec']['sections'] == ['z', 'y']
+
+
+def test_a_run_is_trained_and_exported_from_the_command_line(tfusq, tmp_path):
+  from conftest import IMAGES
+  words = ['train', '--model_dir', tmp_path / 'run', '--gin_file', 'quickstart.gin', *(
+      f'--gin_bindings={binding}' for binding in (
+          f"TRAIN_IMAGES = '{IMAGES / 'train'}'", 'train.steps = 1', 'train.interval = 1',
+          'Patches.patch_size = 64', 'Patches.batch_size = 1', 'MSHyper.filters = 4',
+          'MSHyper.latent_channels = 6'))]
+  code, out, _ = tfusq(*words, '--dry_run')
+  assert code == 0 and '4 photographs' in out and not (tmp_path / 'run').exists()
+  assert tfusq(*words)[0] == 0
+  code, _, err = tfusq(*words, '--gin_bindings=Codec.lmbda = 0.5')
+  assert code == 1 and '-Codec.lmbda = %LMBDA' in err and '+Codec.lmbda = 0.5' in err
+  assert tfusq('export', '--model_dir', tmp_path / 'run', '--out', tmp_path / 'codec')[0] == 0
+  description = json.loads((tmp_path / 'codec' / 'codec.json').read_text())
+  assert description['step'] == 1 and 'MSHyper.filters = 4' in description['recipe']

@@ -1,0 +1,156 @@
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+from tfusq import details, plugins
+from tfusq.plugins import PluginError
+
+BUILT_IN = {
+    'tfusq.surrogates': ['AUN', 'Round', 'SUA'],
+    'tfusq.estimators': ['EP', 'PGE', 'STE'],
+    'tfusq.schedules': ['Linear'],
+    'tfusq.entropy_models': ['Factorized', 'Gaussian'],
+    'tfusq.models': ['MSHyper'],
+}
+
+
+@pytest.fixture
+def distribution(tmp_path, monkeypatch):
+  """Makes an installed distribution of a dist-info folder and a module on the path."""
+  monkeypatch.syspath_prepend(str(tmp_path))
+
+  def make(name, version, entry_points, module='', code=''):
+    info = tmp_path / f'{name}-{version}.dist-info'
+    info.mkdir()
+    (info / 'METADATA').write_text(f'Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n')
+    (info / 'entry_points.txt').write_text(entry_points)
+    if module:
+      (tmp_path / f'{module}.py').write_text(code)
+    importlib.invalidate_caches()
+
+  return make
+
+
+def test_the_built_in_plugins_are_found_like_anybodys():
+  ours = [plugin for plugin in plugins.discover() if plugin.distribution == 'tfusq']
+  for group, names in BUILT_IN.items():
+    assert [plugin.name for plugin in ours if plugin.group == group] == names
+  classes, errors = plugins.load_all()
+  assert not errors
+  assert all(cls.__name__ == plugin.name for plugin, cls in classes.items())
+
+
+def test_listing_imports_neither_tensorflow_nor_any_plugin(distribution, tmp_path):
+  distribution('third', '1', '[tfusq.surrogates]\nThird = third_module:Third\n', 'third_module',
+               'raise RuntimeError("imported")')
+  code = ('import sys\nfrom tfusq import __main__ as m\n'
+          'm.main(m._parser().parse_args(["plugins"]))\n'
+          'heavy = {"tensorflow", "gin", "third_module", "numpy", "PIL"} & set(sys.modules)\n'
+          'assert not heavy, heavy')
+  result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True,
+                          env={'PYTHONPATH': str(tmp_path), 'PATH': ''})
+  assert result.returncode == 0, result.stderr
+  assert 'third 1' in result.stdout and 'SUA' in result.stdout
+
+
+def test_a_third_partys_surrogate_is_loaded_by_name(distribution):
+  distribution('third', '2.5', '[tfusq.surrogates]\nThird = third_a:Third\n', 'third_a',
+               'import tfusq\nclass Third(tfusq.AUN):\n  "Mine."\n')
+  plugin, = plugins.claims('Third')
+  assert plugin.origin == 'third 2.5'
+  assert plugins.load([plugin]).__name__ == 'Third'
+  assert details.describe('Third') == ['Mine.', 'admits STE, PGE, EP']
+
+
+def test_a_name_claimed_twice_costs_that_name_alone(distribution):
+  distribution('other', '3.1', '[tfusq.surrogates]\nSUA = other_module:SUA\n')
+  with pytest.raises(PluginError, match=r'SUA is claimed by .*other 3.1.*tfusq 0.1.0|'
+                     r'SUA is claimed by .*tfusq 0.1.0.*other 3.1'):
+    plugins.load(plugins.claims('SUA'))
+  classes, errors = plugins.load_all()
+  assert list(errors) == ['SUA']
+  assert {plugin.name for plugin in classes} == {
+      name for names in BUILT_IN.values() for name in names} - {'SUA'}
+  assert details.describe('SUA')[0].startswith('BROKEN')
+
+
+def test_a_name_claimed_in_two_groups_is_a_clash(distribution):
+  distribution('other', '1', '[tfusq.models]\nAUN = other_module:AUN\n')
+  with pytest.raises(PluginError, match='tfusq.models'):
+    plugins.load(plugins.claims('AUN'))
+
+
+@pytest.mark.parametrize('code, cause', [
+    ('import no_such_module_anywhere', 'ModuleNotFoundError.*no_such_module_anywhere'),
+    ('raise SystemError("boom")', 'SystemError: boom'),
+    ('class Bad: pass', 'not a subclass of tfusq.surrogates:Surrogate'),
+    ('Bad = 3', 'not a subclass'),
+    ('', 'AttributeError'),
+    ('import tfusq\nclass Good(tfusq.AUN): pass\nBad = Good', 'name of its class, Good')])
+def test_a_broken_plugin_costs_its_own_name_and_says_why(code, cause, distribution, request):
+  module = f'broken_{abs(hash(code))}'
+  distribution('broken', '0.3', f'[tfusq.surrogates]\nBad = {module}:Bad\n', module, code)
+  with pytest.raises(PluginError, match=f'(?s)Bad of broken 0.3.*{cause}'):
+    plugins.load(plugins.claims('Bad'))
+  _, errors = plugins.load_all()
+  assert list(errors) == ['Bad']
+
+
+def test_an_unknown_name_lists_what_there_is():
+  with pytest.raises(PluginError, match='no plugin Nope; there are: .*SUA'):
+    plugins.claims('Nope')
+
+
+def test_details_say_what_is_admitted():
+  assert 'admits STE' in details.describe('Round')
+  assert details.describe('SUA')[1:] == ['admits STE, PGE, EP', 'temperatures: alpha']
+  assert 'for the rate only' in details.describe('EP')
+  assert any('zero-centre' in line for line in details.describe('Gaussian'))
+
+
+@pytest.mark.slow
+def test_an_installed_distribution_appears_trains_and_disappears(tmp_path):
+  """With pip, in the environment that runs the tests."""
+  package = tmp_path / 'scratch'
+  package.mkdir()
+  (package / 'pyproject.toml').write_text(
+      '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n')
+  (package / 'setup.cfg').write_text(
+      '[metadata]\nname = tfusq-scratch\nversion = 0.7\n[options]\npy_modules = tfusq_scratch\n'
+      '[options.entry_points]\ntfusq.surrogates =\n    Triangular = tfusq_scratch:Triangular\n')
+  (package / 'tfusq_scratch.py').write_text(
+      'import tensorflow as tf\nimport tfusq\n\n'
+      'class Triangular(tfusq.Surrogate):\n'
+      '  "Additive triangular noise."\n'
+      '  differentiable = True\n\n'
+      '  def __init__(self, width):\n    super().__init__()\n    self.width = width\n\n'
+      '  def noise(self, y, seed):\n'
+      '    u = tf.random.stateless_uniform(tf.concat([[2], tf.shape(y)], 0), seed, -.5, .5)\n'
+      '    return self.width * tf.reduce_sum(u, 0)\n\n'
+      '  def __call__(self, y, u):\n    return y + u\n')
+
+  def command(*words):
+    return subprocess.run([sys.executable, *words], capture_output=True, text=True, check=True)
+
+  def listed():
+    return 'Triangular       tfusq-scratch 0.7' in command('-m', 'tfusq', 'plugins').stdout
+
+  assert not listed()
+  command('-m', 'pip', 'install', '--no-deps', str(package))
+  try:
+    assert listed()
+    from conftest import IMAGES
+    trained = command(
+        '-m', 'tfusq', 'train', '--model_dir', str(tmp_path / 'run'), '--gin_file',
+        'quickstart.gin', *(f'--gin_bindings={binding}' for binding in (
+            f"TRAIN_IMAGES = '{IMAGES / 'train'}'", 'train.steps = 2', 'train.interval = 2',
+            'Patches.patch_size = 64', 'distortion/Quantizer.surrogate = @Triangular()',
+            'Triangular.width = 0.5')))
+    assert 'loss:' in trained.stdout
+    recipe = (tmp_path / 'run' / 'operative_config-0.gin').read_text()
+    assert '# tfusq-scratch 0.7' in recipe and 'Triangular.width = 0.5' in recipe
+  finally:
+    command('-m', 'pip', 'uninstall', '-y', 'tfusq-scratch')
+  assert not listed()
