@@ -208,6 +208,8 @@ def _message(error: Exception) -> str:
 def run() -> None:
   """Entry point of the console script."""
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+  logging.get_absl_handler().addFilter(
+      lambda record: record.levelno >= 30 or f'{os.sep}tfusq{os.sep}' in record.pathname)
   app.run(main, flags_parser=lambda argv: _parser().parse_args(argv[1:]))
 
 

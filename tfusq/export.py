@@ -113,7 +113,7 @@ def _paths(model: Model, coders: dict[str, Coder], zero_centre: dict[str, bool],
     height, width = tf.shape(image)[0], tf.shape(image)[1]
     with tf.control_dependencies([tf.debugging.Assert(
         tf.reduce_all((tf.shape(image)[:2] > 0) & (tf.shape(image)[:2] <= container.MAX_SIDE)),
-        [f'an image has 1 to {container.MAX_SIDE} rows and columns, not', tf.shape(image)[:2]])]):
+        [f'an image has 1 to {container.MAX_SIDE} rows and columns'])]):
       x = tf.cast(image, tf.float32)[None] / 255
     latents = model.latents(x)
     handles = {name: coder.encoder() for name, coder in coders.items()}

@@ -67,7 +67,8 @@ def train(model_dir: str, recipe: Callable[[], str], codec: Codec,
     checkpoint.restore(manager.latest_checkpoint).assert_consumed()
     logging.info('resuming from %s', manager.latest_checkpoint)
   elif init_from:
-    restore_model(codec, init_from)
+    step = restore_model(codec, init_from)
+    text += f'\n# networks from {init_from}, step {step}\n'
   start = int(optimizer.iterations)
   files.write(Path(model_dir) / f'operative_config-{start}.gin', text.encode())
   if start >= steps:

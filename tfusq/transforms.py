@@ -35,7 +35,9 @@ def synthesis(filters: int) -> tf.keras.Sequential:
   layers = []
   for _ in range(3):
     layers += [_up(filters), GDN(inverse=True)]
-  return tf.keras.Sequential(layers + [_up(3)], name='synthesis')
+  # Begins at mid-grey: a learning rate of 1e-3 needs hundreds of steps to get there from 0.
+  image = _up(3, bias_initializer=tf.keras.initializers.Constant(.5))
+  return tf.keras.Sequential(layers + [image], name='synthesis')
 
 
 def hyper_analysis(filters: int) -> tf.keras.Sequential:
@@ -103,11 +105,17 @@ def ceil_div(size: tf.Tensor, divisor: int) -> tf.Tensor:
 
 
 def _down(filters):
-  return tf.keras.layers.Conv2D(filters, 5, strides=2, padding='same')
+  return tf.keras.layers.Conv2D(
+      filters, 5, strides=2, padding='same',
+      kernel_initializer=tf.keras.initializers.VarianceScaling(1., 'fan_in'))
 
 
-def _up(filters):
-  return tf.keras.layers.Conv2DTranspose(filters, 5, strides=2, padding='same')
+def _up(filters, **options):
+  # A transposed kernel's inputs are its last axis, which Keras counts as outputs, and with stride 2
+  # only a quarter of its taps meet in one place.
+  return tf.keras.layers.Conv2DTranspose(
+      filters, 5, strides=2, padding='same',
+      kernel_initializer=tf.keras.initializers.VarianceScaling(4., 'fan_out'), **options)
 
 
 def _leaky():
