@@ -1,0 +1,45 @@
+"""The README's code does what it says."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+import tfusq
+
+README = (Path(__file__).parent.parent / 'README.md').read_text()
+
+
+def blocks(kind):
+  return re.findall(rf'```{kind}\n(.*?)```', README, re.DOTALL)
+
+
+def test_the_plugin_trains_as_a_quantizer(gradients):
+  code, = (block for block in blocks('python') if 'class Triangular' in block)
+  namespace = {}
+  exec(code, namespace)
+  surrogate = namespace['Triangular']()
+  y = tf.zeros([200_000])
+  u = surrogate.noise(y, [1, 2])
+  assert abs(float(tf.math.reduce_variance(u)) * 12 - 1) < .02
+  _, (by_y, _) = gradients(tfusq.Quantizer(surrogate, tfusq.PGE()), y[:4], u[:4])
+  np.testing.assert_array_equal(by_y, np.ones(4))
+
+
+def test_the_three_lines_give_bits_and_a_gradient():
+  code, = (block for block in blocks('python') if 'minus_log2_p' in block)
+  y = tf.Variable([.3, -1.2])
+  with tf.GradientTape() as tape:
+    namespace = {'tfusq': tfusq, 'y': y, 'step': 7,
+                 'minus_log2_p': lambda v: tfusq.entropy_models.gaussian_bits(v, 0., 1.)}
+    exec(code, namespace)
+  assert namespace['bits'].shape == [2]
+  assert np.abs(tape.gradient(namespace['bits'], y)).min() > .1
+
+
+def test_the_gin_files_it_names_are_there():
+  root = Path(__file__).parent.parent / 'gin'
+  named = set(re.findall(r'(?:--gin_file |`)((?:models|quantizers|stages|data)/\w+\.gin)', README))
+  assert len(named) >= 8
+  assert all((root / name).is_file() for name in named)
