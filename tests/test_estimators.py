@@ -8,7 +8,7 @@ from scipy import integrate, stats
 
 from tfusq import AUN, EP, PGE, STE, SUA, Gaussian, Quantizer, Round, Undefined
 from tfusq.entropy_models import gaussian_bits
-from tfusq.surrogates import soft_round, soft_round_slope
+from tfusq.soft_rounding import soft_round, soft_round_slope
 
 
 def rate(mean=0., scale=1.):

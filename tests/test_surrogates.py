@@ -4,7 +4,7 @@ import tensorflow as tf
 import tensorflow_compression as tfc
 
 from tfusq import AUN, SUA, Round
-from tfusq.surrogates import denoise, soft_round, soft_round_slope
+from tfusq.soft_rounding import denoise, soft_round, soft_round_slope
 
 ALPHAS = [1e-3, .5, 1., 5., 12., 16., 50.]
 

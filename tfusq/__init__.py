@@ -7,11 +7,12 @@ import TensorFlow.
 import importlib
 
 _PUBLIC = {
-    'surrogates': ('Surrogate', 'Secant', 'Round', 'AUN', 'SUA'),
+    'surrogates': ('Surrogate', 'Secant', 'Round', 'AUN', 'UQs', 'UQi', 'SHA', 'SGA', 'SGAHard',
+                   'SUA', 'SUAn', 'SR', 'SRA'),
     'estimators': ('Estimator', 'Undefined', 'PGE', 'STE', 'EP'),
     'gradients': ('with_slope',),
     'quantizer': ('Quantizer', 'quantize'),
-    'temperature': ('Schedule', 'Linear', 'Temperature'),
+    'temperature': ('Schedule', 'Constant', 'Linear', 'Exponential', 'Piecewise', 'Temperature'),
     'entropy_models': ('EntropyModel', 'Gaussian', 'Factorized'),
     'models': ('Model', 'MSHyper', 'Part'),
     'codec': ('Codec',),

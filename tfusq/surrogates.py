@@ -10,6 +10,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfusq.gradients import with_slope
+from tfusq.soft_rounding import denoise, soft_round, soft_round_slope
 from tfusq.temperature import Schedule, Temperature
 
 
@@ -60,11 +61,31 @@ class Surrogate(tf.Module):
     return cls.secant is not Surrogate.secant
 
 
-class Round(Surrogate):
-  """Rounding to the nearest integer, ties to even: the quantizer itself."""
+class Deterministic(Surrogate):
+  """A surrogate without noise."""
 
   def noise(self, y, seed):
     return tf.zeros([1] * y.shape.rank, y.dtype)
+
+
+class Annealed(Surrogate):
+  """A surrogate with soft rounding of temperature `alpha` in it."""
+
+  def __init__(self, alpha: float | Schedule):
+    """Initializer.
+
+    Args:
+      alpha: Temperature: a positive number or a schedule.
+    """
+    super().__init__()
+    self.alpha = Temperature(alpha)
+
+  def proxy(self, y):
+    return soft_round(y, self.alpha(y.dtype))
+
+
+class Round(Deterministic):
+  """Rounding to the nearest integer, ties to even: the quantizer itself."""
 
   def __call__(self, y, u):
     return tf.round(y)
@@ -82,7 +103,101 @@ class AUN(Surrogate):
     return Secant(y - .5, y + .5, tf.ones_like(y))
 
 
-class SUA(Surrogate):
+class UQi(Surrogate):
+  """Universal quantization with independent noise, `round(y + u) - u`, Eq. (13)."""
+
+  def __call__(self, y, u):
+    whole, fraction = _split(y)
+    return whole + (tf.round(fraction + u) - u)
+
+  def secant(self, y):
+    return Secant(y - .5, y + .5, tf.ones_like(y))
+
+
+class UQs(UQi):
+  """Universal quantization with the same noise for a whole latent, `round(y + u) - u`, Eq. (12).
+
+  The first axis of `y` counts latents (images).
+  """
+
+  def noise(self, y, seed):
+    shape = tf.concat([tf.shape(y)[:1], tf.ones([y.shape.rank - 1], tf.int32)], 0)
+    return tf.random.stateless_uniform(shape, seed, -.5, .5, y.dtype)
+
+
+class SHA(Annealed, Deterministic):
+  """Soft-to-hard annealing, `s(y)`, Eq. (9)."""
+
+  differentiable = True
+
+  def __call__(self, y, u):
+    return self.proxy(y)
+
+
+class SGA(Surrogate):
+  """Stochastic Gumbel annealing, `floor(y) + w`, Eq. (14).
+
+  `w` is a relaxed sample, `sigmoid((l_up - l_down + g) / tau)` with logistic noise `g`, of the
+  two-point law whose logits are minus the inverse hyperbolic tangents of the distances to the two
+  integers, over `tau`.
+
+  #### References
+  Yang, Bamler and Mandt, Improving inference for neural image compression, 2020.
+  """
+
+  differentiable = True
+
+  def __init__(self, tau: float | Schedule):
+    """Initializer.
+
+    Args:
+      tau: Temperature: a positive number or a schedule; rounding as it falls to 0.
+    """
+    super().__init__()
+    self.tau = Temperature(tau)
+
+  def noise(self, y, seed):
+    v = tf.random.stateless_uniform(tf.shape(y), seed, dtype=y.dtype)
+    # Open at both ends, so that the logistic quantile is finite.
+    v = tf.clip_by_value(v, 1e-7, 1 - 1e-7)
+    return tf.math.log(v) - tf.math.log1p(-v)
+
+  def __call__(self, y, u):
+    tau = self.tau(y.dtype)
+    whole, fraction = _split(y)
+    logit, slope = self._logit(fraction)
+    w = tf.sigmoid((logit + u) / tau)
+    return with_slope(whole + w, y, w * (1 - w) * slope / tau)
+
+  def _logit(self, fraction):
+    """Returns `l_up - l_down` and its derivative."""
+    tau = self.tau(fraction.dtype)
+    v = tf.clip_by_value(fraction, 1e-5, 1 - 1e-5)
+    return ((tf.atanh(v) - tf.atanh(1 - v)) / tau,
+            (1 / (1 - v * v) + 1 / (v * (2 - v))) / tau)
+
+
+class SGAHard(SGA):
+  """Stochastic Gumbel annealing without relaxation: `floor(y) + 1` with probability `P_up`."""
+
+  differentiable = False
+
+  def noise(self, y, seed):
+    return Surrogate.noise(self, y, seed)
+
+  def __call__(self, y, u):
+    whole, fraction = _split(y)
+    up = tf.sigmoid(self._logit(fraction)[0])
+    return whole + tf.cast(u + .5 < up, y.dtype)
+
+  def secant(self, y):
+    whole, fraction = _split(y)
+    logit, slope = self._logit(fraction)
+    up = tf.sigmoid(logit)
+    return Secant(whole, whole + 1, up * (1 - up) * slope)
+
+
+class SUA(Annealed):
   """Stochastic uniform annealing, `r(s(y) + u)`, Eq. (15).
 
   `s` is soft rounding with temperature `alpha` and `r` its denoiser. `alpha -> 0` is AUN and
@@ -92,20 +207,9 @@ class SUA(Surrogate):
 
   differentiable = True
 
-  def __init__(self, alpha: float | Schedule):
-    """Initializer.
-
-    Args:
-      alpha: Temperature: a positive number or a schedule.
-    """
-    super().__init__()
-    self.alpha = Temperature(alpha)
-
   def __call__(self, y, u):
     alpha = self.alpha(y.dtype)
-    constant = tf.stop_gradient(y)
-    whole = tf.floor(constant)
-    fraction = constant - whole
+    whole, fraction = _split(y)
     y_tilde = denoise(soft_round(fraction, alpha) + u, alpha)
     # The support holds in exact arithmetic; where `s` is flat, rounding errors are large.
     y_tilde = tf.clip_by_value(y_tilde, fraction - .5, fraction + .5)
@@ -116,67 +220,47 @@ class SUA(Surrogate):
   def secant(self, y):
     return Secant(y - .5, y + .5, soft_round_slope(y, self.alpha(y.dtype)))
 
-  def proxy(self, y):
-    return soft_round(y, self.alpha(y.dtype))
+
+class SUAn(Annealed):
+  """Stochastic uniform annealing without the denoiser, `s(y) + u`."""
+
+  differentiable = True
+
+  def __call__(self, y, u):
+    return self.proxy(y) + u
+
+  def secant(self, y):
+    alpha = self.alpha(y.dtype)
+    soft = soft_round(y, alpha)
+    return Secant(soft - .5, soft + .5, soft_round_slope(y, alpha))
 
 
-def soft_round(y: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
-  """Soft rounding, `s(y) = m + tanh(alpha e) / (2 T)`, Eq. (9).
+class SR(Surrogate):
+  """Stochastic rounding: `floor(y) + 1` with probability `y - floor(y)`, Eq. (17)."""
 
-  `m = floor(y) + 1/2`, `e = y - m`, `T = tanh(alpha / 2)`. Its gradient is `soft_round_slope`.
+  def __call__(self, y, u):
+    whole, fraction = _split(y)
+    return whole + tf.floor(fraction + (u + .5))
 
-  Args:
-    y: Latent, any shape, float.
-    alpha: Positive scalar of the same dtype; below 1e-3 it is taken as 1e-3, where `s(y) = y` to
-      within 1e-7.
-
-  Returns:
-    Soft-rounded latent.
-
-  #### References
-  Agustsson and Theis, Universally quantized neural compression, 2020, Sec. 4.1.
-  """
-  alpha = tf.maximum(alpha, 1e-3)
-  constant = tf.stop_gradient(y)
-  middle = tf.floor(constant) + .5
-  soft = middle + tf.tanh(alpha * (constant - middle)) / (2 * tf.tanh(alpha / 2))
-  return with_slope(soft, y, soft_round_slope(constant, alpha))
+  def secant(self, y):
+    whole = tf.floor(y)
+    return Secant(whole, whole + 1, tf.ones_like(y))
 
 
-def soft_round_slope(y: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
-  """`s'(y)`, from `alpha / sinh(alpha)` at integers to `alpha / (2 T)` at half-integers.
+class SRA(Annealed):
+  """Stochastic rounding annealing: stochastic rounding of `s(y)`."""
 
-  Args:
-    y: Latent, any shape, float.
-    alpha: Positive scalar of the same dtype.
+  def __call__(self, y, u):
+    whole, fraction = _split(y)
+    return whole + tf.floor(soft_round(fraction, self.alpha(y.dtype)) + (u + .5))
 
-  Returns:
-    Slope of `soft_round`, without a gradient of its own.
-  """
-  alpha = tf.maximum(alpha, 1e-3)
+  def secant(self, y):
+    whole = tf.floor(y)
+    return Secant(whole, whole + 1, soft_round_slope(y, self.alpha(y.dtype)))
+
+
+def _split(y):
+  """Returns `floor(y)` and `y - floor(y)`, both without a gradient."""
   y = tf.stop_gradient(y)
-  # sech^2 by the decaying exponential: `1 - tanh^2` is 13 % off by alpha = 16 in float32.
-  decay = tf.exp(-2 * alpha * tf.abs(y - tf.floor(y) - .5))
-  return alpha / (2 * tf.tanh(alpha / 2)) * 4 * decay / tf.square(1 + decay)
-
-
-def denoise(v: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
-  """The denoiser `r(v) = s^-1(v - 1/2) + 1/2`: the mean of `y` given `s(y) + u = v`, Eq. (15).
-
-  Args:
-    v: Noisy soft-rounded latent, any shape, float.
-    alpha: Positive scalar of the same dtype.
-
-  Returns:
-    Denoised latent, without a gradient (see `SUA`, which has it in closed form).
-  """
-  alpha = tf.maximum(alpha, 1e-3)
-  v = tf.stop_gradient(v) - .5
-  middle = tf.floor(v) + .5
-  q = v - middle
-  # atanh(x) = log1p(2 x / (1 - x)) / 2 at x = 2 T |q|, where 1 - x must not cancel as T -> 1.
-  x = 2 * tf.tanh(alpha / 2) * tf.abs(q)
-  complement = 2 * tf.exp(-alpha) / (1 + tf.exp(-alpha)) + (
-      tf.tanh(alpha / 2) * (1 - 2 * tf.abs(q)))
-  e = tf.sign(q) * tf.math.log1p(2 * x / complement) / (2 * alpha)
-  return middle + tf.clip_by_value(e, -.5, .5) + .5
+  whole = tf.floor(y)
+  return whole, y - whole

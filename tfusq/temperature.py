@@ -1,6 +1,7 @@
 """Temperatures of the annealed surrogates, and the schedules that move them (Sec. 6.1.2)."""
 
 import math
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -38,6 +39,84 @@ class Linear(Schedule):
     # In integers first: float32 steps would stand still from 2^24 on.
     progress = tf.cast(tf.minimum(tf.cast(step, tf.int64), self.steps), tf.float32) / self.steps
     return self.start + (self.end - self.start) * progress
+
+
+class Constant(Schedule):
+  """One value throughout: what a plain number means wherever a schedule stands."""
+
+  def __init__(self, value: float):
+    """Initializer.
+
+    Args:
+      value: The value.
+
+    Raises:
+      ValueError: if it is not finite.
+    """
+    super().__init__()
+    if not math.isfinite(value):
+      raise ValueError(f'Constant.value must be finite, not {value}')
+    self.value = float(value)
+
+  def __call__(self, step: tf.Tensor) -> tf.Tensor:
+    return tf.constant(self.value)
+
+
+class Exponential(Schedule):
+  """`start` until step `delay`, then `start exp(-rate (step - delay))`, but at least `floor`.
+
+  The defaults of `rate` and `delay` with `start = 0.5` are SGA's original temperature,
+  `min(0.5, 0.5 exp(-1e-3 (step - 700)))`.
+
+  #### References
+  Yang, Bamler and Mandt, Improving inference for neural image compression, 2020.
+  """
+
+  def __init__(self, start: float, rate: float = 1e-3, delay: int = 700, floor: float = 1e-3):
+    """Initializer.
+
+    Args:
+      start: First value.
+      rate: Of the decay, per step; positive.
+      delay: Steps before the decay.
+      floor: Least value; positive and at most `start`.
+
+    Raises:
+      ValueError: if an argument is out of range.
+    """
+    super().__init__()
+    if not (0 < floor <= start < math.inf and 0 < rate < math.inf and delay >= 0):
+      raise ValueError('Exponential takes 0 < floor <= start, rate > 0 and delay >= 0, not '
+                       f'floor {floor}, start {start}, rate {rate}, delay {delay}')
+    self.start, self.rate, self.delay, self.floor = start, rate, delay, floor
+
+  def __call__(self, step: tf.Tensor) -> tf.Tensor:
+    elapsed = tf.cast(tf.maximum(tf.cast(step, tf.int64) - self.delay, 0), tf.float32)
+    return tf.maximum(self.start * tf.exp(-self.rate * elapsed), self.floor)
+
+
+class Piecewise(Schedule):
+  """`values[k]` from step `boundaries[k - 1]` until before step `boundaries[k]`."""
+
+  def __init__(self, boundaries: Sequence[int], values: Sequence[float]):
+    """Initializer.
+
+    Args:
+      boundaries: Steps, increasing.
+      values: One more than there are boundaries.
+
+    Raises:
+      ValueError: if the boundaries do not increase or the numbers do not match.
+    """
+    super().__init__()
+    if len(values) != len(boundaries) + 1 or list(boundaries) != sorted(set(boundaries)):
+      raise ValueError('Piecewise takes increasing boundaries and one more value than boundaries, '
+                       f'not {boundaries} and {values}')
+    self.boundaries, self.values = list(boundaries), [float(value) for value in values]
+
+  def __call__(self, step: tf.Tensor) -> tf.Tensor:
+    passed = tf.cast(step, tf.int64) >= tf.constant(self.boundaries, tf.int64)
+    return tf.gather(self.values, tf.reduce_sum(tf.cast(passed, tf.int32)))
 
 
 class Temperature(tf.Module):
