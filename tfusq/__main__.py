@@ -7,6 +7,8 @@
     tfusq info FILE
     tfusq evaluate --codec CODEC FOLDER [--json FILE]
     tfusq plugins [--details]
+    tfusq check NAME [--gin_bindings 'NAME.parameter = VALUE' ...]
+    tfusq analyze table2 [--samples N]
     tfusq quickstart [--out FOLDER]
 
 TensorFlow is imported only by the commands that need it. Errors of use are one line on standard
@@ -16,6 +18,7 @@ error and exit code 1; `--verbosity=1` before the command adds the traceback.
 import argparse
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -104,6 +107,31 @@ def _plugins(arguments):
       print('\n'.join(f'    {line}' for line in details.describe(plugin.name)))
 
 
+def _check(arguments):
+  from tfusq import config, testing
+  config.parse([], arguments.gin_bindings, [])
+  bound = any(re.match(rf'(\w+/)*{arguments.name}\.', b) for b in arguments.gin_bindings)
+  subjects = ([config.build_configurable(arguments.name)] if bound else
+              testing.instances(plugins.load(plugins.claims(arguments.name))))
+  failed = 0
+  for subject in subjects:
+    print(testing.describe(subject))
+    for check in testing.checks_of(subject):
+      try:
+        check()
+        print(f'  passed  {check.check.__name__}')
+      except testing.NonConformance as violation:
+        failed += 1
+        print(f'  FAILED  {check.check.__name__}: {violation}')
+  if failed:
+    raise plugins.PluginError(f'{arguments.name} fails {failed} checks')
+
+
+def _analyze(arguments):
+  from tfusq.analysis import gradient
+  gradient.print_table2(arguments.samples)
+
+
 def _quickstart(arguments):
   from tfusq import quickstart
   quickstart.quickstart(arguments.out)
@@ -167,6 +195,18 @@ def _parser() -> argparse.ArgumentParser:
   sub = command('plugins', _plugins, 'list what is registered, ours and others\'')
   sub.add_argument('--details', action='store_true',
                    help='what each one is and admits, or why it is broken (imports them)')
+
+  sub = command('check', _check, 'run the conformance checks on a plugin')
+  sub.add_argument('name', help='surrogate, estimator or entropy model')
+  sub.add_argument('--gin_bindings', action='append', default=[], help=(
+      "repeatable; such as 'SUA.alpha = 3.0'; temperatures that are not bound are checked at 0.5 "
+      'and 5'))
+
+  sub = command('analyze', _analyze, "run one of the paper's simulations")
+  simulations = sub.add_subparsers(dest='simulation', metavar='SIMULATION', required=True)
+  sub = simulations.add_parser('table2', help=(
+      'bias and variance of gradient estimators of the rate, beside the paper\'s'))
+  sub.add_argument('--samples', type=int, default=8000, help='noise samples at each point')
 
   sub = command('quickstart', _quickstart,
                 'train a small codec on embedded photographs, and compress one it has not seen')

@@ -32,14 +32,15 @@ class Codec(tf.keras.Model):
       y_tilde = distortion(y, u, offset)                 Q(y - sg(mu)) + sg(mu), Sec. 5.3
       loss = bits / pixels + lmbda 255^2 MSE(x, g_s(y_tilde))
 
-  with `offset = sg(centre)` for zero-centre quantization and none else. Both terms see the same
+  with `offset = sg(centre)` for zero-centre quantization, by default, and none else. Both terms see the same
   noise. The hyperlatent has quantizers of its own and is not quantized zero-centre. Contexts and
   the hyper synthesis read the distortion's latent.
   """
 
   def __init__(self, model: Model, rate: Quantizer, distortion: Quantizer, hyper_rate: Quantizer,
                hyper_distortion: Quantizer, lmbda: float, zero_centre: bool,
-               train_encoder: bool = True, seed: int = 0):
+               train_encoder: bool = True, seed: int = 0, stop_offset_in_rate: bool = True,
+               stop_offset_in_distortion: bool = True):
     """Initializer.
 
     Args:
@@ -52,6 +53,11 @@ class Codec(tf.keras.Model):
       zero_centre: Whether the latent is quantized around its centre.
       train_encoder: False in the post stage: the networks that decoding does not need are frozen.
       seed: Of the noise.
+      stop_offset_in_rate: Whether the rate's gradient stops at the quantization offset, which
+        leaves the centre its gradient through the density (reading A of the partial
+        stop-gradient); False lets it pass there too (reading B).
+      stop_offset_in_distortion: Whether the distortion's does, as the partial stop-gradient has it
+        in either reading.
 
     Raises:
       Undefined: if a distortion's estimator is defined for elementwise losses only.
@@ -78,6 +84,8 @@ class Codec(tf.keras.Model):
     self.lmbda = float(lmbda)
     self.train_encoder = bool(train_encoder)
     self.seed = int(seed)
+    self._stop_offset = {'rate': bool(stop_offset_in_rate),
+                         'distortion': bool(stop_offset_in_distortion)}
 
   def create(self) -> None:
     """Creates the variables, and freezes what this stage does not train."""
@@ -126,10 +134,11 @@ class Codec(tf.keras.Model):
       rate, distortion = self.quantizers[part.latent]
       entropy_model = self.model.entropy_models[part.latent]
       parameters = entropy_model.parameters(raw)
-      offset = self._offset(part, parameters)
-      bits.append(tf.reduce_sum(
-          rate.evaluate(lambda v: entropy_model.bits(v, parameters), y, u_rate, offset)))
-      return distortion(y, u_distortion, offset)
+      bits.append(tf.reduce_sum(rate.evaluate(
+          lambda v: entropy_model.bits(v, parameters), y, u_rate,
+          self._offset(part, parameters, self._stop_offset['rate']))))
+      return distortion(
+          y, u_distortion, self._offset(part, parameters, self._stop_offset['distortion']))
 
     return self._figures(x, visit, bits)
 
@@ -193,10 +202,11 @@ class Codec(tf.keras.Model):
     u = tf.map_fn(draw, (y, index), fn_output_signature=y.dtype)
     return tf.broadcast_to(u, tf.shape(y))
 
-  def _offset(self, part, parameters):
+  def _offset(self, part, parameters, stop=True):
     if not self.zero_centre[part.latent]:
       return None
-    return tf.stop_gradient(self.model.entropy_models[part.latent].centre(parameters))
+    centre = self.model.entropy_models[part.latent].centre(parameters)
+    return tf.stop_gradient(centre) if stop else centre
 
   def _figures(self, x, visit: Callable, bits: list) -> RateDistortion:
     batch, height, width = tf.unstack(tf.shape(x))[:3]

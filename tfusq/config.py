@@ -110,6 +110,12 @@ def build_parameter(parameter: str):
     return _value(parameter)
 
 
+def build_configurable(name: str):
+  """Builds what gin would write as `@name()`."""
+  with _refusals():
+    return gin.get_configurable(name)()
+
+
 def recipe() -> str:
   """Returns the configuration in force, versions in comments; call it when all is built."""
   for binding in _unused():

@@ -6,7 +6,7 @@ from tfusq import plugins
 from tfusq.entropy_models import EntropyModel
 from tfusq.estimators import Estimator
 from tfusq.surrogates import Surrogate
-from tfusq.temperature import Schedule
+from tfusq.temperature import temperature_parameters
 
 
 def describe(name: str) -> list[str]:
@@ -24,13 +24,8 @@ def describe(name: str) -> list[str]:
   if issubclass(cls, EntropyModel):
     lines.append(f'{cls.channels} network outputs per channel; '
                  + ('zero-centre or nonzero-centre' if cls.has_centre() else 'nonzero-centre'))
-  temperatures = [
-      parameter.name for parameter in inspect.signature(cls).parameters.values()
-      if _mentions_schedule(parameter.annotation)]
+  temperatures = temperature_parameters(cls)
   if temperatures:
     lines.append(f'temperatures: {", ".join(temperatures)}')
   return lines
 
-
-def _mentions_schedule(annotation) -> bool:
-  return annotation is Schedule or Schedule in getattr(annotation, '__args__', ())

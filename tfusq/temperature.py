@@ -1,5 +1,6 @@
 """Temperatures of the annealed surrogates, and the schedules that move them (Sec. 6.1.2)."""
 
+import inspect
 import math
 from collections.abc import Sequence
 
@@ -153,3 +154,9 @@ class Temperature(tf.Module):
     """Moves to the value at `step`, a scalar integer tensor."""
     if self.schedule is not None:
       self.value.assign(self.schedule(step))
+
+
+def temperature_parameters(cls: type) -> list[str]:
+  """Returns the names of the constructor's parameters that take a number or a schedule."""
+  return [parameter.name for parameter in inspect.signature(cls).parameters.values()
+          if Schedule in (parameter.annotation, *getattr(parameter.annotation, '__args__', ()))]

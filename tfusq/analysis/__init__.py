@@ -1,0 +1,1 @@
+"""The paper's simulations, run with the library's own surrogates and estimators."""
