@@ -32,9 +32,9 @@ class Codec(tf.keras.Model):
       y_tilde = distortion(y, u, offset)                 Q(y - sg(mu)) + sg(mu), Sec. 5.3
       loss = bits / pixels + lmbda 255^2 MSE(x, g_s(y_tilde))
 
-  with `offset = sg(centre)` for zero-centre quantization, by default, and none else. Both terms see the same
-  noise. The hyperlatent has quantizers of its own and is not quantized zero-centre. Contexts and
-  the hyper synthesis read the distortion's latent.
+  with `offset = sg(centre)` for zero-centre quantization, by default, and none else. Both terms see
+  the same noise. The hyperlatent has quantizers of its own and is not quantized zero-centre.
+  Contexts and the hyper synthesis read the distortion's latent.
   """
 
   def __init__(self, model: Model, rate: Quantizer, distortion: Quantizer, hyper_rate: Quantizer,

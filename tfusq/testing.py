@@ -260,7 +260,8 @@ def bits_are_finite(entropy_model: EntropyModel) -> None:
   for scale in (1., 30., 1e4):
     bits = entropy_model.bits(scale * y, parameters).numpy()
     _require(bits.shape == y.shape, f'bits of a latent of {y.shape} have the shape {bits.shape}')
-    _require(np.isfinite(bits), f'{(~np.isfinite(bits)).sum()} bits at scale {scale} are not finite')
+    bad = (~np.isfinite(bits)).sum()
+    _require(not bad, f'{bad} of {bits.size} bits are not finite, {scale:g} times as far out')
     _require(bits > -1e-4, f'the least bits are {bits.min():.3g}, less than 0')
 
 

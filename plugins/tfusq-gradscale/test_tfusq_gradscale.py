@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+import tfusq
+import tfusq.testing
+from tfusq_gradscale import GradScale
+
+
+@tfusq.testing.conformance(GradScale(), GradScale(0.))
+def test_conformance(check):
+  check()
+
+
+def gradient(estimator, weights):
+  y = tf.constant([[.3, -.4, 1.2, -2.45]])
+  with tf.GradientTape() as tape:
+    tape.watch(y)
+    y_tilde = tfusq.Quantizer(tfusq.Round(), estimator)(y, tf.zeros([1, 1]))
+    loss = tf.reduce_sum(weights * y_tilde)
+  return y, tape.gradient(loss, y)
+
+
+def test_the_error_scales_the_gradient_by_its_sign():
+  weights = tf.constant([[2., -3., 1., -1.]])
+  y, by_y = gradient(GradScale(.5), weights)
+  expected = weights * (1 + .5 * tf.sign(weights) * (y - tf.round(y)))
+  np.testing.assert_allclose(by_y, expected, rtol=1e-6)
+
+
+def test_no_scaling_is_straight_through():
+  weights = tf.constant([[2., -3., 1., -1.]])
+  np.testing.assert_array_equal(
+      gradient(GradScale(0.), weights)[1], gradient(tfusq.STE(), weights)[1])
+
+
+def test_a_negative_scale_is_refused():
+  with pytest.raises(ValueError, match='delta'):
+    GradScale(-1.)

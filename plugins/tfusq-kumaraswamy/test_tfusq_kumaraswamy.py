@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+import tfusq
+import tfusq.testing
+from tfusq_kumaraswamy import Kumaraswamy
+
+
+@tfusq.testing.conformance(Kumaraswamy(5., 1.5), Kumaraswamy(3., tfusq.Linear(1., 100, start=2.)))
+def test_conformance(check):
+  check()
+
+
+@pytest.mark.parametrize('a', [1., 1.3, 2.])
+def test_noise_has_the_distribution_and_its_mode_in_the_middle(a):
+  k = np.sort(Kumaraswamy(5., a).noise(tf.zeros([200_000]), [1, 2]).numpy()) + .5
+  b = (2**a * (a - 1) + 1) / a
+  cdf = 1 - (1 - k**a)**b
+  uniform = (np.arange(k.size) + .5) / k.size
+  assert np.abs(cdf - uniform).max() < 1.95 / np.sqrt(k.size)  # Kolmogorov-Smirnov, p = 0.001
+  if a > 1:
+    assert ((a - 1) / (a * b - 1))**(1 / a) == pytest.approx(.5)  # the mode of the law
+
+
+def test_uniform_noise_is_sua():
+  y = tf.constant([[.3, -1.2, 2.5]])
+  u = Kumaraswamy(5., 1.).noise(y, [1, 2])
+  np.testing.assert_allclose(Kumaraswamy(5., 1.)(y, u), tfusq.SUA(5.)(y, u))
+
+
+def test_expected_gradient_is_refused_and_others_are_not():
+  with pytest.raises(tfusq.Undefined, match='PGE or STE'):
+    tfusq.Quantizer(Kumaraswamy(5., 2.), tfusq.EP())
+  tfusq.Quantizer(Kumaraswamy(5., 2.), tfusq.PGE())
