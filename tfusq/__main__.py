@@ -6,7 +6,7 @@
     tfusq decompress --codec CODEC FILE PNG
     tfusq info FILE
     tfusq evaluate --codec CODEC FOLDER [--json FILE]
-    tfusq plugins [--details]
+    tfusq plugins [--details | --pairs]
     tfusq check NAME [--gin_bindings 'NAME.parameter = VALUE' ...]
     tfusq analyze table2 [--samples N]
     tfusq quickstart [--out FOLDER]
@@ -100,6 +100,10 @@ def _evaluate(arguments):
 
 
 def _plugins(arguments):
+  if arguments.pairs:
+    from tfusq import details
+    print(details.pairs())
+    return
   for plugin in plugins.discover():
     print(f'{plugin.group:<22} {plugin.name:<16} {plugin.origin}')
     if arguments.details:
@@ -195,6 +199,9 @@ def _parser() -> argparse.ArgumentParser:
   sub = command('plugins', _plugins, 'list what is registered, ours and others\'')
   sub.add_argument('--details', action='store_true',
                    help='what each one is and admits, or why it is broken (imports them)')
+
+  sub.add_argument('--pairs', action='store_true',
+                   help='instead, which surrogate goes with which estimator')
 
   sub = command('check', _check, 'run the conformance checks on a plugin')
   sub.add_argument('name', help='surrogate, estimator or entropy model')

@@ -1,12 +1,13 @@
-"""What a plugin is and admits, in lines for people."""
+"""What plugins are and admit, for people."""
 
 import inspect
 
 from tfusq import plugins
 from tfusq.entropy_models import EntropyModel
-from tfusq.estimators import Estimator
+from tfusq.estimators import Estimator, Undefined
 from tfusq.surrogates import Surrogate
 from tfusq.temperature import temperature_parameters
+from tfusq.testing import instances
 
 
 def describe(name: str) -> list[str]:
@@ -29,3 +30,28 @@ def describe(name: str) -> list[str]:
     lines.append(f'temperatures: {", ".join(temperatures)}')
   return lines
 
+
+
+def pairs() -> str:
+  """Returns which surrogate goes with which estimator, as a Markdown table.
+
+  "rate" and "distortion" are the terms of the loss in which a pair is defined; where there is no
+  pair, building the quantizer raises `Undefined`, and where only the rate is, building the codec.
+  """
+  classes, _ = plugins.load_all()
+  surrogates, estimators = (
+      [instances(cls)[0] for cls in classes.values() if issubclass(cls, base)]
+      for base in (Surrogate, Estimator))
+  lines = ['| | ' + ' | '.join(type(estimator).__name__ for estimator in estimators) + ' |',
+           '| --- |' + ' --- |' * len(estimators)]
+  for surrogate in surrogates:
+    cells = []
+    for estimator in estimators:
+      try:
+        estimator.check(surrogate)
+      except Undefined:
+        cells.append('')
+      else:
+        cells.append('rate' if estimator.elementwise else 'rate, distortion')
+    lines.append(f'| {type(surrogate).__name__} | ' + ' | '.join(cells) + ' |')
+  return '\n'.join(lines)

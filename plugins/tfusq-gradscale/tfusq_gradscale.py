@@ -1,6 +1,7 @@
 """Gradient scaling, an estimator that takes the quantization error into account."""
 
 import tensorflow as tf
+
 import tfusq
 
 

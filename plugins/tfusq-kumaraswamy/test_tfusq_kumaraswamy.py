@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+
 import tfusq
 import tfusq.testing
 from tfusq_kumaraswamy import Kumaraswamy

@@ -1,6 +1,7 @@
 """Soft rounding with Kumaraswamy noise, the surrogate of C3."""
 
 import tensorflow as tf
+
 import tfusq
 
 

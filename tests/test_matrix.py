@@ -1,0 +1,108 @@
+"""Every surrogate x estimator x {rate, distortion} x {zero-centre, nonzero-centre}."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfusq
+from tfusq import details, plugins
+from tfusq.temperature import temperature_parameters
+from tfusq.testing import instances
+
+SCALES = (1e-6, 1e-3, .11, 1., 256.)
+TEMPERATURES = (1e-3, .5, 5., 12., 50.)
+
+
+def classes_of(base):
+  classes, _ = plugins.load_all()
+  return [cls for plugin, cls in classes.items()
+          if issubclass(cls, base) and plugin.distribution == 'tfusq']
+
+
+def all_cases(surrogate):
+  """Returns a function that evaluates every defined case, and the names of the cases."""
+  model = tfusq.Gaussian(bound=1e-6)
+  names = []
+
+  def run(y, mean, log_scale, u):
+    del names[:]
+    results = []
+    for estimator in (cls() for cls in classes_of(tfusq.Estimator)):
+      try:
+        quantizer = tfusq.Quantizer(surrogate, estimator)
+      except tfusq.Undefined:
+        continue
+      for centre in ('nonzero', 'zero'):
+        with tf.GradientTape(persistent=True) as tape:
+          tape.watch([y, mean, log_scale])
+          parameters = model.parameters(tf.concat([mean, log_scale], -1))
+          offset = tf.stop_gradient(parameters.mean) if centre == 'zero' else None
+          bits = quantizer.evaluate(lambda v: model.bits(v, parameters), y, u, offset)
+          terms = {'rate': bits}
+          if not estimator.elementwise:
+            terms['distortion'] = tf.square(quantizer(y, u, offset) - 1)
+        for term, value in terms.items():
+          of = [y, mean, log_scale] if term == 'rate' else [y]
+          names.append(f'{type(estimator).__name__} {term} {centre}-centre')
+          results.append([value, *tape.gradient(value, of)])
+    return results
+
+  return run, names
+
+
+def inputs(dtype):
+  special = [-2, -1, 0, 1, 7, -1.5, -.5, .5, 2.5, 60.5, 1e4, -1e4, .3, -.7, 1e-6, .4999999]
+  y = tf.constant(np.tile(special, len(SCALES))[None, None, None], dtype)
+  mean = tf.fill(y.shape, tf.constant(.25, dtype))
+  scale = np.repeat(SCALES, len(special))[None, None, None]
+  return y, mean, tf.constant(np.log(scale), dtype)
+
+
+@pytest.mark.parametrize('cls', classes_of(tfusq.Surrogate))
+def test_every_defined_case_is_finite(cls):
+  """Shapes unknown at trace time; one trace for each dtype, whatever the temperature."""
+  surrogate = instances(cls)[0]
+  run, names = all_cases(surrogate)
+  temperatures = [getattr(surrogate, name) for name in temperature_parameters(cls)]
+  for dtype in (tf.float32, tf.float64):
+    unknown = tf.TensorSpec([None] * 4, dtype)
+    traced = tf.function(run, input_signature=[unknown] * 4)
+    values = inputs(dtype)
+    for value in TEMPERATURES if temperatures else [None]:
+      for temperature in temperatures:
+        temperature.value.assign(value)
+      for u in (surrogate.noise(values[0], [1, 2]), tf.zeros_like(values[0])):
+        for name, results in zip(names or [''] * 99, traced(*values, u)):
+          assert all(np.isfinite(result).all() for result in results), (cls, name, dtype, value)
+  assert len(names) >= 4  # STE at least, in both terms and centres
+
+
+@pytest.mark.parametrize('cls', classes_of(tfusq.Surrogate))
+def test_eager_and_compiled_agree_with_graph(cls):
+  surrogate = instances(cls)[1 if temperature_parameters(cls) else 0]
+  run, names = all_cases(surrogate)
+  y = tf.random.stateless_normal([1, 2, 3, 8], [3, 4])
+  arguments = y, .3 * y, tf.zeros_like(y), surrogate.noise(y, [5, 6])
+  graph = tf.function(run)(*arguments)
+  for other in (run(*arguments), tf.function(run, jit_compile=True)(*arguments)):
+    for name, ours, theirs in zip(names, graph, other):
+      for a, b in zip(ours, theirs):
+        np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-4, err_msg=f'{cls} {name}')
+
+
+def test_undefined_pairs_name_a_remedy_that_is_defined():
+  for surrogate in (instances(cls)[0] for cls in classes_of(tfusq.Surrogate)):
+    for estimator in (cls() for cls in classes_of(tfusq.Estimator)):
+      try:
+        tfusq.Quantizer(surrogate, estimator)
+      except tfusq.Undefined as undefined:
+        remedies = [cls for cls in classes_of(tfusq.Estimator)
+                    if cls.__name__ in str(undefined).split('use ')[1]]
+        assert remedies
+        for remedy in remedies:
+          tfusq.Quantizer(surrogate, remedy())
+
+
+def test_the_readme_has_the_table():
+  from test_readme import README
+  assert details.pairs() in README, 'paste what `tfusq plugins --pairs` prints'
