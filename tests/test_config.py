@@ -74,6 +74,35 @@ def test_an_undefined_pair_keeps_its_type_and_gains_its_place():
   assert '<' not in str(caught.value)
 
 
+@pytest.mark.parametrize('binding, named', [
+    ('Codec.rate = 3', 'Codec.rate must be a Quantizer'),
+    ('Codec.model = @Gaussian()', 'Codec.model must be a Model'),
+    ('MSHyper.entropy_model = @SUA()', 'MSHyper.entropy_model must be an EntropyModel'),
+    ('MSHyper.filters = 3.5', 'MSHyper.filters must be a positive integer'),
+    ('SUA.alpha = -1.0', 'positive number')])
+def test_a_value_of_the_wrong_kind_is_named(binding, named):
+  with pytest.raises(ConfigError, match=named):
+    build_codec(binding)
+
+
+@pytest.mark.parametrize('seed', ['"x"', '-1', '1.5', '99999999999'])
+def test_a_seed_that_is_none_is_refused(seed):
+  config.parse(['quickstart.gin'], [*TINY, f'SEED = {seed}'], [])
+  with pytest.raises(ConfigError, match='Codec.seed must be an integer'):
+    config.build('train')
+
+
+def test_a_plugins_own_bug_keeps_its_traceback(monkeypatch):
+  def bug(*args, **kwargs):
+    return int('x')
+
+  config.parse(['quickstart.gin'], TINY, [])
+  monkeypatch.setattr(Codec, 'test_step', bug)
+  with pytest.raises(ValueError, match='invalid literal') as caught:
+    config.build('train')(model_dir='unused', recipe=config.recipe, dry_run=True)
+  assert not isinstance(caught.value, ConfigError)
+
+
 def test_a_refused_value_is_one_message():
   with pytest.raises(ConfigError, match='Codec.lmbda must be positive'):
     build_codec('Codec.lmbda = -1')
@@ -90,9 +119,10 @@ def test_a_broken_plugin_says_its_cause_when_a_configuration_names_it():
 def test_bindings_that_nothing_reads_are_warned_of(monkeypatch):
   warnings = []
   monkeypatch.setattr(logging, 'warning', lambda text, *args: warnings.append(text % args))
-  build_codec('AUN.name = "x"', 'nowhere/Linear.end = 3.')
+  build_codec('AUN.name = "x"', 'nowhere/Linear.end = 3.', 'SEDE = 7')
   recipe = config.recipe()
   assert any('nowhere/Linear.end' in warning for warning in warnings)
+  assert any('SEDE' in warning for warning in warnings)
   assert not any('SUA.alpha' in warning or 'LMBDA' in warning for warning in warnings)
   assert '# tensorflow-compression 2.14.1' in recipe and 'Codec.zero_centre = True' in recipe
 

@@ -79,6 +79,12 @@ def test_every_kind_of_pixel_becomes_rgb(mode, pixel, expected, tmp_path):
   assert image[0, 0].tolist() == expected
 
 
+def test_floating_point_pixels_are_refused(tmp_path):
+  Image.new('F', (4, 3), .5).save(tmp_path / 'image.tif')
+  with pytest.raises(ImageError, match='image.tif.*floating-point'):
+    read_image(tmp_path / 'image.tif')
+
+
 def test_orientation_is_applied(tmp_path):
   image = Image.new('RGB', (6, 2))
   exif = image.getexif()

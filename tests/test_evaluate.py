@@ -27,7 +27,9 @@ def test_ms_ssim_is_tensorflows_and_undefined_for_small_images(photograph):
 def test_folder_gives_rows_of_real_bytes(exported_codec, photograph, tmp_path):
   for name, height in (('b.png', 64), ('a.png', 200)):
     (tmp_path / name).write_bytes(encode_image(photograph[:height], 'png'))
-  rows = evaluate.evaluate_folder(exported_codec, str(tmp_path))
+  (tmp_path / 'broken.png').write_bytes(b'no image')
+  rows, errors = evaluate.evaluate_folder(exported_codec, str(tmp_path))
+  assert len(errors) == 1 and 'broken.png' in str(errors[0])
   assert [row.image for row in rows] == ['a.png', 'b.png']
   data = exported_codec.compress(photograph[:64])
   row = rows[1]

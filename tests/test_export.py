@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -195,11 +196,40 @@ def test_codecs_are_found_by_identity(exported_path, tmp_path):
   for name in ('a', 'b'):
     (tmp_path / name).mkdir()
     (tmp_path / name / 'codec.json').write_text(json.dumps({'identity': name * 16}))
+  (tmp_path / 'cut').mkdir()
+  (tmp_path / 'cut' / 'codec.json').write_text('{')  # costs none of the others
   assert exported.find(exported_path) == exported_path
   assert exported.find(tmp_path, 'b' * 16) == tmp_path / 'b'
-  with pytest.raises(exported.CodecNotFound, match='several codecs'):
+  with pytest.raises(exported.CodecError, match='several codecs'):
     exported.find(tmp_path)
-  with pytest.raises(exported.CodecNotFound, match='written by codec cc'):
+  with pytest.raises(exported.CodecError, match='written by codec cc'):
     exported.find(tmp_path, 'c' * 16)
-  with pytest.raises(exported.CodecNotFound, match='no exported codec'):
+  with pytest.raises(exported.CodecError, match='no exported codec'):
     exported.find(tmp_path / 'absent')
+
+
+@pytest.mark.parametrize('damage', [
+    ('codec.json', lambda data: b'{}'), ('codec.json', lambda data: data[:9]),
+    ('saved_model.pb', lambda data: data[:1000]), ('saved_model.pb', lambda data: b''),
+    ('variables/variables.data-00000-of-00001', lambda data: data[:1000]),
+    ('variables/variables.data-00000-of-00001', lambda data: b'x' * len(data))])
+def test_a_damaged_codec_is_one_error(damage, exported_path, tmp_path):
+  name, change = damage
+  copy = tmp_path / 'codec'
+  shutil.copytree(exported_path, copy)
+  (copy / name).write_bytes(change((copy / name).read_bytes()))
+  with pytest.raises(exported.CodecError, match='damaged'):
+    exported.ExportedCodec(exported.find(copy))
+
+
+def test_a_forged_size_is_refused_before_memory_is_asked_for(exported_codec, photograph):
+  data = exported_codec.compress(photograph[:64, :64])
+  for place in (13, 15):
+    data = forged(data, place, 255)
+  with pytest.raises(ContainerError, match='more than 33554432 pixels'):
+    exported_codec.decompress(data)
+
+
+def test_identity_is_of_the_bound_that_decides_the_tables():
+  assert export.CodecModule(make_codec()).identity != export.CodecModule(
+      make_codec(bound=.2)).identity

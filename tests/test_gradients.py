@@ -20,6 +20,18 @@ def test_what_the_value_depends_on_keeps_its_gradient(gradients):
   assert by_x.numpy().tolist() == [1., 1.]
 
 
+def test_the_slope_is_a_constant():
+  x = tf.constant(2.)
+  with tf.GradientTape() as outer:
+    outer.watch(x)
+    with tf.GradientTape() as inner:
+      inner.watch(x)
+      value = with_slope(tf.stop_gradient(x**3), x, x**2)
+    first = inner.gradient(value, x)
+  assert float(first) == 4.
+  assert outer.gradient(first, x) is None
+
+
 def test_a_value_of_another_shape_is_refused():
   x = tf.ones([2, 3])
   with pytest.raises(ValueError, match='keep the shape'):

@@ -8,9 +8,10 @@ from tfusq import details, plugins
 from tfusq.plugins import PluginError
 
 BUILT_IN = {
-    'tfusq.surrogates': ['AUN', 'Round', 'SUA'],
+    'tfusq.surrogates': ['AUN', 'Round', 'SGA', 'SGAHard', 'SHA', 'SR', 'SRA', 'SUA', 'SUAn', 'UQi',
+                         'UQs'],
     'tfusq.estimators': ['EP', 'PGE', 'STE'],
-    'tfusq.schedules': ['Linear'],
+    'tfusq.schedules': ['Constant', 'Exponential', 'Linear', 'Piecewise'],
     'tfusq.entropy_models': ['Factorized', 'Gaussian'],
     'tfusq.models': ['MSHyper'],
 }
@@ -84,7 +85,7 @@ def test_a_name_claimed_in_two_groups_is_a_clash(distribution):
 
 @pytest.mark.parametrize('code, cause', [
     ('import no_such_module_anywhere', 'ModuleNotFoundError.*no_such_module_anywhere'),
-    ('raise SystemError("boom")', 'SystemError: boom'),
+    ('raise SystemExit("need a licence")', 'SystemExit: need a licence'),
     ('class Bad: pass', 'not a subclass of tfusq.surrogates:Surrogate'),
     ('Bad = 3', 'not a subclass'),
     ('', 'AttributeError'),
@@ -96,6 +97,32 @@ def test_a_broken_plugin_costs_its_own_name_and_says_why(code, cause, distributi
     plugins.load(plugins.claims('Bad'))
   _, errors = plugins.load_all()
   assert list(errors) == ['Bad']
+
+
+@pytest.mark.parametrize('name', ['my-surrogate', 'Codec', 'Adam'])
+def test_a_name_that_gin_cannot_give_it_costs_that_plugin_only(name, distribution):
+  distribution('odd', '1', f'[tfusq.surrogates]\n{name} = odd_{abs(hash(name))}:Odd\n')
+  assert details.describe(name)[0].startswith('BROKEN')
+  classes, errors = plugins.load_all()
+  assert list(errors) == [name] and len(classes) >= 10
+
+
+def test_the_reserved_names_are_those_that_are_registered():
+  from tfusq import config
+  assert set(plugins.RESERVED) == {
+      configurable.__name__ for group in config._CORE.values() for configurable in group}
+
+
+def test_an_odd_class_costs_its_own_details_only(distribution):
+  distribution('odd', '1', '[tfusq.surrogates]\nOdd = odd_b:Odd\n', 'odd_b',
+               'from __future__ import annotations\nimport tfusq\n'
+               'class Odd(tfusq.AUN):\n  differentiable = property(lambda self: True)\n'
+               '  def __init__(self, heat: float | tfusq.Schedule):\n    pass\n')
+  assert details.describe('Odd')[0].startswith('BROKEN: TypeError')
+  distribution('fine', '1', '[tfusq.surrogates]\nFine = fine_b:Fine\n', 'fine_b',
+               'from __future__ import annotations\nimport tfusq\nclass Fine(tfusq.AUN):\n'
+               '  def __init__(self, heat: float | tfusq.Schedule):\n    pass\n')
+  assert details.describe('Fine') == ['no docstring', 'admits STE, PGE, EP', 'temperatures: heat']
 
 
 def test_an_unknown_name_lists_what_there_is():
@@ -112,30 +139,18 @@ def test_details_say_what_is_admitted():
 
 @pytest.mark.slow
 def test_an_installed_distribution_appears_trains_and_disappears(tmp_path):
-  """With pip, in the environment that runs the tests."""
+  """The README's plugin, with pip, in the environment that runs the tests."""
+  from test_readme import plugin_files
   package = tmp_path / 'scratch'
   package.mkdir()
-  (package / 'pyproject.toml').write_text(
-      '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n')
-  (package / 'setup.cfg').write_text(
-      '[metadata]\nname = tfusq-scratch\nversion = 0.7\n[options]\npy_modules = tfusq_scratch\n'
-      '[options.entry_points]\ntfusq.surrogates =\n    Triangular = tfusq_scratch:Triangular\n')
-  (package / 'tfusq_scratch.py').write_text(
-      'import tensorflow as tf\nimport tfusq\n\n'
-      'class Triangular(tfusq.Surrogate):\n'
-      '  "Additive triangular noise."\n'
-      '  differentiable = True\n\n'
-      '  def __init__(self, width):\n    super().__init__()\n    self.width = width\n\n'
-      '  def noise(self, y, seed):\n'
-      '    u = tf.random.stateless_uniform(tf.concat([[2], tf.shape(y)], 0), seed, -.5, .5)\n'
-      '    return self.width * tf.reduce_sum(u, 0)\n\n'
-      '  def __call__(self, y, u):\n    return y + u\n')
+  for name, content in plugin_files().items():
+    (package / name).write_text(content)
 
   def command(*words):
     return subprocess.run([sys.executable, *words], capture_output=True, text=True, check=True)
 
   def listed():
-    return 'Triangular       tfusq-scratch 0.7' in command('-m', 'tfusq', 'plugins').stdout
+    return 'Triangular       my-surrogates 0.1.0' in command('-m', 'tfusq', 'plugins').stdout
 
   assert not listed()
   command('-m', 'pip', 'install', '--no-deps', str(package))
@@ -146,11 +161,10 @@ def test_an_installed_distribution_appears_trains_and_disappears(tmp_path):
         '-m', 'tfusq', 'train', '--model_dir', str(tmp_path / 'run'), '--gin_file',
         'quickstart.gin', *(f'--gin_bindings={binding}' for binding in (
             f"TRAIN_IMAGES = '{IMAGES / 'train'}'", 'train.steps = 2', 'train.interval = 2',
-            'Patches.patch_size = 64', 'distortion/Quantizer.surrogate = @Triangular()',
-            'Triangular.width = 0.5')))
+            'Patches.patch_size = 64', 'distortion/Quantizer.surrogate = @Triangular()')))
     assert 'loss:' in trained.stdout
     recipe = (tmp_path / 'run' / 'operative_config-0.gin').read_text()
-    assert '# tfusq-scratch 0.7' in recipe and 'Triangular.width = 0.5' in recipe
+    assert '# my-surrogates 0.1.0' in recipe and '@Triangular()' in recipe
   finally:
-    command('-m', 'pip', 'uninstall', '-y', 'tfusq-scratch')
+    command('-m', 'pip', 'uninstall', '-y', 'my-surrogates')
   assert not listed()

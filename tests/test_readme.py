@@ -43,3 +43,15 @@ def test_the_gin_files_it_names_are_there():
   named = set(re.findall(r'(?:--gin_file |`)((?:models|quantizers|stages|data)/\w+\.gin)', README))
   assert len(named) >= 8
   assert all((root / name).is_file() for name in named)
+
+
+def plugin_files():
+  """The README's plugin, by file name."""
+  module, = (block for block in blocks('python') if 'class Triangular' in block)
+  config, = blocks('ini')
+  project, = blocks('toml')
+  return {'my_surrogates.py': module, 'setup.cfg': config, 'pyproject.toml': project}
+
+
+def test_nothing_is_left_to_fill_in():
+  assert not re.search(r'^[A-Z_]{5,}$', README, re.MULTILINE)

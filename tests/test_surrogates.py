@@ -108,6 +108,15 @@ def test_integer_shifts_pass_through(surrogate):
   np.testing.assert_allclose(surrogate(y + 3, u), surrogate(y, u) + 3, atol=1e-12)
 
 
+@pytest.mark.parametrize('alpha', [88., 200., 1000.])
+@pytest.mark.parametrize('dtype', [tf.float32, tf.float64])
+def test_sua_stays_finite_where_its_slopes_underflow(alpha, dtype, latents, gradients):
+  y = tf.cast(latents, dtype)
+  for half in (-.5, 0., .25):
+    y_tilde, (by_y, _) = gradients(SUA(alpha), y, tf.fill(y.shape, tf.constant(half, dtype)))
+    assert np.isfinite(y_tilde).all() and np.isfinite(by_y).all()
+
+
 def test_large_latents_lose_no_precision_of_the_slope():
   """Differentiating through `floor` gave a mean slope of 0.958 here."""
   y = tf.random.stateless_uniform([200_000], [1, 1], 59., 61.)

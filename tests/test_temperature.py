@@ -23,7 +23,8 @@ def test_linear_refuses_what_is_no_way(arguments):
     Linear(**arguments)
 
 
-@pytest.mark.parametrize('value', [0, -1., float('inf'), 'warm', None])
+@pytest.mark.parametrize(
+    'value', [0, -1., float('inf'), 'warm', None, True, Linear(end=-5., steps=9)])
 def test_temperature_refuses_what_is_neither_positive_number_nor_schedule(value):
   with pytest.raises(ValueError, match='positive number or a schedule'):
     Temperature(value)

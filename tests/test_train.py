@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -128,8 +129,69 @@ def test_networks_are_taken_over_and_what_does_not_fit_is_refused(uninterrupted,
     run(tmp_path, init_from=str(tmp_path / 'absent'))
 
 
+def test_where_the_networks_came_from_belongs_to_the_run(uninterrupted, tmp_path):
+  run(tmp_path / 'next', steps=2, init_from=str(uninterrupted))
+  assert f'#: networks from {uninterrupted}' in train.newest_recipe(tmp_path / 'next').read_text()
+  run(tmp_path / 'next', steps=2)  # not said again, and carried on
+  with pytest.raises(TrainingError, match='(?s)another configuration.*networks from /elsewhere'):
+    run(tmp_path / 'next', steps=2, init_from='/elsewhere')
+
+
+def test_other_photographs_are_another_configuration(tmp_path):
+  run(tmp_path, steps=2)
+  with pytest.raises(TrainingError, match='photographs'):
+    run(tmp_path, steps=2, patches=make_patches(folder='heldout'))
+
+
+def test_a_frozen_encoder_must_come_from_somewhere(tmp_path):
+  with pytest.raises(TrainingError, match='give --init_from'):
+    run(tmp_path, steps=2, codec=make_codec(train_encoder=False))
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+  run(tmp_path, steps=2)
+  data_file, = tmp_path.glob('ckpt-2.data*')
+  data_file.write_bytes(data_file.read_bytes()[:500])
+  with pytest.raises(TrainingError, match='ckpt-2 is damaged'):
+    train.restore_model(make_codec(), str(tmp_path))
+
+
+def test_a_dry_run_refuses_what_a_run_would_and_writes_nothing(uninterrupted, tmp_path, capsys):
+  run(tmp_path / 'run', dry_run=True)
+  assert '4 photographs' in capsys.readouterr().out and not (tmp_path / 'run').exists()
+  with pytest.raises(TrainingError, match='another configuration'):
+    run(uninterrupted, recipe='other', dry_run=True)
+  with pytest.raises(TrainingError, match='no checkpoint'):
+    run(tmp_path / 'run', init_from='/nowhere', dry_run=True)
+
+
+def test_replicas_together_take_the_step_of_one_worker():
+  code = """
+import sys; sys.path.insert(0, sys.argv[1])
+import numpy as np, tensorflow as tf
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices('CPU')[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+from conftest import make_codec, make_patches
+batch = next(iter(make_patches(batch_size=4).dataset()))
+def step(strategy):
+  with strategy.scope():
+    codec = make_codec()
+    codec.compile(tf.keras.optimizers.SGD(1e-3))
+    before = [v.numpy() for v in codec.trainable_variables]
+    codec.fit(tf.data.Dataset.from_tensors(batch).unbatch().batch(4), verbose=0)
+    return [v.numpy() - b for v, b in zip(codec.trainable_variables, before)]
+one = step(tf.distribute.get_strategy())
+two = step(tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1']))
+for a, b in zip(one, two):
+  np.testing.assert_allclose(a, b, rtol=2e-3, atol=1e-6 + 1e-3 * np.abs(a).max())
+"""
+  result = subprocess.run([sys.executable, '-c', code, str(Path(__file__).parent)],
+                          capture_output=True, text=True)
+  assert result.returncode == 0, result.stderr[-2000:]
+
+
 def test_steps_must_be_whole_intervals(tmp_path):
-  with pytest.raises(ValueError, match='multiple of train.interval'):
+  with pytest.raises(TrainingError, match='multiple of train.interval'):
     run(tmp_path, steps=3)
 
 

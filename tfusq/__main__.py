@@ -29,11 +29,13 @@ from tfusq import container, files, plugins
 
 CODEC_VARIABLE = 'TFUSQ_CODEC'
 _INPUT_HELP = ('PNG, JPEG, WebP or whatever else Pillow reads; grey becomes RGB, transparency is '
-               'composed over white, EXIF orientation is applied')
+               'composed over white, 16 bits are brought to 8, EXIF orientation is applied')
 
 
 def _train(arguments):
   from tfusq import config
+  if not (arguments.gin_file or arguments.gin_bindings):
+    raise config.ConfigError('say what to train: give --gin_file')
   config.parse(arguments.gin_file, arguments.gin_bindings, arguments.gin_search_path)
   config.build('train')(
       model_dir=arguments.model_dir, recipe=config.recipe, init_from=arguments.init_from,
@@ -49,7 +51,7 @@ def _export(arguments):
 
 def _compress(arguments):
   from tfusq import data, exported
-  files.check_absent(arguments.output, arguments.force)
+  files.check_output(arguments.output, arguments.force, arguments.input)
   image = data.read_image(arguments.input)
   codec = exported.ExportedCodec(exported.find(arguments.codec))
   written = codec.compress(image)
@@ -61,14 +63,15 @@ def _compress(arguments):
 
 def _decompress(arguments):
   from tfusq import data, exported
-  files.check_absent(arguments.output, arguments.force)
+  files.check_output(arguments.output, arguments.force, arguments.input)
   if Path(arguments.output).suffix.lower() != '.png':
     raise container.ContainerError(f'the output is a PNG; {arguments.output} is named otherwise')
   written = Path(arguments.input).read_bytes()
   header = container.read_header(written)
   codec = exported.ExportedCodec(exported.find(arguments.codec, header.identity.hex()))
-  png = data.encode_image(codec.decompress(written), 'png')
-  files.write(arguments.output, png, arguments.force)
+  files.write(arguments.output, data.encode_image(codec.decompress(written), 'png'),
+              arguments.force)
+  print(f'{arguments.output}: {header.width}x{header.height}')
 
 
 def _info(arguments):
@@ -87,16 +90,19 @@ def _info(arguments):
 
 
 def _evaluate(arguments):
-  from tfusq import evaluate, exported
+  from tfusq import data, evaluate, exported
   if arguments.json:
-    files.check_absent(arguments.json, arguments.force)
+    files.check_output(arguments.json, arguments.force)
   found = exported.find(arguments.codec)
   codec = exported.ExportedCodec(found)
-  rows = evaluate.evaluate_folder(codec, arguments.folder)
-  print(evaluate.table([*rows, evaluate.mean(rows)]))
-  if arguments.json:
-    report = json.dumps(evaluate.report(rows, codec), indent=2)
-    files.write(arguments.json, report.encode(), arguments.force)
+  rows, errors = evaluate.evaluate_folder(codec, arguments.folder)
+  if rows:
+    print(evaluate.table([*rows, evaluate.mean(rows)]))
+    if arguments.json:
+      report = json.dumps(evaluate.report(rows, codec), indent=2)
+      files.write(arguments.json, report.encode(), arguments.force)
+  if errors:
+    raise data.ImageError('; '.join(map(str, errors)))
 
 
 def _plugins(arguments):

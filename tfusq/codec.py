@@ -64,6 +64,12 @@ class Codec(tf.keras.Model):
       ValueError: if an argument is out of range.
     """
     super().__init__(name='codec')
+    if not isinstance(model, Model):
+      raise TypeError(f'Codec.model must be a Model, not {model!r}')
+    for name, quantizer in {'rate': rate, 'distortion': distortion, 'hyper_rate': hyper_rate,
+                            'hyper_distortion': hyper_distortion}.items():
+      if not isinstance(quantizer, Quantizer):
+        raise TypeError(f'Codec.{name} must be a Quantizer, not {quantizer!r}')
     for name, quantizer in (('distortion', distortion), ('hyper_distortion', hyper_distortion)):
       if quantizer.estimator.elementwise:
         raise Undefined(
@@ -84,8 +90,15 @@ class Codec(tf.keras.Model):
     self.lmbda = float(lmbda)
     self.train_encoder = bool(train_encoder)
     self.seed = int(seed)
+    self._means = None
     self._stop_offset = {'rate': bool(stop_offset_in_rate),
                          'distortion': bool(stop_offset_in_distortion)}
+
+  def compile(self, *args, **kwargs) -> None:
+    """As of Keras; creates the variables where `create` has not."""
+    if self._means is None:
+      self.create()
+    super().compile(*args, **kwargs)
 
   def create(self) -> None:
     """Creates the variables, and freezes what this stage does not train."""
@@ -100,7 +113,7 @@ class Codec(tf.keras.Model):
   @property
   def metrics(self) -> list[tf.keras.metrics.Metric]:
     """Means over an epoch, which Keras resets."""
-    return list(self._means.values())
+    return list((self._means or {}).values())
 
   def anneal(self, step: tf.Tensor) -> None:
     """Moves every quantizer's temperatures to `step`."""
@@ -168,8 +181,10 @@ class Codec(tf.keras.Model):
     with tf.GradientTape() as tape:
       figures = self.soft(_as_float(data['image']), data['index'])
       loss = self._loss(figures)
+      # The optimizer adds the replicas' gradients.
+      share = loss / tf.distribute.get_strategy().num_replicas_in_sync
     variables = self.trainable_variables
-    gradients = tape.gradient(loss, variables)
+    gradients = tape.gradient(share, variables)
     norms = self._gradient_norms(variables, gradients)
     # Checked before the update, so that what is checkpointed is finite.
     terms = {'rate': figures.bpp, 'distortion': figures.mse, 'gradient': norms['gradient']}

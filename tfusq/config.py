@@ -35,7 +35,8 @@ class ConfigError(ValueError):
 def search_path() -> list[str]:
   """Returns the folders with the gin files that come with the package: a wheel's, a checkout's."""
   package = Path(__file__).resolve().parent
-  return [str(folder) for folder in (package / 'gin', package.parent / 'gin') if folder.is_dir()]
+  return [str(folder) for folder in (package / 'gin', package.parent / 'gin')
+          if (folder / 'quickstart.gin').is_file()]
 
 
 @functools.cache
@@ -44,17 +45,14 @@ def register() -> None:
   for module, configurables in _CORE.items():
     for configurable in configurables:
       gin.external_configurable(configurable, module=module)
-  core = {configurable.__name__
-          for configurables in _CORE.values() for configurable in configurables}
   classes, errors = plugins.load_all()
   for plugin, cls in classes.items():
-    if plugin.name in core:
-      logging.warning('the plugin %s of %s has the name of a part of tfusq and is ignored',
-                      plugin.name, plugin.origin)
-    else:
-      gin.external_configurable(cls, name=plugin.name, module=plugin.group)
+    gin.external_configurable(cls, name=plugin.name, module=plugin.group)
   for name, error in errors.items():
-    gin.external_configurable(_raiser(error), name=name, module='tfusq.broken')
+    if name.isidentifier() and name not in plugins.RESERVED:
+      gin.external_configurable(_raiser(error), name=name, module='tfusq.broken')
+    else:  # no configuration can mean it
+      logging.warning('%s', error)
 
 
 def parse(gin_files: list[str], gin_bindings: list[str], gin_search_path: list[str]) -> None:
@@ -83,6 +81,8 @@ def parse(gin_files: list[str], gin_bindings: list[str], gin_search_path: list[s
       gin.parse_config(statement)
     statement = 'the configuration'
     gin.finalize()
+  except ConfigError:
+    raise
   except Exception as error:  # gin raises many kinds; most messages have the line
     raise ConfigError(f'{statement}: {_one_line(error)}') from error
   finally:
@@ -94,11 +94,14 @@ def build(root: str) -> Callable:
 
   gin builds the objects that a function takes before it runs it, so the seed comes first.
   """
-  tf.keras.utils.set_random_seed(_value('Codec.seed', 0))
+  seed = _value('Codec.seed', 0)
+  if not (isinstance(seed, int) and 0 <= seed < 2**32):
+    raise ConfigError(f'Codec.seed must be an integer from 0 to 2^32 - 1, not {seed!r}')
+  tf.keras.utils.set_random_seed(seed)
   configured = gin.get_configurable(root)
 
   def run(*args, **kwargs):
-    with _refusals():
+    with _refusals(root):
       return configured(*args, **kwargs)
 
   return run
@@ -135,12 +138,13 @@ def message(error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def _refusals():
-  """Gives what constructors refuse one type, whichever they raise."""
+def _refusals(root: str | None = None):
+  """Gives what constructors refuse one type; what the function `root` itself raises passes."""
   try:
     yield
-  except (TypeError, ValueError) as error:
-    if 'In call to configurable' not in str(error):
+  except (TypeError, ValueError, AttributeError) as error:
+    inside = re.findall(r"In call to configurable '(\w+)'", str(error))
+    if not inside or (inside[0] == root and 'No values supplied' not in str(error)):
       raise
     raise ConfigError(_one_line(error)) from error
 
@@ -186,7 +190,7 @@ def _unused():
 
 
 def _bindings(text):
-  return re.findall(r'^([\w./]+\.\w+) =', text, re.MULTILINE)
+  return re.findall(r'^([\w./]+) =', text, re.MULTILINE)
 
 
 def _split(key):

@@ -21,6 +21,7 @@ MAGIC = b'USQ'
 VERSION = 1
 IDENTITY_BYTES = 8
 MAX_SIDE = 2**16 - 1
+MAX_PIXELS = 2**25  # 8K; a forged header must not ask for all memory
 _FIXED = struct.Struct('<3sB8sHHBB')
 _CHECK_BYTES = 4
 
@@ -167,6 +168,7 @@ def unpack(data, identity: bytes, sections: int, parts: int):
   total = tf.cast(tf.strings.length(data), tf.int64)
   with tf.control_dependencies([
       require(counts & (height > 0) & (width > 0), 'corrupt: impossible header'),
+      require(height * width <= MAX_PIXELS, f'more than {MAX_PIXELS} pixels'),
       require(tf.equal(total, size + tf.add_n(lengths)), 'truncated or corrupt: wrong length')]):
     data = tf.identity(data)
   before = size - _CHECK_BYTES

@@ -1,6 +1,8 @@
 """Photographs -> training patches; example i of a run is a function of (seed, i) alone."""
 
+import contextlib
 import functools
+import hashlib
 import io
 import os
 from pathlib import Path
@@ -47,10 +49,17 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
   Raises:
     ImageError: if it can't be read; names the file.
   """
+  with _open(path) as image:
+    return np.asarray(_as_rgb(image))
+
+
+@contextlib.contextmanager
+def _open(path):
+  """Opens an image; whatever its decoder raises becomes an `ImageError` that names the file."""
   try:
     with Image.open(path) as image:
-      return np.asarray(_as_rgb(image))
-  except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+      yield image
+  except Exception as error:  # damaged files raise nearly anything
     raise ImageError(f'cannot read image {path}: {error}') from error
 
 
@@ -63,11 +72,11 @@ def encode_image(image: np.ndarray, kind: str, **options) -> bytes:
 
 def _as_rgb(image: Image.Image) -> Image.Image:
   image = ImageOps.exif_transpose(image)
-  if image.mode.startswith('I') or image.mode == 'F':
-    values = np.asarray(image, np.float64)
-    if image.mode.startswith('I'):
-      values = values / 257
-    image = Image.fromarray(np.clip(np.round(values), 0, 255).astype(np.uint8))
+  if image.mode == 'F':
+    raise ValueError('floating-point pixels have no agreed range; convert it to 8 or 16 bits')
+  if image.mode.startswith('I'):
+    values = np.round(np.asarray(image, np.float64) / 257)
+    image = Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
   if 'A' in image.getbands() or 'transparency' in image.info:
     image = image.convert('RGBA')
     return Image.alpha_composite(Image.new('RGBA', image.size, 'white'), image).convert('RGB')
@@ -100,18 +109,22 @@ class Patches:
     if patch_size < 1 or batch_size < 1:
       raise ValueError(f'Patches needs a patch and a batch of at least 1, not {patch_size} and '
                        f'{batch_size}')
+    self.folder = Path(folder)
     self.files = list_images(folder)
     for path in self.files:  # headers only; a broken body is named when it is reached
-      try:
-        with Image.open(path):
-          pass
-      except OSError as error:
-        raise ImageError(f'cannot read image {path}: {error}') from error
+      with _open(path):
+        pass
     self.patch_size, self.batch_size, self.seed = patch_size, batch_size, seed
     self._cache: dict[int, np.ndarray] = {}
     self._room = cache_bytes
     self._order = functools.lru_cache(2)(
         lambda epoch: self._random(0, epoch).permutation(len(self.files)))
+
+  def fingerprint(self) -> str:
+    """Returns the number of photographs and a hash of their names and sizes."""
+    listing = '\n'.join(f'{path.relative_to(self.folder)} {path.stat().st_size}'
+                        for path in self.files)
+    return f'{len(self.files)} {hashlib.sha256(listing.encode()).hexdigest()[:16]}'
 
   def dataset(self, start: int = 0) -> tf.data.Dataset:
     """Returns batches without end, beginning with batch number `start`.

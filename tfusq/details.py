@@ -1,7 +1,5 @@
 """What plugins are and admit, for people."""
 
-import inspect
-
 from tfusq import plugins
 from tfusq.entropy_models import EntropyModel
 from tfusq.estimators import Estimator, Undefined
@@ -13,10 +11,15 @@ from tfusq.testing import instances
 def describe(name: str) -> list[str]:
   """Returns the first line of a plugin's docstring and what it admits, or why it is broken."""
   try:
-    cls = plugins.load(plugins.claims(name))
+    return _describe(plugins.load(plugins.claims(name)))
   except plugins.PluginError as error:
     return [f'BROKEN: {error}']
-  lines = [(inspect.getdoc(cls) or 'no docstring').splitlines()[0]]
+  except Exception as error:  # a class that only looks like a plugin
+    return [f'BROKEN: {type(error).__name__}: {error}']
+
+
+def _describe(cls):
+  lines = [(cls.__doc__ or 'no docstring').strip().splitlines()[0]]
   if issubclass(cls, Surrogate):
     admitted = ['STE'] + ['PGE'] * cls.differentiable + ['EP'] * cls.has_secant()
     lines.append(f'admits {", ".join(admitted)}')

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tfusq import container
-from tfusq.data import list_images, read_image
+from tfusq.data import ImageError, list_images, read_image
 from tfusq.exported import ExportedCodec
 
 MS_SSIM_MIN_SIDE = 161  # five scales of an 11-pixel window
@@ -47,7 +47,7 @@ class Mismatch(RuntimeError):
   """A decoded image that differs from the encoder's own reconstruction."""
 
 
-def evaluate_folder(codec: ExportedCodec, folder: str) -> list[Row]:
+def evaluate_folder(codec: ExportedCodec, folder: str) -> tuple[list[Row], list[ImageError]]:
   """Evaluates every image of a folder, with a progress bar.
 
   Args:
@@ -55,16 +55,22 @@ def evaluate_folder(codec: ExportedCodec, folder: str) -> list[Row]:
     folder: Searched for PNG, JPEG and WebP files.
 
   Returns:
-    A row for each image.
+    A row for each image that can be read, and the errors of the others.
 
   Raises:
-    ImageError: if there are none, or one can't be read.
+    ImageError: if there are no images.
     Mismatch: if the decoder does not give the encoder's reconstruction.
   """
   codec.decompress(codec.compress(np.zeros([16, 16, 3], np.uint8)))  # the first call is slower
-  paths = list_images(folder)
-  return [evaluate_image(codec, read_image(path), str(path.relative_to(folder)))
-          for path in tqdm(paths, unit='image')]
+  rows, errors = [], []
+  for path in tqdm(list_images(folder), unit='image'):
+    try:
+      image = read_image(path)
+    except ImageError as error:
+      errors.append(error)
+    else:
+      rows.append(evaluate_image(codec, image, str(path.relative_to(folder))))
+  return rows, errors
 
 
 def evaluate_image(codec: ExportedCodec, image: np.ndarray, name: str) -> Row:
@@ -102,9 +108,13 @@ def ms_ssim(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def mean(rows: Iterable[Row]) -> Row:
-  """Returns the mean of each figure over images, as the field reports it."""
-  columns = list(zip(*(row[1:] for row in rows)))
-  return Row('mean', *(float(np.mean(column)) for column in columns))
+  """Returns the mean of each figure over images, as the field reports it.
+
+  MS-SSIM is averaged over the images that are large enough for it.
+  """
+  columns = np.array([row[1:] for row in rows]).T
+  return Row('mean', *(float(np.mean(column[~np.isnan(column)])) if not np.isnan(column).all()
+                       else math.nan for column in columns))
 
 
 def table(rows: list[Row]) -> str:
@@ -113,7 +123,7 @@ def table(rows: list[Row]) -> str:
       'PSNR', 8), ('MS-SSIM', 9), ('enc s', 8), ('dec s', 8)
   lines = [f'{"image":<24}' + ''.join(f'{head:>{width}}' for head, width in heads)]
   for row in rows:
-    gap = 100 * (row.coded_bpp / row.estimated_bpp - 1)
+    gap = 100 * (row.coded_bpp / row.estimated_bpp - 1) if row.estimated_bpp else math.nan
     lines.append(
         f'{row.image:<24}{row.bytes:>9.0f}{row.header_bytes:>8.0f}{row.bpp:>9.4f}'
         f'{row.coded_bpp:>9.4f}{row.estimated_bpp:>10.4f}{gap:>8.3f}{row.psnr:>8.2f}'

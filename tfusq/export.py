@@ -26,6 +26,8 @@ from tfusq.exported import DESCRIPTION
 from tfusq.models import Model, Part
 from tfusq.quantizer import quantize
 
+_IMAGE_LIMITS = (f'an image has 1 to {container.MAX_SIDE} rows and columns, and at most '
+                 f'{container.MAX_PIXELS} pixels')
 _INDEX_MISMATCH = ('this machine computes other table indexes than the one that wrote the file: '
                    'it cannot be decoded here')
 
@@ -50,15 +52,15 @@ def export(codec: Codec, path: str | os.PathLike, description: dict, force: bool
     ExportError: if an entropy model has no bitstream for the way this codec quantizes.
     Exists: if `path` is there and may not be replaced.
   """
-  files.check_absent(path, force)
+  files.check_folder(path, force, DESCRIPTION)
   module = CodecModule(codec)
   identity = module.identity.hex()
-  with files.new_folder(path, force) as draft:
+  with files.new_folder(path, force, DESCRIPTION) as draft:
     tf.saved_model.save(module, str(draft), signatures={
         name: getattr(module, name) for name in ('compress', 'decompress', 'evaluate')
     }, options=tf.saved_model.SaveOptions(experimental_custom_gradients=False))
     _forget_gradients(draft)
-    (Path(draft) / DESCRIPTION).write_text(json.dumps(
+    (draft / DESCRIPTION).write_text(json.dumps(
         {'identity': identity, 'sections': list(codec.model.entropy_models), **description},
         indent=2))
   return identity
@@ -111,9 +113,10 @@ def _paths(model: Model, coders: dict[str, Coder], zero_centre: dict[str, bool],
 
   def encode(image):
     height, width = tf.shape(image)[0], tf.shape(image)[1]
-    with tf.control_dependencies([tf.debugging.Assert(
-        tf.reduce_all((tf.shape(image)[:2] > 0) & (tf.shape(image)[:2] <= container.MAX_SIDE)),
-        [f'an image has 1 to {container.MAX_SIDE} rows and columns'])]):
+    sides = tf.cast(tf.shape(image)[:2], tf.int64)
+    fits = tf.reduce_all((sides > 0) & (sides <= container.MAX_SIDE)) & (
+        tf.reduce_prod(sides) <= container.MAX_PIXELS)
+    with tf.control_dependencies([tf.debugging.Assert(fits, [_IMAGE_LIMITS])]):
       x = tf.cast(image, tf.float32)[None] / 255
     latents = model.latents(x)
     handles = {name: coder.encoder() for name, coder in coders.items()}
@@ -184,10 +187,14 @@ def _to_image(x):
 
 
 def _identity(model: Model, coders: dict[str, Coder], zero_centre: dict[str, bool]) -> bytes:
-  """Hashes what decoding needs: the decoder's weights, the tables, how symbols are centred."""
+  """Hashes what decoding needs: the decoder's weights and numbers, the tables, the centring."""
   encoder = {variable.ref() for name in model.encoder_only
              for variable in getattr(model, name).variables}
-  digest = hashlib.sha256(f'{container.VERSION} {type(model).__name__} {zero_centre}'.encode())
+  kinds = {name: (type(entropy_model).__name__, sorted(
+      item for item in vars(entropy_model).items() if isinstance(item[1], (int, float))))
+           for name, entropy_model in model.entropy_models.items()}
+  digest = hashlib.sha256(
+      f'{container.VERSION} {type(model).__name__} {kinds} {zero_centre}'.encode())
   tables = [variable for coder in coders.values() for variable in coder.variables]
   decoder = [variable for variable in model.variables if variable.ref() not in encoder]
   for variable in decoder + tables:

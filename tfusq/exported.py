@@ -12,8 +12,8 @@ from tfusq import container
 DESCRIPTION = 'codec.json'
 
 
-class CodecNotFound(RuntimeError):
-  """No codec, or not the one that a file needs."""
+class CodecError(RuntimeError):
+  """No codec, not the one that a file needs, or a damaged one."""
 
 
 def find(path: str | os.PathLike, identity: str | None = None) -> Path:
@@ -27,21 +27,25 @@ def find(path: str | os.PathLike, identity: str | None = None) -> Path:
     The exported codec's folder.
 
   Raises:
-    CodecNotFound: if there is none, or more than one to choose from; lists those there are.
+    CodecError: if there is none, or more than one to choose from; lists those there are.
   """
-  codecs = {}
+  codecs, damaged = {}, []
   for description in sorted([Path(path) / DESCRIPTION, *Path(path).glob(f'*/{DESCRIPTION}')]):
     if description.is_file():
-      codecs.setdefault(json.loads(description.read_text())['identity'], description.parent)
+      try:
+        codecs.setdefault(str(json.loads(description.read_bytes())['identity']), description.parent)
+      except (ValueError, KeyError, TypeError):
+        damaged.append(str(description))
   if not codecs:
-    raise CodecNotFound(f'no exported codec in {path}')
+    raise CodecError(f'{", ".join(damaged)} is damaged' if damaged else
+                     f'no exported codec in {path}')
   listing = ', '.join(f'{folder} ({name})' for name, folder in codecs.items())
   if identity is not None:
     if identity not in codecs:
-      raise CodecNotFound(f'the file was written by codec {identity}; there are: {listing}')
+      raise CodecError(f'the file was written by codec {identity}; there are: {listing}')
     return codecs[identity]
   if len(codecs) > 1:
-    raise CodecNotFound(f'{path} holds several codecs, name one: {listing}')
+    raise CodecError(f'{path} holds several codecs, name one: {listing}')
   return next(iter(codecs.values()))
 
 
@@ -53,12 +57,21 @@ class ExportedCodec:
 
     Args:
       path: An exported codec's folder.
+
+    Raises:
+      CodecError: if it is damaged.
     """
     import tensorflow as tf
     import tensorflow_compression  # noqa: F401  (registers the operations)
     self._errors = tf.errors
-    self._codec = tf.saved_model.load(str(path))
-    self.description = json.loads((Path(path) / DESCRIPTION).read_text())
+    try:
+      self.description = json.loads((Path(path) / DESCRIPTION).read_bytes())
+      self._codec = tf.saved_model.load(str(path))
+      functions = [getattr(self._codec, name) for name in ('compress', 'decompress', 'evaluate')]
+      assert all(map(callable, functions))
+    except Exception as error:  # TensorFlow raises many kinds
+      raise CodecError(f'{path} is damaged or no codec: {type(error).__name__}: '
+                       f'{" ".join(str(error).split())[:200]}') from error
 
   def compress(self, image: np.ndarray) -> bytes:
     """Returns the file of an image, `uint8[height, width, 3]`.

@@ -12,10 +12,43 @@ class Exists(FileExistsError):
   """An output that is there already; says how to replace it."""
 
 
-def check_absent(path: str | os.PathLike, force: bool) -> None:
-  """Raises `Exists` if `path` is there and `force` is not set."""
-  if os.path.lexists(path) and not force:
-    raise Exists(f'{path} exists; --force replaces it')
+def check_output(path: str | os.PathLike, force: bool,
+                 source: str | os.PathLike | None = None) -> None:
+  """Refuses a file to be written that is there, a folder, or what it is made from.
+
+  Args:
+    path: The file.
+    force: Whether an existing file may be replaced.
+    source: What it is made from.
+
+  Raises:
+    Exists: saying which.
+  """
+  if os.path.isdir(path):
+    raise Exists(f'{path} is a folder; name a file')
+  if os.path.lexists(path):
+    if source is not None and os.path.exists(source) and os.path.samefile(path, source):
+      raise Exists(f'{path} is the input; name another file')
+    if not force:
+      raise Exists(f'{path} exists; --force replaces it')
+
+
+def check_folder(path: str | os.PathLike, force: bool, marker: str) -> None:
+  """Refuses a folder to be made that is there, unless it is one of its kind and `force` is set.
+
+  Args:
+    path: The folder.
+    force: Whether an existing one of its kind may be replaced.
+    marker: Name of a file that every folder of the kind holds.
+
+  Raises:
+    Exists: saying which.
+  """
+  if os.path.lexists(path):
+    if not (Path(path) / marker).is_file():
+      raise Exists(f'{path} exists and holds no {marker}; it is not replaced, name another')
+    if not force:
+      raise Exists(f'{path} exists; --force replaces it')
 
 
 def write(path: str | os.PathLike, data: bytes, force: bool = True) -> None:
@@ -30,7 +63,7 @@ def write(path: str | os.PathLike, data: bytes, force: bool = True) -> None:
     Exists: if it may not.
   """
   path = Path(path)
-  check_absent(path, force)
+  check_output(path, force)
   path.parent.mkdir(parents=True, exist_ok=True)
   handle, name = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
   try:
@@ -46,12 +79,13 @@ def write(path: str | os.PathLike, data: bytes, force: bool = True) -> None:
 
 
 @contextlib.contextmanager
-def new_folder(path: str | os.PathLike, force: bool = False) -> Iterator[Path]:
+def new_folder(path: str | os.PathLike, force: bool, marker: str) -> Iterator[Path]:
   """Gives a folder to fill, and puts it at `path` when that is done.
 
   Args:
     path: Where the folder is to be.
-    force: Whether an existing one may be replaced.
+    force: Whether an existing one of its kind may be replaced.
+    marker: Name of a file that every folder of the kind holds.
 
   Yields:
     The folder to fill, beside `path`.
@@ -60,21 +94,23 @@ def new_folder(path: str | os.PathLike, force: bool = False) -> Iterator[Path]:
     Exists: if `path` is there and may not be replaced.
   """
   path = Path(path)
-  check_absent(path, force)
+  check_folder(path, force, marker)
   path.parent.mkdir(parents=True, exist_ok=True)
-  draft = Path(tempfile.mkdtemp(dir=path.parent, prefix=f'.{path.name}.'))
+  drafts = Path(tempfile.mkdtemp(dir=path.parent, prefix=f'.{path.name}.'))
+  draft, old = drafts / 'new', drafts / 'old'
   try:
-    os.chmod(draft, 0o777 & ~_umask())
+    draft.mkdir()
     yield draft
     if os.path.lexists(path):
-      old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f'.{path.name}.'))
-      os.rename(path, old / 'old')
+      os.rename(path, old)
+    try:
       os.rename(draft, path)
-      shutil.rmtree(old)
-    else:
-      os.rename(draft, path)
+    except OSError:
+      if old.exists():
+        os.rename(old, path)
+      raise
   finally:
-    shutil.rmtree(draft, ignore_errors=True)
+    shutil.rmtree(drafts, ignore_errors=True)
 
 
 def _umask() -> int:

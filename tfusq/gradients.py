@@ -28,6 +28,8 @@ def with_slope(value: tf.Tensor, x: tf.Tensor, slope: tf.Tensor) -> tf.Tensor:
         f'an elementwise function must keep the shape: value {value.shape}, x {x.shape}, '
         f'slope {slope.shape}')
 
+  slope = tf.stop_gradient(slope)
+
   def grad(upstream):
     return upstream, upstream * slope, tf.zeros_like(slope)
 

@@ -91,9 +91,13 @@ class MSHyper(Model):
       ValueError: if a size is less than 1, or an entropy model of the wrong kind.
     """
     super().__init__(name='ms_hyper')
-    if filters < 1 or latent_channels < 1:
-      raise ValueError(f'MSHyper needs filters and latent channels, not {filters} and '
-                       f'{latent_channels}')
+    for name, kind in (('entropy_model', entropy_model),
+                       ('hyper_entropy_model', hyper_entropy_model)):
+      if not isinstance(kind, EntropyModel):
+        raise TypeError(f'MSHyper.{name} must be an EntropyModel, not {kind!r}')
+    for name, size in (('filters', filters), ('latent_channels', latent_channels)):
+      if not (isinstance(size, int) and size > 0):
+        raise ValueError(f'MSHyper.{name} must be a positive integer, not {size!r}')
     if hyper_entropy_model.channels:
       raise ValueError(f'MSHyper.hyper_entropy_model is conditioned on nothing; '
                        f'{type(hyper_entropy_model).__name__} needs parameters')

@@ -4,7 +4,6 @@ A plugin is a class that a distribution names in one of `GROUPS`. The entry poin
 class's name and what gin writes after `@` are one. Built-ins come the same way as anybody's.
 """
 
-import importlib
 import importlib.metadata
 from typing import NamedTuple
 
@@ -16,6 +15,9 @@ GROUPS = {
     'tfusq.entropy_models': 'tfusq.entropy_models:EntropyModel',
     'tfusq.models': 'tfusq.models:Model',
 }
+
+# What gin already knows by these names, so that no plugin can have them.
+RESERVED = ('Codec', 'Quantizer', 'Patches', 'train', 'Adam', 'PiecewiseConstantDecay')
 
 
 class PluginError(RuntimeError):
@@ -79,14 +81,18 @@ def load(claimed: list[Plugin]) -> type:
     raise PluginError(f'the plugin name {claimed[0].name} is claimed by {claimants}: uninstall one')
   plugin, = claimed
   try:
-    cls = _resolve(plugin.target)
-    base = _resolve(GROUPS[plugin.group])
+    if not plugin.name.isidentifier():
+      raise ValueError('its name is no identifier')
+    if plugin.name in RESERVED:
+      raise ValueError('a part of tfusq has its name')
+    cls, base = (importlib.metadata.EntryPoint(plugin.name, target, plugin.group).load()
+                 for target in (plugin.target, GROUPS[plugin.group]))
     if not (isinstance(cls, type) and issubclass(cls, base)):
       raise TypeError(f'{plugin.target} is not a subclass of {GROUPS[plugin.group]}')
     if cls.__name__ != plugin.name:
       raise TypeError(f'the entry point {plugin.name} must have the name of its class, '
                       f'{cls.__name__}')
-  except Exception as error:  # whatever a third party's module raises costs its own name only
+  except (Exception, SystemExit) as error:  # whatever a module raises costs its own name only
     raise PluginError(f'the plugin {plugin.name} of {plugin.origin} ({plugin.target}) is broken: '
                       f'{type(error).__name__}: {error}') from error
   return cls
@@ -107,10 +113,3 @@ def load_all() -> tuple[dict[Plugin, type], dict[str, PluginError]]:
       errors[name] = error
   return classes, errors
 
-
-def _resolve(target: str):
-  module, _, attribute = target.partition(':')
-  value = importlib.import_module(module)
-  for part in attribute.split('.'):
-    value = getattr(value, part)
-  return value

@@ -21,7 +21,8 @@ def quickstart(out: str) -> None:
   """
   folder = Path(out)
   start = time.perf_counter()
-  config.parse(['quickstart.gin'], [f"TRAIN_IMAGES = '{_IMAGES / 'train'}'"], [])
+  recipe = Path(config.search_path()[0]) / 'quickstart.gin'
+  config.parse([str(recipe)], [f'TRAIN_IMAGES = {str(_IMAGES / "train")!r}'], [])
   config.build('train')(model_dir=str(folder / 'run'), recipe=config.recipe)
   trained = time.perf_counter()
   run.export_codec(config.build_parameter('train.codec'), folder / 'run', folder / 'codec',

@@ -54,6 +54,26 @@ def soft_round_slope(y: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
   return alpha / (2 * tf.tanh(alpha / 2)) * 4 * decay / tf.square(1 + decay)
 
 
+def soft_round_slope_ratio(y: tf.Tensor, w: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
+  """`s'(y) / s'(w)`, also where both slopes underflow; at most `exp(80)`.
+
+  Args:
+    y: Latent, any shape, float.
+    w: Another, of the same shape.
+    alpha: Positive scalar of the same dtype.
+
+  Returns:
+    The ratio, without a gradient of its own.
+  """
+  alpha = tf.maximum(alpha, 1e-3)
+  distance_y, distance_w = (tf.abs(x - tf.floor(x) - .5)
+                            for x in (tf.stop_gradient(y), tf.stop_gradient(w)))
+  # sech^2(x) = 4 exp(-2 x) / (1 + exp(-2 x))^2, the exponentials divided as a difference.
+  exponent = tf.minimum(2 * alpha * (distance_w - distance_y), 80.)
+  rest = (1 + tf.exp(-2 * alpha * distance_w)) / (1 + tf.exp(-2 * alpha * distance_y))
+  return tf.exp(exponent) * tf.square(rest)
+
+
 def denoise(v: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
   """The denoiser `r(v) = s^-1(v - 1/2) + 1/2`: the mean of `y` given `s(y) + u = v`, Eq. (15).
 

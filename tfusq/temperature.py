@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import numbers
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -138,12 +139,16 @@ class Temperature(tf.Module):
     """
     super().__init__()
     self.schedule = value if isinstance(value, Schedule) else None
-    if self.schedule is None and not (isinstance(value, (int, float)) and 0 < value < math.inf):
+    if self.schedule is None and (not isinstance(value, numbers.Real) or isinstance(value, bool)):
       raise ValueError(f'a temperature is a positive number or a schedule, not {value!r}')
-    initial = value if self.schedule is None else self.schedule(tf.constant(0, tf.int64))
+    first, last = (float(self.schedule(tf.constant(step, tf.int64)) if self.schedule else value)
+                   for step in (0, 2**40))
+    if not (0 < first < math.inf and 0 < last < math.inf):
+      raise ValueError('a temperature is a positive number or a schedule of such, not '
+                       + (f'{value!r}' if self.schedule is None else f'from {first} to {last}'))
     # Every replica of a distributed run assigns the same value.
     self.value = tf.Variable(
-        initial, trainable=False, dtype=tf.float32, name='temperature',
+        first, trainable=False, dtype=tf.float32, name='temperature',
         aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
 
   def __call__(self, dtype: tf.DType) -> tf.Tensor:
@@ -158,5 +163,9 @@ class Temperature(tf.Module):
 
 def temperature_parameters(cls: type) -> list[str]:
   """Returns the names of the constructor's parameters that take a number or a schedule."""
-  return [parameter.name for parameter in inspect.signature(cls).parameters.values()
+  try:
+    signature = inspect.signature(cls, eval_str=True)
+  except NameError:  # annotations that name what is not imported at run time
+    signature = inspect.signature(cls)
+  return [parameter.name for parameter in signature.parameters.values()
           if Schedule in (parameter.annotation, *getattr(parameter.annotation, '__args__', ()))]

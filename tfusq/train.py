@@ -5,6 +5,7 @@ and TensorBoard events. Nothing else is state: temperatures, noise and batches a
 step and the seed, so that a resumed run equals an uninterrupted one bit for bit.
 """
 
+import contextlib
 import difflib
 import os
 import re
@@ -44,47 +45,73 @@ def train(model_dir: str, recipe: Callable[[], str], codec: Codec,
     dry_run: Whether only to build everything and evaluate one batch, writing nothing.
 
   Raises:
-    TrainingError: if the run has another recipe, `init_from` does not fit, or a term of the loss
-      is not finite; the last checkpoint stays.
+    TrainingError: if an argument is out of range, the run has another recipe, `init_from` does not
+      fit, or a term of the loss is not finite; the last checkpoint stays.
     ImageError: if a photograph can't be read.
-    ValueError: if an argument is out of range.
   """
+  for name, value, kind in (('codec', codec, Codec), ('data', data, Patches),
+                            ('optimizer', optimizer, tf.keras.optimizers.Optimizer)):
+    if not isinstance(value, kind):
+      raise TrainingError(f'train.{name} must be a {kind.__name__}, not {value!r}')
   if interval < 1 or steps < 1 or steps % interval:
-    raise ValueError(f'train.steps must be a multiple of train.interval, not {steps} of {interval}')
-  codec.create()
+    raise TrainingError('train.steps must be a multiple of train.interval, not '
+                        f'{steps} of {interval}')
   codec.compile(optimizer)
   optimizer.build(codec.trainable_variables)
-  if dry_run:
-    _dry_run(codec, data, steps)
-    return
-
-  checkpoint = tf.train.Checkpoint(model=codec.model, optimizer=optimizer)
-  manager = tf.train.CheckpointManager(checkpoint, model_dir, max_to_keep=3,
-                                       step_counter=optimizer.iterations)
-  text = recipe()
-  if manager.latest_checkpoint:
-    _check_recipe(model_dir, text)
-    checkpoint.restore(manager.latest_checkpoint).assert_consumed()
-    logging.info('resuming from %s', manager.latest_checkpoint)
+  latest = tf.train.latest_checkpoint(model_dir)
+  text = recipe() + f'\n#: photographs {data.fingerprint()}\n'
+  if latest:
+    text = _checked(text, init_from, newest_recipe(model_dir))
   elif init_from:
-    step = restore_model(codec, init_from)
-    text += f'\n# networks from {init_from}, step {step}\n'
-  start = int(optimizer.iterations)
-  files.write(Path(model_dir) / f'operative_config-{start}.gin', text.encode())
+    restore_model(codec, init_from)
+    text += _origin(init_from)
+  elif not codec.train_encoder:
+    raise TrainingError('a frozen encoder must come from somewhere: give --init_from')
+  try:
+    if dry_run:
+      _dry_run(codec, data, steps)
+    else:
+      _fit(model_dir, text, codec, data, steps, interval,
+           validation and (validation, validation_batches))
+  except tf.errors.OpError as error:
+    _explain(error, tf.train.latest_checkpoint(model_dir))
+    raise
+
+
+def _fit(model_dir, text, codec, data, steps, interval, validation):
+  checkpoint = tf.train.Checkpoint(model=codec.model, optimizer=codec.optimizer)
+  manager = tf.train.CheckpointManager(checkpoint, model_dir, max_to_keep=3,
+                                       step_counter=codec.optimizer.iterations)
+  if manager.latest_checkpoint:
+    with _restoring(manager.latest_checkpoint):
+      checkpoint.restore(manager.latest_checkpoint).assert_consumed()
+    logging.info('resuming from %s', manager.latest_checkpoint)
+  start = int(codec.optimizer.iterations)
   if start >= steps:
     logging.info('%s is complete: %d of %d steps', model_dir, start, steps)
     return
+  files.write(Path(model_dir) / f'operative_config-{start}.gin', text.encode())
   if not manager.latest_checkpoint:
     manager.save(0)
+  patches, batches = validation or (None, 0)
+  codec.fit(
+      data.dataset(start), initial_epoch=start // interval, epochs=steps // interval,
+      steps_per_epoch=interval, verbose=1 if sys.stdout.isatty() else 2,
+      validation_data=patches and patches.dataset().take(batches),
+      callbacks=[_Record(codec, manager, model_dir, patches)])
+
+
+@contextlib.contextmanager
+def _restoring(path):
+  """Gives what a checkpoint that does not fit or is damaged raises one type."""
   try:
-    codec.fit(
-        data.dataset(start), initial_epoch=start // interval, epochs=steps // interval,
-        steps_per_epoch=interval, verbose=1 if sys.stdout.isatty() else 2,
-        validation_data=validation and validation.dataset().take(validation_batches),
-        callbacks=[_Record(codec, manager, model_dir, validation)])
-  except tf.errors.OpError as error:
-    _explain(error, manager.latest_checkpoint)
-    raise
+    yield
+  except (AssertionError, ValueError) as error:
+    raise TrainingError(f'{path} holds other networks than this configuration: '
+                        f'{str(error).splitlines()[0]}') from error
+  except (IndexError, tf.errors.OpError) as error:
+    raise TrainingError(f'{path} is damaged ({type(error).__name__}); the file `checkpoint` beside '
+                        'it can name an older one') from error
 
 
 def restore_model(codec: Codec, run: str) -> int:
@@ -103,12 +130,9 @@ def restore_model(codec: Codec, run: str) -> int:
   path = tf.train.latest_checkpoint(run)
   if path is None:
     raise TrainingError(f'no checkpoint in {run}')
-  try:
+  with _restoring(path):
     status = tf.train.Checkpoint(model=codec.model).restore(path)
     status.expect_partial().assert_existing_objects_matched()
-  except (AssertionError, ValueError) as error:
-    raise TrainingError(f'{path} holds other networks than this configuration: '
-                        f'{str(error).splitlines()[0]}') from error
   logging.info('loaded the networks of %s', path)
   return int(path.rsplit('-', 1)[1])
 
@@ -160,16 +184,27 @@ def newest_recipe(model_dir: str | os.PathLike) -> Path:
   return newest
 
 
-def _check_recipe(model_dir, text):
-  """Refuses to go on with a run under another recipe; comments do not count."""
-  path = newest_recipe(model_dir)
-  old, new = ([line for line in content.splitlines() if line and not line.startswith('#')]
-              for content in (path.read_text(), text))
+def _origin(init_from):
+  return f'#: networks from {os.path.abspath(init_from)}\n'
+
+
+def _checked(text, init_from, path):
+  """Returns the recipe to go on with; refuses another than the run's, of which `#` lines are none.
+
+  Lines that begin with `#:` count: which networks the run began with, and the photographs.
+  """
+  begun = path.read_text()
+  origin = re.search('^#: networks from .*\n', begun, re.MULTILINE)
+  text += _origin(init_from) if init_from else origin[0] if origin else ''
+  old, new = ([line for line in content.splitlines()
+               if line and (not line.startswith('#') or line.startswith('#:'))]
+              for content in (begun, text))
   if old != new:
     difference = '\n'.join(difflib.unified_diff(
         old, new, str(path), 'this configuration', lineterm='', n=0))
-    raise TrainingError(f'{model_dir} was begun with another configuration; use it, or another '
+    raise TrainingError(f'the run was begun with another configuration; use it, or another '
                         f'--model_dir (--init_from takes over the networks):\n{difference}')
+  return text
 
 
 def _dry_run(codec, data, steps):
