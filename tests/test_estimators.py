@@ -112,9 +112,10 @@ def test_expected_gradient_equals_perturb_and_apply(gradients):
     return tfc.perturb_and_apply(
         loss, tfc.soft_round(y, alpha), mean, scale, expected_grads=True)[0]
 
+  quantizer = Quantizer(SUA(5.), EP())
+
   def ours(y, mean, scale):
-    return Quantizer(SUA(5.), EP()).evaluate(
-        lambda v: gaussian_bits(v, mean, scale), y, tf.zeros_like(y))
+    return quantizer.evaluate(lambda v: gaussian_bits(v, mean, scale), y, tf.zeros_like(y))
 
   _, (by_y, _, _) = gradients(ours, y, mean, scale)
   _, (expected, _, _) = gradients(theirs, y, mean, scale)

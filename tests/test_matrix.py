@@ -59,35 +59,34 @@ def inputs(dtype):
 
 
 @pytest.mark.parametrize('cls', classes_of(tfusq.Surrogate))
-def test_every_defined_case_is_finite(cls):
-  """Shapes unknown at trace time; one trace for each dtype, whatever the temperature."""
+def test_every_defined_case(cls):
+  """Finite at hard inputs and every temperature; eager, traced and compiled agree.
+
+  One trace for each surrogate, of unknown shapes; the second dtype is eager.
+  """
   surrogate = instances(cls)[0]
   run, names = all_cases(surrogate)
   temperatures = [getattr(surrogate, name) for name in temperature_parameters(cls)]
-  for dtype in (tf.float32, tf.float64):
-    unknown = tf.TensorSpec([None] * 4, dtype)
-    traced = tf.function(run, input_signature=[unknown] * 4)
+  traced = tf.function(run, input_signature=[tf.TensorSpec([None] * 4, tf.float32)] * 4)
+  for function, dtype in ((traced, tf.float32), (run, tf.float64)):
     values = inputs(dtype)
     for value in TEMPERATURES if temperatures else [None]:
       for temperature in temperatures:
         temperature.value.assign(value)
-      for u in (surrogate.noise(values[0], [1, 2]), tf.zeros_like(values[0])):
-        for name, results in zip(names or [''] * 99, traced(*values, u)):
-          assert all(np.isfinite(result).all() for result in results), (cls, name, dtype, value)
+      for name, results in zip(names or [''] * 99, function(
+          *values, surrogate.noise(values[0], [1, 2]))):
+        assert all(np.isfinite(result).all() for result in results), (name, dtype, value)
   assert len(names) >= 4  # STE at least, in both terms and centres
 
-
-@pytest.mark.parametrize('cls', classes_of(tfusq.Surrogate))
-def test_eager_and_compiled_agree_with_graph(cls):
-  surrogate = instances(cls)[1 if temperature_parameters(cls) else 0]
-  run, names = all_cases(surrogate)
+  for temperature in temperatures:
+    temperature.value.assign(5.)
   y = tf.random.stateless_normal([1, 2, 3, 8], [3, 4])
   arguments = y, .3 * y, tf.zeros_like(y), surrogate.noise(y, [5, 6])
-  graph = tf.function(run)(*arguments)
+  expected = traced(*arguments)
   for other in (run(*arguments), tf.function(run, jit_compile=True)(*arguments)):
-    for name, ours, theirs in zip(names, graph, other):
+    for name, ours, theirs in zip(names, expected, other):
       for a, b in zip(ours, theirs):
-        np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-4, err_msg=f'{cls} {name}')
+        np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-4, err_msg=name)
 
 
 def test_undefined_pairs_name_a_remedy_that_is_defined():
