@@ -97,6 +97,15 @@ def test_evaluate_writes_json(tfusq, exported_path, compressed, tmp_path):
   assert content['codec']['sections'] == ['z', 'y']
 
 
+def test_a_plugin_is_checked_by_name(tfusq):
+  code, out, _ = tfusq('check', 'AUN')
+  assert code == 0 and out.startswith('AUN()') and out.count('passed') == 8
+  code, out, _ = tfusq('check', 'SHA', '--gin_bindings', 'SHA.alpha = 3.0')
+  assert code == 0 and out.startswith('SHA(alpha = 3)')
+  code, _, err = tfusq('check', 'Nope')
+  assert code == 1 and 'no plugin Nope' in err
+
+
 def test_a_run_is_trained_and_exported_from_the_command_line(tfusq, tmp_path):
   from conftest import IMAGES
   words = ['train', '--model_dir', tmp_path / 'run', '--gin_file', 'quickstart.gin', *(

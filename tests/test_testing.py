@@ -107,20 +107,20 @@ class WrongTables(tfusq.Gaussian):
 
 
 @pytest.mark.parametrize('subject, check, number', [
-    (ForgetsTheSlope(5.), testing.secant_is_the_change_of_the_mean, r'z = -?\d'),
-    (GradientForgetsTheSlope(5.), testing.gradient_is_the_finite_difference, 'relative'),
-    (Scaled(), testing.shifts_by_integers, 'by 0.01'),
-    (BiasedSecant(), testing.secant_is_the_change_of_the_mean, r'z = -?\d'),
-    (IgnoresItsSeed(), testing.noise_follows_the_seed, '100%'),
-    (DrawsItsOwn(), testing.is_a_function_of_latent_and_noise, r'\d'),
-    (NotFinite(1.), testing.is_finite, 'not finite at y'),
-    (WrongValue(), testing.leaves_the_forward_value, 'off by 0.001'),
-    (HalfGradient(), testing.moves_the_mean_of_additive_noise, '0.5'),
-    (StopsParameters(), testing.keeps_the_gradient_of_parameters, r'off by \d'),
-    (NotNormalized(), testing.probabilities_sum_to_one, '0.96'),
-    (WrongGradient(), testing.bits_have_their_gradients, 'raw parameters'),
-    (OffByOne(), testing.codes_exactly_and_near_its_estimate, '1280 of 1280'),
-    (WrongTables(), testing.codes_exactly_and_near_its_estimate, 'bits, the estimate')])
+    (ForgetsTheSlope(5.), testing.surrogates.secant_is_the_change_of_the_mean, r'z = -?\d'),
+    (GradientForgetsTheSlope(5.), testing.surrogates.gradient_is_the_finite_difference, 'relative'),
+    (Scaled(), testing.surrogates.shifts_by_integers, 'by 0.01'),
+    (BiasedSecant(), testing.surrogates.secant_is_the_change_of_the_mean, r'z = -?\d'),
+    (IgnoresItsSeed(), testing.surrogates.noise_follows_the_seed, '100%'),
+    (DrawsItsOwn(), testing.surrogates.is_a_function_of_latent_and_noise, r'\d'),
+    (NotFinite(1.), testing.surrogates.is_finite, 'not finite at y'),
+    (WrongValue(), testing.estimators.leaves_the_forward_value, 'off by 0.001'),
+    (HalfGradient(), testing.estimators.moves_the_mean_of_additive_noise, '0.5'),
+    (StopsParameters(), testing.estimators.keeps_the_gradient_of_parameters, r'off by \d'),
+    (NotNormalized(), testing.entropy_models.probabilities_sum_to_one, '0.96'),
+    (WrongGradient(), testing.entropy_models.bits_have_their_gradients, 'raw parameters'),
+    (OffByOne(), testing.entropy_models.codes_exactly_and_near_its_estimate, '1280 of 1280'),
+    (WrongTables(), testing.entropy_models.codes_exactly_and_near_its_estimate, 'the estimate')])
 def test_faults_are_caught_by_the_right_check(subject, check, number):
   with pytest.raises(NonConformance, match=number):
     check(subject)

@@ -157,14 +157,23 @@ def _parser() -> argparse.ArgumentParser:
     sub.set_defaults(run=run)
     return sub
 
-  def takes_codec(sub):
-    sub.add_argument('--codec', default=os.environ.get(CODEC_VARIABLE, 'codec'), help=(
-        'exported codec, or a folder of several to find a file\'s in; by default '
-        f'${CODEC_VARIABLE}, or else ./codec'))
+  _add_training(command)
+  _add_files(command)
+  _add_library(command)
+  return parser
 
-  def takes_force(sub):
-    sub.add_argument('--force', action='store_true', help='replace an existing output')
 
+def _takes_codec(sub):
+  sub.add_argument('--codec', default=os.environ.get(CODEC_VARIABLE, 'codec'), help=(
+      "exported codec, or a folder of several to find a file's in; by default "
+      f'${CODEC_VARIABLE}, or else ./codec'))
+
+
+def _takes_force(sub):
+  sub.add_argument('--force', action='store_true', help='replace an existing output')
+
+
+def _add_training(command):
   sub = command('train', _train, 'train a codec as gin files say, or go on with a run')
   sub.add_argument('--model_dir', required=True, help='run directory')
   sub.add_argument('--gin_file', action='append', default=[], help='repeatable; see tfusq/gin')
@@ -179,29 +188,33 @@ def _parser() -> argparse.ArgumentParser:
   sub.add_argument('--model_dir', required=True, help='run directory')
   sub.add_argument('--out', required=True, help='folder to make')
   sub.add_argument('--gin_search_path', action='append', default=[], help='repeatable; folder')
-  takes_force(sub)
+  _takes_force(sub)
 
+
+def _add_files(command):
   sub = command('compress', _compress, 'compress an image to a file')
-  takes_codec(sub)
+  _takes_codec(sub)
   sub.add_argument('input', help=_INPUT_HELP)
   sub.add_argument('output', help='file to write')
-  takes_force(sub)
+  _takes_force(sub)
 
   sub = command('decompress', _decompress, 'decompress a file to an 8-bit RGB PNG')
-  takes_codec(sub)
+  _takes_codec(sub)
   sub.add_argument('input', help='file that `compress` wrote')
   sub.add_argument('output', help='PNG to write')
-  takes_force(sub)
+  _takes_force(sub)
 
   sub = command('info', _info, 'show and check a file')
   sub.add_argument('input', help='file that `compress` wrote')
 
   sub = command('evaluate', _evaluate, 'real bytes and quality over a folder of images')
-  takes_codec(sub)
+  _takes_codec(sub)
   sub.add_argument('folder', help='searched for PNG, JPEG and WebP files')
   sub.add_argument('--json', help='also write the figures here')
-  takes_force(sub)
+  _takes_force(sub)
 
+
+def _add_library(command):
   sub = command('plugins', _plugins, 'list what is registered, ours and others\'')
   sub.add_argument('--details', action='store_true',
                    help='what each one is and admits, or why it is broken (imports them)')
@@ -224,7 +237,6 @@ def _parser() -> argparse.ArgumentParser:
   sub = command('quickstart', _quickstart,
                 'train a small codec on embedded photographs, and compress one it has not seen')
   sub.add_argument('--out', default='quickstart', help='folder for run, codec and pictures')
-  return parser
 
 
 def main(arguments: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ decoded, detects another machine's floats.
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import tensorflow as tf
@@ -88,7 +89,8 @@ class CodecModule(tf.Module):
     # Only variables are tracked: Keras layers would be saved with a graph for each call.
     self._variables = list(model.variables)
     self.identity = _identity(model, self._coders, codec.zero_centre)
-    encode, decode = _paths(model, self._coders, codec.zero_centre, self.identity)
+    encode, decode = (way(model, self._coders, codec.zero_centre, self.identity)
+                      for way in (_encoder, _decoder))
 
     def evaluate(image):
       data, bits, y_hat, height, width = encode(image)
@@ -103,13 +105,9 @@ class CodecModule(tf.Module):
     self.evaluate = tf.function(evaluate, [image])
 
 
-def _paths(model: Model, coders: dict[str, Coder], zero_centre: dict[str, bool], identity: bytes):
-  """Returns the encoder's and the decoder's way through the model."""
-
-  def offset(part, parameters):
-    if zero_centre[part.latent]:
-      return model.entropy_models[part.latent].centre(parameters)
-    return None
+def _encoder(model: Model, coders: dict[str, Coder], zero_centre: dict[str, bool],
+             identity: bytes) -> Callable:
+  """Returns the way from an image to a file, estimated bits, and the decoder's latent and size."""
 
   def encode(image):
     height, width = tf.shape(image)[0], tf.shape(image)[1]
@@ -131,7 +129,8 @@ def _paths(model: Model, coders: dict[str, Coder], zero_centre: dict[str, bool],
       with tf.control_dependencies([tf.debugging.Assert(
           tf.reduce_all(tf.math.is_finite(latent)), [f'the latent {part.latent} is not finite'])]):
         latent = tf.identity(latent)
-      symbols, y_hat = quantize(latent, offset(part, parameters))
+      symbols, y_hat = quantize(
+          latent, _offset(entropy_model, parameters, zero_centre[part.latent]))
       symbols = tf.cast(symbols, tf.int32)
       bits[part.latent] += tf.reduce_sum(
           coder.price(entropy_model.bits(y_hat, parameters), symbols, index))
@@ -144,6 +143,13 @@ def _paths(model: Model, coders: dict[str, Coder], zero_centre: dict[str, bool],
     strings = [coder.finalize(handles[name]) for name, coder in coders.items()]
     data = container.pack(identity, height, width, strings, checks)
     return data, tf.stack(list(bits.values())), y_hat, height, width
+
+  return encode
+
+
+def _decoder(model: Model, coders: dict[str, Coder], zero_centre: dict[str, bool],
+             identity: bytes) -> Callable:
+  """Returns the way from a file to the latent and the image's size."""
 
   def decode(data):
     height, width, strings, checks = container.unpack(data, identity, len(coders), model.parts)
@@ -161,12 +167,17 @@ def _paths(model: Model, coders: dict[str, Coder], zero_centre: dict[str, bool],
         with tf.control_dependencies([tf.debugging.Assert(same, [_INDEX_MISMATCH])]):
           index = tf.identity(index)
       handles[part.latent], symbols = coder.decode(handles[part.latent], index)
-      symbols, centre = tf.cast(symbols, tf.float32), offset(part, parameters)
+      symbols = tf.cast(symbols, tf.float32)
+      centre = _offset(entropy_model, parameters, zero_centre[part.latent])
       return symbols if centre is None else symbols + centre
 
     return model.walk(visit, 1, height, width), height, width
 
-  return encode, decode
+  return decode
+
+
+def _offset(entropy_model, parameters, zero_centre):
+  return entropy_model.centre(parameters) if zero_centre else None
 
 
 def _forget_gradients(path: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_compression as tfc
 
+import tfusq
 from tfusq import transforms
 from tfusq.entropy_models import gaussian_bits
 
@@ -30,11 +31,26 @@ def value_and_gradients(f, *xs):
   return step
 
 
-def training_step(layer, x):
-  """Keras's way: the layer inside a model that `fit` traces."""
-  model = tf.keras.Sequential([layer])
-  model.compile('sgd', 'mse')
-  return lambda: model.train_on_batch(x, x)
+def training_step(gdn):
+  """A whole step of the small MS-hyper, with one or the other normalization."""
+  transforms.GDN, ours = gdn, transforms.GDN
+  try:
+    alpha = tfusq.Linear(12., 1000)
+    model = tfusq.MSHyper(tfusq.Gaussian(), tfusq.Factorized(), 64, 96)
+    codec = tfusq.Codec(
+        model, tfusq.Quantizer(tfusq.SUA(alpha), tfusq.EP()),
+        tfusq.Quantizer(tfusq.SUA(alpha), tfusq.STE()), tfusq.Quantizer(tfusq.AUN(), tfusq.PGE()),
+        tfusq.Quantizer(tfusq.Round(), tfusq.STE()), lmbda=.01, zero_centre=True)
+    codec.compile(tf.keras.optimizers.Adam(
+        tf.keras.optimizers.schedules.PiecewiseConstantDecay([900], [1e-3, 1e-4]),
+        global_clipnorm=10.))
+  finally:
+    transforms.GDN = ours
+  batch = {'image': tf.cast(255 * tf.random.stateless_uniform([8, 128, 128, 3], [5, 6]), tf.uint8),
+           'index': tf.range(8, dtype=tf.int64)}
+  iterator = iter(tf.data.Dataset.from_tensors(batch).repeat())
+  function = codec.make_train_function()
+  return lambda: function(iterator)
 
 
 def compare(name, ours, theirs):
@@ -59,11 +75,8 @@ def main():
           value_and_gradients(gaussian_bits, y, mean, scale),
           value_and_gradients(lambda y, mean, scale: -tfc.NoisyNormal(
               loc=mean, scale=scale).log_prob(y) / np.log(2), y, mean, scale))
-  x = tf.random.stateless_normal([8, 64, 64, 64], [3, 4])
-  compare('GDN, 8x64x64x64, Keras training step', training_step(transforms.GDN(), x),
-          training_step(tfc.GDN(), x))
-  compare('GDN, 8x64x64x64, traced alone', value_and_gradients(transforms.GDN(), x),
-          value_and_gradients(tfc.GDN(), x))
+  compare('small MS-hyper, training step 8x128x128, GDN',
+          training_step(transforms.GDN), training_step(tfc.GDN))
 
 
 if __name__ == '__main__':

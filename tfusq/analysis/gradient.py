@@ -25,6 +25,12 @@ TABLE_II = (
     (STE(), SRA(10.), 'SRA10', ((2.96, 92.58), (.33, 1.23))),
 )
 
+_CHUNK, _FOLDS = 100, 10
+
+
+class AnalysisError(ValueError):
+  """An argument that a simulation can't take."""
+
 
 class Risk(NamedTuple):
   """Gradient estimation risk, each figure with its standard error.
@@ -53,13 +59,18 @@ def risk(surrogate: Surrogate, estimator: Estimator, scale: float, points: int =
     estimator: The backward calculation.
     scale: Of the Gaussian.
     points: Of the grid.
-    samples: Of the noise at each point; even.
+    samples: Of the noise at each point; a multiple of 1,000.
     seed: Of the noise.
 
   Returns:
     The figures. The absolute bias is estimated without the upward bias of a noisy absolute value:
-    one half of the samples gives the sign, the other the size.
+    each tenth of the samples gives its size, the other nine the sign.
+
+  Raises:
+    AnalysisError: if `samples` is no such multiple.
   """
+  if samples < 1 or samples % (_FOLDS * _CHUNK):
+    raise AnalysisError(f'samples must be a multiple of {_FOLDS * _CHUNK}, not {samples}')
   y = tf.constant(3 * (np.arange(points) + .5) / points - 1.5)
   sampled, expected = Quantizer(surrogate, estimator), Quantizer(surrogate, EP())
 
@@ -68,7 +79,7 @@ def risk(surrogate: Surrogate, estimator: Estimator, scale: float, points: int =
 
   @tf.function
   def gradient(quantizer_index, chunk_seed):
-    latent = tf.tile(y[None], [100 if quantizer_index == 0 else 1, 1])
+    latent = tf.tile(y[None], [_CHUNK if quantizer_index == 0 else 1, 1])
     with tf.GradientTape() as tape:
       tape.watch(latent)
       quantizer = (sampled, expected)[quantizer_index]
@@ -77,13 +88,12 @@ def risk(surrogate: Surrogate, estimator: Estimator, scale: float, points: int =
 
   exact = gradient(1, tf.constant([0, 0])).numpy()[0]
   # Central moments about the exact expectation need no second pass.
-  moments = np.zeros([2, 4, points])
-  half = samples // 2
-  for chunk in range(samples // 100):
+  moments = np.zeros([_FOLDS, 4, points])
+  for chunk in range(samples // _CHUNK):
     error = gradient(0, tf.constant([seed, chunk])).numpy() - exact
-    moments[chunk % 2] += [(error**power).sum(0) for power in range(1, 5)]
-  first, second = moments[:, 0] / half
-  bias = .5 * (first * np.sign(second) + second * np.sign(first))
+    moments[chunk % _FOLDS] += [(error**power).sum(0) for power in range(1, 5)]
+  sums = moments[:, 0]
+  bias = (sums * np.sign(sums.sum(0) - sums)).sum(0) / samples
   mean, square, cube, fourth = moments.sum(0) / samples
   variance = (square - mean**2) * samples / (samples - 1)
   central_fourth = fourth - 4 * mean * cube + 6 * mean**2 * square - 3 * mean**4

@@ -1,0 +1,82 @@
+"""Conformance checks for surrogates, estimators and entropy models, ours and anybody's.
+
+Each check is a plain function of one object that returns when the object keeps what it tests and
+raises `NonConformance` with one sentence and a number when it does not. They test mathematics, not
+form. Two front ends run one list: `tfusq check NAME`, and with pytest
+
+    @tfusq.testing.conformance(MySurrogate(), MyEntropyModel())
+    def test_conformance(check):
+      check()
+
+Statistical checks use fixed seeds and refuse at a z-score of 5.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tfusq.entropy_models import EntropyModel
+from tfusq.estimators import Estimator
+from tfusq.surrogates import Surrogate
+from tfusq.temperature import Temperature, temperature_parameters
+from tfusq.testing.entropy_models import entropy_model_checks
+from tfusq.testing.estimators import estimator_checks
+from tfusq.testing.requirements import NonConformance
+from tfusq.testing.surrogates import surrogate_checks
+
+__all__ = ['BoundCheck', 'NonConformance', 'checks_of', 'conformance', 'describe',
+           'entropy_model_checks', 'estimator_checks', 'instances', 'surrogate_checks']
+
+CHECKS = {Surrogate: surrogate_checks, Estimator: estimator_checks,
+          EntropyModel: entropy_model_checks}
+
+
+class BoundCheck(NamedTuple):
+  """A check and the object that it is of; calling it runs it."""
+  check: Callable
+  subject: tf.Module
+
+  def __call__(self) -> None:
+    self.check(self.subject)
+
+  @property
+  def name(self) -> str:
+    """Class and check, such as `SUA-is_finite`."""
+    return f'{type(self.subject).__name__}-{self.check.__name__}'
+
+
+def checks_of(subject: tf.Module) -> list[BoundCheck]:
+  """Returns the checks for an object.
+
+  Raises:
+    TypeError: if there are none for its kind.
+  """
+  for base, checks in CHECKS.items():
+    if isinstance(subject, base):
+      return [BoundCheck(check, subject) for check in checks]
+  raise TypeError(f'there are checks for {", ".join(base.__name__ for base in CHECKS)}, not for '
+                  f'{type(subject).__name__}')
+
+
+def describe(subject: tf.Module) -> str:
+  """Returns an object's class and temperatures, such as `SUA(alpha = 5)`."""
+  values = [f'{name} = {float(getattr(subject, name).value):g}'
+            for name in temperature_parameters(type(subject))
+            if isinstance(getattr(subject, name, None), Temperature)]
+  return f'{type(subject).__name__}({", ".join(values)})'
+
+
+def conformance(*subjects: tf.Module) -> Callable:
+  """Returns a pytest decorator that runs a test once with each check as its argument `check`."""
+  import pytest
+  checks = [check for subject in subjects for check in checks_of(subject)]
+  return pytest.mark.parametrize('check', checks, ids=[check.name for check in checks])
+
+
+def instances(cls: type) -> list[tf.Module]:
+  """Returns objects of a class to check: one, or one for each of two temperatures it needs."""
+  needed = temperature_parameters(cls)
+  if not needed:
+    return [cls()]
+  return [cls(**dict.fromkeys(needed, value)) for value in (.5, 5.)]

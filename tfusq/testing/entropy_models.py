@@ -1,0 +1,99 @@
+"""Checks of entropy models."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfusq.entropy_models import EntropyModel
+from tfusq.quantizer import MAX_SYMBOL
+from tfusq.testing.requirements import gradient_of, require
+
+_CHANNELS = 4
+
+
+def _ready(entropy_model):
+  """Builds a model's variables; returns parameters of `[1, 8, 40, 4]` latents, raw and not."""
+  entropy_model.build(_CHANNELS)
+  raw = tf.random.stateless_normal([1, 8, 40, entropy_model.channels * _CHANNELS], [5, 6])
+  return raw, entropy_model.parameters(raw)
+
+
+def _typical(entropy_model, parameters):
+  """Latents around the centre, where there is one, else around 0."""
+  y = 2 * tf.random.stateless_normal([1, 8, 40, _CHANNELS], [7, 8])
+  return y + entropy_model.centre(parameters) if entropy_model.has_centre() else y
+
+
+def bits_are_finite(entropy_model: EntropyModel) -> None:
+  """Bits are finite and at least 0, out to 10,000 from the centre."""
+  _, parameters = _ready(entropy_model)
+  y = _typical(entropy_model, parameters)
+  for scale in (1., 30., 1e4):
+    bits = entropy_model.bits(scale * y, parameters).numpy()
+    require(bits.shape == y.shape, f'bits of a latent of {y.shape} have the shape {bits.shape}')
+    bad = (~np.isfinite(bits)).sum()
+    require(not bad, f'{bad} of {bits.size} bits are not finite, {scale:g} times as far out')
+    require(bits > -1e-4, f'the least bits are {bits.min():.3g}, less than 0')
+
+
+def probabilities_sum_to_one(entropy_model: EntropyModel) -> None:
+  """`sum_k 2^-bits(k) = 1` over the integers, and over the integers shifted by 0.3."""
+  raw, _ = _ready(entropy_model)
+  parameters = entropy_model.parameters(raw[:, :2, :2])
+  for shift in (0., .3):
+    total = np.zeros([1, 2, 2, _CHANNELS])
+    for k in range(-400, 401):
+      total += np.exp2(-entropy_model.bits(tf.fill(total.shape, k + shift), parameters).numpy())
+    error = np.abs(total - 1).max()
+    require(error < 1e-3, f'the probabilities sum to {total.flat[np.abs(total - 1).argmax()]:.5f}')
+
+
+def bits_have_their_gradients(entropy_model: EntropyModel) -> None:
+  """Gradients with respect to latent and raw parameters are finite differences of the bits."""
+  raw, parameters = _ready(entropy_model)
+  y = _typical(entropy_model, parameters)
+
+  def bits(y, raw):
+    return tf.reduce_sum(entropy_model.bits(y, entropy_model.parameters(raw)), -1)
+
+  _, (by_y, by_raw) = gradient_of(bits, y, raw)
+  h = 1e-2
+  for name, gradient, shifted in (
+      ('latent', by_y, lambda step: (y + step, raw)),
+      ('raw parameters', by_raw, lambda step: (y, raw + step))):
+    difference = (bits(*shifted(h)) - bits(*shifted(-h))) / (2 * h)
+    error = np.median(np.abs(tf.reduce_sum(gradient, -1) - difference) /
+                      (1 + np.abs(difference)))
+    require(error < 5e-3, f'the gradient of the {name} is {error:.3g} (relative) off')
+
+
+def codes_exactly_and_near_its_estimate(entropy_model: EntropyModel) -> None:
+  """Symbols, far ones too, decode exactly, and cost what the model says within 1 % and 8 bytes."""
+  _, parameters = _ready(entropy_model)
+  for zero_centre in ([False, True] if entropy_model.has_centre() else [False]):
+    try:
+      coder = entropy_model.coder(zero_centre)
+    except NotImplementedError:
+      continue
+    y = _typical(entropy_model, parameters)
+    offset = entropy_model.centre(parameters) if zero_centre else tf.zeros([])
+    symbols = tf.cast(tf.round(y - offset), tf.int32)
+    index = coder.index(parameters)
+    for far in (False, True):
+      if far:
+        places = [[0, 0, place, 0] for place in range(3)]
+        symbols = tf.tensor_scatter_nd_update(symbols, places, [2**20, -2**20, MAX_SYMBOL])
+      string = coder.finalize(coder.encode(coder.encoder(), symbols, index))
+      wrong = np.count_nonzero(coder.decode(coder.decoder(string), index)[1] - symbols)
+      require(not wrong, f'{wrong} of {tf.size(symbols)} symbols decode to others '
+               f'(zero_centre = {zero_centre})')
+      if not far:
+        length = 8 * int(tf.strings.length(string))
+        estimate = float(tf.reduce_sum(coder.price(entropy_model.bits(
+            tf.cast(symbols, tf.float32) + offset, parameters), symbols, index)))
+        require(abs(length - estimate) < .01 * estimate + 64,
+                 f'the string has {length} bits, the estimate {estimate:.0f}')
+
+
+entropy_model_checks = [
+    bits_are_finite, probabilities_sum_to_one, bits_have_their_gradients,
+    codes_exactly_and_near_its_estimate]

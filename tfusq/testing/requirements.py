@@ -1,0 +1,41 @@
+"""What the checks share: latents to try, gradients, and how a violation is raised."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from tfusq.surrogates import Surrogate
+
+MAX_Z = 5
+SAMPLES = 100_000
+HARD_LATENTS = np.array(
+    [-2, -1, 0, 1, 7, -1.5, -.5, .5, 2.5, 60.5, 1e4, -1e4, .3, -.7, 1e-6, .4999999, .9999999])
+
+
+class NonConformance(AssertionError):
+  """What an object violates, in one sentence with a number."""
+
+
+def require(condition, sentence: str) -> None:
+  """Raises `NonConformance` with the sentence unless all of the condition holds."""
+  if not np.all(condition):
+    raise NonConformance(sentence)
+
+
+def grid(dtype: tf.DType = tf.float32) -> tf.Tensor:
+  """Latents in every phase of three cells, none a half-integer or an integer."""
+  return tf.constant(np.linspace(-1.5, 1.5, 60, endpoint=False) + .0123, dtype)[None]
+
+
+def noise_of(surrogate: Surrogate, y: tf.Tensor, seed=(1, 2)) -> tf.Tensor:
+  """Returns a surrogate's noise for a latent, of a fixed seed."""
+  return surrogate.noise(y, tf.constant(seed))
+
+
+def gradient_of(f: Callable, *xs: tf.Tensor) -> tuple:
+  """Returns `f(*xs)` and its gradients with respect to each of `xs`, zeros where unconnected."""
+  with tf.GradientTape() as tape:
+    tape.watch(xs)
+    value = f(*xs)
+  return value, tape.gradient(value, xs, unconnected_gradients='zero')
