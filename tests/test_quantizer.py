@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 
 from tfusq import AUN, EP, PGE, STE, SUA, Quantizer, Round, quantize
+from tfusq.entropy_models import gaussian_bits
 from tfusq.quantizer import MAX_SYMBOL
 
 
@@ -28,6 +29,28 @@ def test_a_stopped_offset_takes_no_gradient_of_the_distortion(estimator, gradien
   assert by_offset is None
   np.testing.assert_allclose(by_y, same_by_y)
   np.testing.assert_allclose(kept, 1 - by_y, rtol=1e-5)  # dy_tilde/dmu = 1 - J
+
+
+def test_both_readings_of_the_partial_stop_gradient_in_the_rate(gradients):
+  """A: the centre gets the density's gradient at the sample; B: minus the expected gradient."""
+  surrogate, scale = SUA(5.), tf.constant(.6, tf.float64)
+  y = tf.constant(np.linspace(-1.9, 1.9, 20), tf.float64)
+  mean = .3 * y + .1
+  u = surrogate.noise(y, [1, 2])
+  quantizer = Quantizer(surrogate, EP())
+
+  def rate(stop):
+    return lambda y, mean: quantizer.evaluate(
+        lambda v: gaussian_bits(v, mean, scale), y, u, tf.stop_gradient(mean) if stop else mean)
+
+  _, (by_y, by_mean_a) = gradients(rate(True), y, mean)
+  _, (same_by_y, by_mean_b) = gradients(rate(False), y, mean)
+  sample = surrogate(y - mean, u) + mean
+  _, (at_sample, _) = gradients(lambda v, m: gaussian_bits(v, m, scale), sample, mean)
+  np.testing.assert_allclose(by_mean_a, -at_sample, rtol=1e-9)
+  np.testing.assert_allclose(by_mean_b, -by_y, rtol=1e-9, atol=1e-12)
+  np.testing.assert_allclose(by_y, same_by_y, rtol=1e-12)
+  assert np.abs(by_mean_a - by_mean_b).max() > .1
 
 
 def test_the_quantizer_that_codes_is_rounding_with_bounded_symbols(latents):

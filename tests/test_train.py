@@ -208,9 +208,9 @@ def test_summaries_show_the_terms_and_their_mismatch(tmp_path):
           'distortion_mismatch', 'original_and_reconstruction'} <= found['validation']
 
 
-def command(model_dir, steps):
+def command(model_dir, steps, interval=2):
   bindings = [f"TRAIN_IMAGES = '{IMAGES / 'train'}'", f'train.steps = {steps}',
-              'train.interval = 2', 'Patches.patch_size = 64', 'Patches.batch_size = 2',
+              f'train.interval = {interval}', 'Patches.patch_size = 64', 'Patches.batch_size = 2',
               'MSHyper.filters = 8', 'MSHyper.latent_channels = 12']
   return [sys.executable, '-m', 'tfusq', 'train', '--model_dir', str(model_dir),
           '--gin_file', 'quickstart.gin', *(f'--gin_bindings={b}' for b in bindings)]
@@ -246,21 +246,21 @@ def test_a_killed_process_resumes_to_the_same_run(tmp_path):
 def test_twenty_kills_at_random_moments_leave_a_run_that_resumes(tmp_path):
   """Every other one inside a checkpoint write."""
   once, killed = tmp_path / 'once', tmp_path / 'killed'
-  steps = 60
-  subprocess.run(command(once, steps), check=True, capture_output=True)
+  steps, interval = 4000, 20
+  subprocess.run(command(once, steps, interval), check=True, capture_output=True)
   random = np.random.default_rng(0)
   kills = 0
   for attempt in range(20):
-    process = subprocess.Popen(command(killed, steps), stdout=subprocess.DEVNULL,
+    process = subprocess.Popen(command(killed, steps, interval), stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)
     latest = tf.train.latest_checkpoint(str(killed))
     done = int(latest.rsplit('-', 1)[1]) if latest else 0
-    delay = random.uniform(5, 20)
-    kill_at(process, is_writing(killed, done + 2) if attempt % 2 else lambda t: t > delay)
+    delay = random.uniform(3, 18)
+    kill_at(process, is_writing(killed, done + interval) if attempt % 2 else lambda t: t > delay)
     kills += process.returncode == -signal.SIGKILL
     latest = tf.train.latest_checkpoint(str(killed))
     if latest:
       tf.train.load_checkpoint(latest)
   assert kills == 20
-  subprocess.run(command(killed, steps), check=True, capture_output=True)
+  subprocess.run(command(killed, steps, interval), check=True, capture_output=True)
   assert_equal_runs(once, killed)
