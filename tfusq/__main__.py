@@ -225,8 +225,8 @@ def _add_library(command):
   sub = command('check', _check, 'run the conformance checks on a plugin')
   sub.add_argument('name', help='surrogate, estimator or entropy model')
   sub.add_argument('--gin_bindings', action='append', default=[], help=(
-      "repeatable; such as 'SUA.alpha = 3.0'; temperatures that are not bound are checked at 0.5 "
-      'and 5'))
+      "repeatable; such as 'SUA.alpha = 3.0'; temperatures that are not bound take typical "
+      'values'))
 
   sub = command('analyze', _analyze, "run one of the paper's simulations")
   simulations = sub.add_subparsers(dest='simulation', metavar='SIMULATION', required=True)

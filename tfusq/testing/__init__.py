@@ -75,8 +75,9 @@ def conformance(*subjects: tf.Module) -> Callable:
 
 
 def instances(cls: type) -> list[tf.Module]:
-  """Returns objects of a class to check: one, or one for each of two temperatures it needs."""
+  """Returns objects of a class to check: one, or one for each of its typical temperatures."""
   needed = temperature_parameters(cls)
   if not needed:
     return [cls()]
-  return [cls(**dict.fromkeys(needed, value)) for value in (.5, 5.)]
+  values = getattr(cls, 'typical_temperatures', Surrogate.typical_temperatures)
+  return [cls(**dict.fromkeys(needed, value)) for value in values]
