@@ -34,7 +34,6 @@ def _describe(cls):
   return lines
 
 
-
 def pairs() -> str:
   """Returns which surrogate goes with which estimator, as a Markdown table.
 
