@@ -72,7 +72,7 @@ def test_a_name_claimed_twice_costs_that_name_alone(distribution):
     plugins.load(plugins.claims('SUA'))
   classes, errors = plugins.load_all()
   assert list(errors) == ['SUA']
-  assert {plugin.name for plugin in classes} == {
+  assert {plugin.name for plugin in classes if plugin.distribution == 'tfusq'} == {
       name for names in BUILT_IN.values() for name in names} - {'SUA'}
   assert details.describe('SUA')[0].startswith('BROKEN')
 
