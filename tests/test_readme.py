@@ -12,6 +12,7 @@ README = (Path(__file__).parent.parent / 'README.md').read_text()
 
 
 def blocks(kind):
+  """The README's code blocks in a language."""
   return re.findall(rf'```{kind}\n(.*?)```', README, re.DOTALL)
 
 
@@ -25,17 +26,6 @@ def test_the_plugin_trains_as_a_quantizer(gradients):
   assert abs(float(tf.math.reduce_variance(u)) * 12 - 1) < .02
   _, (by_y, _) = gradients(tfusq.Quantizer(surrogate, tfusq.PGE()), y[:4], u[:4])
   np.testing.assert_array_equal(by_y, np.ones(4))
-
-
-def test_the_three_lines_give_bits_and_a_gradient():
-  code, = (block for block in blocks('python') if 'minus_log2_p' in block)
-  y = tf.Variable([.3, -1.2])
-  with tf.GradientTape() as tape:
-    namespace = {'tfusq': tfusq, 'y': y, 'step': 7,
-                 'minus_log2_p': lambda v: tfusq.entropy_models.gaussian_bits(v, 0., 1.)}
-    exec(code, namespace)
-  assert namespace['bits'].shape == [2]
-  assert np.abs(tape.gradient(namespace['bits'], y)).min() > .1
 
 
 def test_the_gin_files_it_names_are_there():

@@ -11,13 +11,21 @@ def test_linear_goes_from_start_to_end_and_stays():
   assert values == pytest.approx([1., 3.75, 12., 12.])
 
 
+def test_linear_by_epoch_is_a_staircase():
+  schedule = Linear(end=12., steps=400, every=100)
+  values = [float(schedule(tf.constant(step, tf.int32))) for step in (0, 99, 100, 399, 400, 999)]
+  assert values == pytest.approx([1., 1., 3.75, 9.25, 12., 12.])
+
+
 def test_linear_counts_steps_that_float32_cannot():
   schedule = Linear(start=0., end=1., steps=2**26)
   odd = float(schedule(tf.constant(2**25 + 2**10, tf.int64)))
   assert odd == pytest.approx(.5 + 2**-16, abs=1e-7)
 
 
-@pytest.mark.parametrize('arguments', [{'end': 2., 'steps': 0}, {'end': float('nan'), 'steps': 3}])
+@pytest.mark.parametrize('arguments', [
+    {'end': 2., 'steps': 0}, {'end': 2., 'steps': 9, 'every': 0},
+    {'end': float('nan'), 'steps': 3}])
 def test_linear_refuses_what_is_no_way(arguments):
   with pytest.raises(ValueError):
     Linear(**arguments)

@@ -59,6 +59,21 @@ class NotFinite(tfusq.SGA):
     return tf.floor(y) + tf.sigmoid(tf.atanh(fraction) - tf.atanh(1 - fraction) + u)
 
 
+class NeedsItsShape(tfusq.AUN):
+  def noise(self, y, seed):
+    return tf.random.stateless_uniform(y.shape, seed, -.5, .5, y.dtype)
+
+
+class EagerOnly(tfusq.STE):
+  def quantize(self, surrogate, y, u):
+    return super().quantize(surrogate, tf.constant(y.numpy()), u) + 0 * y
+
+
+class ConstantWhenTraced(tfusq.Gaussian):
+  def bits(self, y, parameters):
+    return super().bits(y, parameters) * (1. if tf.executing_eagerly() else 1.01)
+
+
 class WrongValue(tfusq.STE):
   def quantize(self, surrogate, y, u):
     return super().quantize(surrogate, y, u) + 1e-3
@@ -114,6 +129,9 @@ class WrongTables(tfusq.Gaussian):
     (IgnoresItsSeed(), testing.surrogates.noise_follows_the_seed, '100%'),
     (DrawsItsOwn(), testing.surrogates.is_a_function_of_latent_and_noise, r'\d'),
     (NotFinite(1.), testing.surrogates.is_finite, 'not finite at y'),
+    (NeedsItsShape(), testing.surrogates.agrees_when_traced, '4 unknown dimensions'),
+    (EagerOnly(), testing.estimators.agrees_when_traced, '2 unknown dimensions'),
+    (ConstantWhenTraced(), testing.entropy_models.agrees_when_traced, 'values 0.00'),
     (WrongValue(), testing.estimators.leaves_the_forward_value, 'off by 0.001'),
     (HalfGradient(), testing.estimators.moves_the_mean_of_additive_noise, '0.5'),
     (StopsParameters(), testing.estimators.keeps_the_gradient_of_parameters, r'off by \d'),

@@ -18,6 +18,9 @@ from tfusq.quantizer import MAX_SYMBOL
 PRECISION = 16
 # Counts above this would leave the escape and the rarest symbols no room.
 MAX_WINDOW = 2**14
+# Probability that a table leaves to its escape; below a 16-bit count, so that widening the window
+# further would change nothing.
+TAIL_MASS = 2.**-18
 _RAW_DIGITS = 3  # base 256; enough for a zigzag-coded symbol up to MAX_SYMBOL
 assert 2 * MAX_SYMBOL + 1 < 256**_RAW_DIGITS
 RAW_BITS = 8 * _RAW_DIGITS

@@ -8,12 +8,8 @@ import tensorflow as tf
 import tensorflow_compression as tfc
 import tensorflow_probability as tfp
 
-from tfusq.coding import MAX_WINDOW, Coder
+from tfusq.coding import MAX_WINDOW, TAIL_MASS, Coder
 from tfusq.gradients import with_slope
-
-# Probability that a table leaves to its escape; below a 16-bit count, so that widening the window
-# further would change nothing.
-_TAIL_MASS = 2.**-18
 
 
 class EntropyModel(tf.Module):
@@ -123,7 +119,7 @@ class Gaussian(EntropyModel):
           'Codec.zero_centre = True')
     scales = np.geomspace(self.MIN_LEVEL, self.MAX_LEVEL, self.LEVELS)
     normal = tfp.distributions.Normal(np.float64(0), scales)
-    radii = np.ceil(normal.quantile(1 - _TAIL_MASS / 2).numpy()).astype(int)
+    radii = np.ceil(normal.quantile(1 - TAIL_MASS / 2).numpy()).astype(int)
     pmfs = [
         np.exp2(-gaussian_bits(
             tf.range(-radius, radius + 1, dtype=tf.float64), tf.constant(0, tf.float64),
@@ -177,10 +173,10 @@ class Factorized(EntropyModel):
 
   def coder(self, zero_centre):
     # The density is monotone networks all through: bisection finds its tails to an integer.
-    lowest = _first_integer(lambda y: self.density.log_cdf(y) > math.log(_TAIL_MASS / 2),
+    lowest = _first_integer(lambda y: self.density.log_cdf(y) > math.log(TAIL_MASS / 2),
                             self.density.batch_shape)
     beyond = _first_integer(
-        lambda y: self.density.log_survival_function(y) < math.log(_TAIL_MASS / 2),
+        lambda y: self.density.log_survival_function(y) < math.log(TAIL_MASS / 2),
         self.density.batch_shape)
     minima = lowest.astype(int)
     sizes = np.minimum(beyond.astype(int) - minima + 1, MAX_WINDOW)

@@ -19,28 +19,31 @@ class Schedule(tf.Module):
 class Linear(Schedule):
   """From `start` to `end` in `steps` steps, then constant; the paper anneals alpha from 1 so."""
 
-  def __init__(self, end: float, steps: int, start: float = 1.0):
+  def __init__(self, end: float, steps: int, start: float = 1.0, every: int = 1):
     """Initializer.
 
     Args:
       end: Value from step `steps` on.
       steps: How many steps the way takes; at least 1.
       start: Value at step 0.
+      every: Steps between changes; those of an epoch for a staircase by epoch.
 
     Raises:
-      ValueError: if `steps` is less than 1 or a value is not finite.
+      ValueError: if `steps` or `every` is less than 1 or a value is not finite.
     """
     super().__init__()
-    if steps < 1:
-      raise ValueError(f'Linear.steps must be at least 1, not {steps}')
+    if not (steps >= 1 and every >= 1):
+      raise ValueError(
+          f'Linear.steps and Linear.every must be at least 1, not {steps} and {every}')
     if not (math.isfinite(start) and math.isfinite(end)):
       raise ValueError(f'Linear goes between finite values, not from {start} to {end}')
-    self.start, self.end, self.steps = float(start), float(end), int(steps)
+    self.start, self.end, self.steps, self.every = float(start), float(end), int(steps), int(every)
 
   def __call__(self, step: tf.Tensor) -> tf.Tensor:
     # In integers first: float32 steps would stand still from 2^24 on.
-    progress = tf.cast(tf.minimum(tf.cast(step, tf.int64), self.steps), tf.float32) / self.steps
-    return self.start + (self.end - self.start) * progress
+    step = tf.cast(step, tf.int64)
+    step = tf.minimum(step - step % self.every, self.steps)
+    return self.start + (self.end - self.start) * tf.cast(step, tf.float32) / self.steps
 
 
 class Constant(Schedule):

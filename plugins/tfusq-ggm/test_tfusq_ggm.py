@@ -57,12 +57,16 @@ def test_shape_two_is_the_gaussian_out_to_its_far_tails():
                                atol=1e-9)
 
 
-def test_shape_one_is_the_laplacian_out_to_its_far_tails():
-  d = np.array([1., 2., 1e3, 1e4])
-  for scale in (.05, .7, 20.):
-    expected = ((d - .5) / scale - np.log(-np.expm1(-1 / scale) / 2)) / np.log(2)
-    ours = generalized_gaussian_bits(*tensors(d, 0., scale * np.sqrt(2), 1.))
-    np.testing.assert_allclose(ours, expected, rtol=1e-9)
+@pytest.mark.parametrize('scale', [1e-14, 1e-6, .05, .7, 20.])
+def test_shape_one_is_the_laplacian_out_to_its_far_tails(scale):
+  d = np.array([1., 2., 1e3, 2.**20])
+  expected = ((d - .5) / scale - np.log(-np.expm1(-1 / scale) / 2)) / np.log(2)
+  y, *parameters = tensors(d, 0., scale * np.sqrt(2), 1.)
+  with tf.GradientTape() as tape:
+    tape.watch(y)
+    ours = generalized_gaussian_bits(y, *parameters)
+  np.testing.assert_allclose(ours, expected, rtol=1e-9)
+  np.testing.assert_allclose(tape.gradient(ours, y), 1 / (scale * np.log(2)) + 0 * d, rtol=1e-9)
 
 
 @pytest.mark.parametrize('shape', [.5, .9, 1., 1.7, 2.5, 4.])

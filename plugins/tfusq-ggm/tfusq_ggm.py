@@ -9,10 +9,10 @@ import tensorflow_compression as tfc
 import tensorflow_probability as tfp
 
 import tfusq
-from tfusq.coding import MAX_WINDOW, Coder
+from tfusq.coding import MAX_WINDOW, TAIL_MASS, Coder
 from tfusq.entropy_models import saturate
 
-TAIL_MASS = 2.**-18  # left to the escape of a table; below a 16-bit count
+SHAPES = np.geomspace(.5, 4., 16)
 
 
 class MeanDeviationShape(NamedTuple):
@@ -36,7 +36,6 @@ class GeneralizedGaussian(tfusq.EntropyModel):
   """
 
   channels = 3
-  SHAPES = np.geomspace(.5, 4., 16)
   LEVELS = 128
   MIN_BOUND = .11  # of the Gaussian, below which a zero-mean 16-bit table no longer changes
   MAX_DEVIATION = 256.
@@ -59,23 +58,23 @@ class GeneralizedGaussian(tfusq.EntropyModel):
     if not 0 <= floor < 1:
       raise ValueError(f'GeneralizedGaussian.floor must be a probability below 1, not {floor}')
     if shape is not None:
-      if not self.SHAPES[0] <= shape <= self.SHAPES[-1]:
-        raise ValueError(f'GeneralizedGaussian.shape must lie in [{self.SHAPES[0]}, '
-                         f'{self.SHAPES[-1]}], not {shape}')
+      if not SHAPES[0] <= shape <= SHAPES[-1]:
+        raise ValueError(f'GeneralizedGaussian.shape must lie in [{SHAPES[0]}, {SHAPES[-1]}], '
+                         f'not {shape}')
       self.channels = 2
-      self.SHAPES = np.array([shape])
+    self.shapes = SHAPES if shape is None else np.array([shape])
     self.floor = float(floor)
     # A smooth function of the logarithm of the shape: straight lines between 64 points will do.
-    self._range = math.log(self.SHAPES[0]) - 1e-3, math.log(self.SHAPES[-1]) + 1e-3
+    self._range = math.log(self.shapes[0]) - 1e-3, math.log(self.shapes[-1]) + 1e-3
     self._log_bounds = np.log(deviation_bound(np.exp(np.linspace(*self._range, 64)), bound))
 
   def parameters(self, raw):
     if self.channels == 2:
       mean, log_deviation = tf.split(raw, 2, axis=-1)
-      log_shape = tf.fill(tf.shape(mean), tf.constant(math.log(self.SHAPES[0]), raw.dtype))
+      log_shape = tf.fill(tf.shape(mean), tf.constant(math.log(self.shapes[0]), raw.dtype))
     else:
       mean, log_deviation, log_shape = tf.split(raw, 3, axis=-1)
-      low, high = (math.log(shape) for shape in (self.SHAPES[0], self.SHAPES[-1]))
+      low, high = (math.log(shape) for shape in (self.shapes[0], self.shapes[-1]))
       middle, half = (low + high) / 2, (high - low) / 2
       log_shape = middle + half * tf.tanh(log_shape / half)
     bound = tfp.math.interp_regular_1d_grid(
@@ -97,10 +96,10 @@ class GeneralizedGaussian(tfusq.EntropyModel):
       raise NotImplementedError(
           'GeneralizedGaussian has a bitstream for zero-centre quantization only: train with '
           'Codec.zero_centre = True')
-    log_minima = np.log(deviation_bound(self.SHAPES, self.MIN_BOUND))
+    log_minima = np.log(deviation_bound(self.shapes, self.MIN_BOUND))
     steps = (math.log(self.MAX_DEVIATION) - log_minima) / (self.LEVELS - 1)
     pmfs, minima = [], []
-    for shape, log_minimum, step in zip(self.SHAPES, log_minima, steps):
+    for shape, log_minimum, step in zip(self.shapes, log_minima, steps):
       deviations = np.exp(log_minimum + step * np.arange(self.LEVELS))
       tail = _inverse_log_survival(1 / shape, math.log(TAIL_MASS))**(1 / shape)
       radii = np.ceil(tail * deviations / deviation_of_unit_scale(shape)).astype(int)
@@ -112,7 +111,7 @@ class GeneralizedGaussian(tfusq.EntropyModel):
       pmfs += np.split(np.exp2(-bits.numpy()), np.cumsum(widths)[:-1])
       minima += (-radii).tolist()
 
-    log_shapes = np.log(self.SHAPES)
+    log_shapes = np.log(self.shapes)
     borders = ((log_shapes[1:] + log_shapes[:-1]) / 2).tolist()
 
     def index(parameters):
@@ -156,14 +155,14 @@ def generalized_gaussian_bits(y, mean, deviation, shape) -> tf.Tensor:
   log_near, log_far = (_scaled_log_survival(1 / shape, t) for t in (t_near, t_far))
 
   central = tf.math.log1p(-.5 * (tf.exp(log_near - t_near) + tf.exp(log_far - t_far)))
-  drop = tf.where(inside, 1., t_far - t_near + log_near - log_far)
+  drop = tf.where(inside, tf.ones_like(d), t_far - t_near + log_near - log_far)
   tail = log_near + tf.math.log(-.5 * tf.math.expm1(-drop))
-  taken_out = tf.where(inside, 0., t_near)
+  taken_out = tf.where(inside, tf.zeros_like(d), t_near)
   log_mass = tf.where(inside, central, tail)
 
   # Densities at both ends over the mass, with the same exponential taken out.
   log_constant = tf.math.log(shape / (2 * s)) - tf.math.lgamma(1 / shape)
-  hazard = tf.stop_gradient(tf.exp(log_constant - t_near + taken_out - log_mass))
+  hazard = tf.stop_gradient(tf.exp(log_constant - (t_near - taken_out) - log_mass))
   decay = tf.exp(tf.stop_gradient(t_near - t_far))
   ln2 = math.log(2)
   bits = tfusq.with_slope(

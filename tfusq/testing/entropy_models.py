@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from tfusq.entropy_models import EntropyModel
 from tfusq.quantizer import MAX_SYMBOL
-from tfusq.testing.requirements import gradient_of, require
+from tfusq.testing.requirements import gradient_of, require, require_same_when_traced
 
 _CHANNELS = 4
 
@@ -66,6 +66,18 @@ def bits_have_their_gradients(entropy_model: EntropyModel) -> None:
     require(error < 5e-3, f'the gradient of the {name} is {error:.3g} (relative) off')
 
 
+def agrees_when_traced(entropy_model: EntropyModel) -> None:
+  """A graph of unknown shapes gives the bits and gradients of eager calls."""
+  raw, parameters = _ready(entropy_model)
+
+  def evaluate(y, raw):
+    bits, (by_y, by_raw) = gradient_of(
+        lambda y, raw: entropy_model.bits(y, entropy_model.parameters(raw)), y, raw)
+    return [bits, by_y, by_raw]
+
+  require_same_when_traced(evaluate, _typical(entropy_model, parameters), raw)
+
+
 def codes_exactly_and_near_its_estimate(entropy_model: EntropyModel) -> None:
   """Symbols, far ones too, decode exactly, and cost what the model says within 1 % and 8 bytes."""
   _, parameters = _ready(entropy_model)
@@ -96,4 +108,4 @@ def codes_exactly_and_near_its_estimate(entropy_model: EntropyModel) -> None:
 
 entropy_model_checks = [
     bits_are_finite, probabilities_sum_to_one, bits_have_their_gradients,
-    codes_exactly_and_near_its_estimate]
+    agrees_when_traced, codes_exactly_and_near_its_estimate]

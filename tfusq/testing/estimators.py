@@ -15,6 +15,7 @@ from tfusq.testing.requirements import (
   grid,
   noise_of,
   require,
+  require_same_when_traced,
 )
 
 
@@ -57,6 +58,17 @@ def has_finite_gradients(estimator: Estimator) -> None:
              f'y = {HARD_LATENTS[bad]}')
 
 
+def agrees_when_traced(estimator: Estimator) -> None:
+  """A graph of unknown shapes gives the values and gradients of eager calls."""
+  for surrogate in _admitted(estimator):
+    def evaluate(y):
+      value, (by_y,) = gradient_of(lambda y: estimator.evaluate(
+          tf.tanh, surrogate, y, noise_of(surrogate, y)), y)  # noqa: B023
+      return [value, by_y]
+
+    require_same_when_traced(evaluate, grid())
+
+
 def moves_the_mean_of_additive_noise(estimator: Estimator) -> None:
   """With AUN, `E[y_tilde] = y`, so that the gradient of a linear loss has the mean 1."""
   if not any(isinstance(surrogate, AUN) for surrogate in _admitted(estimator)):
@@ -83,5 +95,5 @@ def keeps_the_gradient_of_parameters(estimator: Estimator) -> None:
 
 
 estimator_checks = [
-    admits_a_surrogate, leaves_the_forward_value, has_finite_gradients,
+    admits_a_surrogate, leaves_the_forward_value, has_finite_gradients, agrees_when_traced,
     moves_the_mean_of_additive_noise, keeps_the_gradient_of_parameters]

@@ -39,3 +39,18 @@ def gradient_of(f: Callable, *xs: tf.Tensor) -> tuple:
     tape.watch(xs)
     value = f(*xs)
   return value, tape.gradient(value, xs, unconnected_gradients='zero')
+
+
+def require_same_when_traced(f: Callable, *xs: tf.Tensor) -> None:
+  """Requires of `f(*xs)`, a list of tensors, that a graph of unknown shapes gives it as well."""
+  traced = tf.function(f, input_signature=[
+      tf.TensorSpec([None] * x.shape.rank, x.dtype) for x in xs], autograph=False)
+  try:
+    results = traced(*xs)
+  except Exception as error:
+    raise NonConformance(
+        f'a graph with {sum(x.shape.rank for x in xs)} unknown dimensions cannot be traced: '
+        f'{type(error).__name__}: {error}') from error
+  for ours, expected in zip(results, f(*xs)):
+    apart = np.max(np.abs(ours - expected) / (1 + np.abs(expected)), initial=0)
+    require(apart < 1e-3, f'a graph of unknown shapes gives values {apart:.3g} (relative) apart')

@@ -12,6 +12,7 @@ from tfusq.testing.requirements import (
   grid,
   noise_of,
   require,
+  require_same_when_traced,
 )
 
 
@@ -39,6 +40,19 @@ def is_finite(surrogate: Surrogate) -> None:
   for name, value in parts.items():
     bad = np.flatnonzero(~np.isfinite(value[0]))
     require(not bad.size, f'{name} is not finite at y = {HARD_LATENTS[bad]}')
+
+
+def agrees_when_traced(surrogate: Surrogate) -> None:
+  """A graph of unknown shapes gives the values, the gradients and the secant of eager calls."""
+  def everything(y):
+    u = noise_of(surrogate, y)
+    y_tilde, gradients = gradient_of(surrogate, y, u)
+    parts = [u, y_tilde, *gradient_of(surrogate.proxy, y)[1]]
+    if surrogate.differentiable:
+      parts += gradients
+    return parts + list(surrogate.secant(y) if surrogate.has_secant() else [])
+
+  require_same_when_traced(everything, 3 * tf.random.stateless_normal([2, 3, 4, 5], [3, 4]))
 
 
 def shifts_by_integers(surrogate: Surrogate) -> None:
@@ -116,6 +130,6 @@ def secant_is_the_change_of_the_mean(surrogate: Surrogate) -> None:
 
 
 surrogate_checks = [
-    keeps_shape_and_dtype, is_finite, shifts_by_integers, stays_near, noise_follows_the_seed,
-    is_a_function_of_latent_and_noise, gradient_is_the_finite_difference,
+    keeps_shape_and_dtype, is_finite, agrees_when_traced, shifts_by_integers, stays_near,
+    noise_follows_the_seed, is_a_function_of_latent_and_noise, gradient_is_the_finite_difference,
     secant_is_the_change_of_the_mean]
