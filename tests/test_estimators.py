@@ -130,19 +130,63 @@ def test_gradients_of_latent_mean_and_scale_are_those_of_the_expected_loss(surro
           assert abs(gradient.mean() - numeric[place]) < 4.5 * error, what
 
 
+@pytest.mark.parametrize('surrogate', [
+    surrogate for surrogate in EXPECTED_LOSS
+    if surrogate.differentiable and surrogate.has_secant()], ids=describe)
+def test_gradients_of_a_mixture_and_its_weights_are_those_of_the_expected_loss(surrogate):
+  """EP in the latent exactly, its and PGE's other gradients in the mean, within z = 4.5."""
+  samples = 100_000
+  point = np.array([.4, .2, -1., .3, .5, -.3, 1.8, .4, .9, .6])  # y, logits, means, scales
+
+  def expected(point):
+    logits, means, scales = np.split(point[1:], 3)
+    weights = np.exp(logits) / np.exp(logits).sum()
+    return EXPECTED_LOSS[surrogate](point[0], lambda w: -np.log2(np.sum(
+        weights * (stats.norm.cdf((w[:, None] + .5 - means) / scales) -
+                   stats.norm.cdf((w[:, None] - .5 - means) / scales)), -1)))
+
+  def bits(v, parameters):
+    logits, means, scales = tf.split(parameters, 3, axis=-1)
+    log2_masses = -gaussian_bits(tf.repeat(v, 3, axis=-1), means, scales)
+    return -tf.reduce_logsumexp(tf.nn.log_softmax(logits) + np.log(2) * log2_masses, -1,
+                                keepdims=True) / np.log(2)
+
+  numeric = differences(expected, point)
+  y = tf.fill([samples, 1], tf.constant(point[0], tf.float32))
+  parameters = tf.repeat(tf.constant(point[None, 1:], tf.float32), samples, axis=0)
+  u = surrogate.noise(y, [13, 14])
+  for estimator in (PGE(), EP()):
+    with tf.GradientTape() as tape:
+      tape.watch([y, parameters])
+      loss = Quantizer(surrogate, estimator).evaluate(
+          lambda v: bits(v, parameters), y, u)  # noqa: B023
+    gradients = np.concatenate(tape.gradient(loss, [y, parameters]), -1).astype(np.float64)
+    if isinstance(estimator, EP):
+      np.testing.assert_allclose(gradients[:, 0], numeric[0], rtol=2e-4)
+    errors = gradients.std(0) / np.sqrt(samples) + 2e-4
+    assert (np.abs(gradients.mean(0) - numeric) < 4.5 * errors).all(), type(estimator).__name__
+    assert np.abs(numeric[1:4]).max() > .5  # the weights matter
+
+
 def derivatives_of_expected_bits(surrogate, *point):
-  """Central differences in the latent, the mean and the scale."""
-  def expected(y, mean, scale):
+  """With respect to the latent, the mean and the scale."""
+  def expected(point):
+    y, mean, scale = point
+
     def bits(w):
       d = np.abs(w - mean)
       near, far = stats.norm.logcdf((.5 - d) / scale), stats.norm.logcdf((-.5 - d) / scale)
       return -(near + np.log1p(-np.exp(far - near))) / np.log(2)
+
     return EXPECTED_LOSS[surrogate](y, bits)
 
-  h = 1e-5
-  return [(expected(*(x + h * (k == place) for k, x in enumerate(point))) -
-           expected(*(x - h * (k == place) for k, x in enumerate(point)))) / (2 * h)
-          for place in range(3)]
+  return differences(expected, np.array(point))
+
+
+def differences(f, x, h=1e-5):
+  """Central differences of `f` with respect to each number in `x`."""
+  steps = h * np.eye(len(x))
+  return np.array([(f(x + step) - f(x - step)) / (2 * h) for step in steps])
 
 
 @pytest.mark.parametrize('surrogate', [
