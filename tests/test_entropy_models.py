@@ -4,8 +4,8 @@ import tensorflow as tf
 import tensorflow_compression as tfc
 from scipy import stats
 
-from tfusq import Factorized, Gaussian
-from tfusq.entropy_models import gaussian_bits, saturate
+from tfusq import Factorized, Gaussian, GaussianMixture, Laplacian
+from tfusq.entropy_models import gaussian_bits, laplacian_bits, mixture_bits, saturate
 
 
 def exact_bits(y, mean, scale):
@@ -67,18 +67,18 @@ def test_gaussian_probabilities_sum_to_one(mean, scale):
   assert float(total) == pytest.approx(1, abs=2e-6)
 
 
-def test_lower_bound_passes_what_would_raise_the_scale():
-  """Eq. (34), at the values that MATH states for it."""
-  model = Gaussian(bound=.11)
+@pytest.mark.parametrize('cls', [Gaussian, Laplacian])
+def test_lower_bound_passes_what_would_raise_the_scale(cls):
+  """Eq. (34), at the values that MATH states for it, on the logarithm."""
+  model = cls(bound=.11)
   scale = tf.constant([.05, .05, .2, .2])
   raw = tf.concat([tf.zeros_like(scale), tf.math.log(scale)], -1)
   with tf.GradientTape() as tape:
     tape.watch(raw)
     parameters = model.parameters(raw)
-    loss = tf.reduce_sum(parameters.scale * tf.constant([1., -1., 1., -1.]))
-  by_scale = tape.gradient(loss, raw)[4:] / scale  # d scale / d log scale = scale
+    loss = tf.reduce_sum(parameters.log_scale * tf.constant([1., -1., 1., -1.]))
   np.testing.assert_allclose(parameters.scale, [.11, .11, .2, .2], rtol=1e-6)
-  np.testing.assert_allclose(by_scale, [0, -1, 1, -1], rtol=1e-6)
+  np.testing.assert_array_equal(tape.gradient(loss, raw)[4:], [0, -1, 1, -1])
 
 
 def test_gaussian_splits_the_raw_parameters_into_mean_and_log_scale():
@@ -86,13 +86,6 @@ def test_gaussian_splits_the_raw_parameters_into_mean_and_log_scale():
   np.testing.assert_allclose(parameters.mean, [[1., 2.]])
   np.testing.assert_allclose(parameters.scale, [[1., 256.]], rtol=1e-6)
   np.testing.assert_array_equal(Gaussian().centre(parameters), parameters.mean)
-
-
-@pytest.mark.parametrize('arguments', [{'bound': 0}, {'bound': 1e3}, {'floor': 1.},
-                                       {'floor': -1.}])
-def test_gaussian_refuses_what_is_out_of_range(arguments):
-  with pytest.raises(ValueError, match='must'):
-    Gaussian(**arguments)
 
 
 def test_saturation_is_smooth_increasing_and_leaves_likely_symbols_alone(gradients):
@@ -118,6 +111,73 @@ def test_far_symbols_at_the_post_stage_bound_have_bounded_gradients_that_are_not
   assert (np.abs(by_y) > .1).all() and (np.abs(by_y) < 200).all()
   # The scale lies below its bound and must rise: the bound passes it, times d scale / d raw.
   assert (by_log_scale < 0).numpy().all() and np.isfinite(by_log_scale).all()
+
+
+def laplacian_tail_bits(d, scale):
+  return ((d - .5) / scale - np.log(-np.expm1(-1 / scale) / 2)) / np.log(2)
+
+
+@pytest.mark.parametrize('scale', [1e-6, 1e-3, .08, 1., 30., 256.])
+def test_laplacian_bits_hold_in_float32_at_every_distance(scale, latents, gradients):
+  bits, (by_y, by_scale) = gradients(
+      lambda y, scale: laplacian_bits(y, tf.zeros([]), scale), latents,
+      tf.fill(latents.shape, scale))
+  d, exact = np.abs(latents.numpy().astype(np.float64)), np.float64(np.float32(scale))
+  law = stats.laplace(scale=exact)
+  with np.errstate(divide='ignore'):
+    expected = np.where(d < .5, -np.log2(law.cdf(d + .5) - law.cdf(d - .5)),
+                        laplacian_tail_bits(d, exact))
+  np.testing.assert_allclose(bits, expected, rtol=2e-5, atol=1e-5)
+  for gradient in (by_y, by_scale):
+    assert np.isfinite(gradient).all()
+
+
+def test_laplacian_gradients_are_finite_differences_and_continuous():
+  y, mean, scale = (tf.constant(x.ravel()) for x in np.meshgrid(
+      [-3.2, -.7, -.5, -.1, .3, .5, 1., 8.], [0., .25], [.05, .5, 3., 200.]))
+  xs = [y, mean, scale]
+  with tf.GradientTape() as tape:
+    tape.watch(xs)
+    bits = laplacian_bits(*xs)
+  for place, gradient in enumerate(tape.gradient(bits, xs)):
+    up, down = ([x + step * (k == place) for k, x in enumerate(xs)] for step in (1e-7, -1e-7))
+    difference = (laplacian_bits(*up) - laplacian_bits(*down)) / 2e-7
+    np.testing.assert_allclose(gradient, difference, rtol=1e-5, atol=1e-5)
+
+
+def test_mixture_bits_are_those_of_the_weighted_masses(gradients):
+  rng = np.random.default_rng(4)
+  bits, logits = (tf.constant(rng.normal(size=(50, 3)) * width) for width in (4, 2))
+  mixed, slopes = gradients(lambda *xs: mixture_bits(*xs), bits, logits)
+  weights = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+  masses = weights * 2.**-bits.numpy()
+  np.testing.assert_allclose(mixed, -np.log2(masses.sum(-1)), rtol=1e-12)
+  np.testing.assert_allclose(slopes[0], masses / masses.sum(-1, keepdims=True), rtol=1e-9)
+  assert np.isfinite(mixture_bits(tf.constant([[1e11, 2e11, 3e4]]), tf.zeros([1, 3]))).all()
+
+
+def test_a_mixture_reads_logits_means_and_scales_and_is_centred_at_its_mean():
+  model = GaussianMixture(2, bound=.11)
+  raw = tf.constant([[0., np.log(3.), 7., 7., -1., 3., 0., 0., -9., 0., 99., 0.]])
+  parameters = model.parameters(raw)  # two channels
+  assert parameters.logits.shape == [1, 2, 2]
+  np.testing.assert_allclose(parameters.mean, [[[-1., 3.], [0., 0.]]])
+  np.testing.assert_allclose(tf.exp(parameters.log_scale), [[[.11, 1.], [256., 1.]]], rtol=1e-6)
+  np.testing.assert_allclose(model.centre(parameters), [[2., 0.]], rtol=1e-6)
+
+
+@pytest.mark.parametrize('cls', [Gaussian, Laplacian, GaussianMixture])
+@pytest.mark.parametrize('arguments', [{'bound': 0}, {'bound': 1e3}, {'floor': 1.},
+                                       {'floor': -1.}])
+def test_what_is_out_of_range_is_refused(cls, arguments):
+  with pytest.raises(ValueError, match=f'{cls.__name__}.* must'):
+    cls(**arguments)
+
+
+@pytest.mark.parametrize('components', [0, 1.5, '3'])
+def test_a_mixture_has_components(components):
+  with pytest.raises(ValueError, match='at least 1'):
+    GaussianMixture(components)
 
 
 @pytest.fixture(scope='module')

@@ -9,8 +9,9 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+import tfusq
 from conftest import make_codec
-from tfusq import container, export, exported, files
+from tfusq import container, exact, export, exported, files, plugins
 from tfusq.container import ContainerError
 
 # What TensorFlow Compression adds; everything else is TensorFlow's own.
@@ -39,7 +40,8 @@ def test_the_codec_says_what_the_trained_model_says(trained, exported_codec, pho
   model = trained.model
   latents = model.latents(x)
   z_hat = tf.round(latents['z'])
-  raw = {'z': tf.zeros([1, 2, 3, 0]), 'y': model.hyper_synthesis(z_hat)}
+  with exact.arithmetic():
+    raw = {'z': tf.zeros([1, 2, 3, 0]), 'y': model.hyper_synthesis(z_hat)}
   coders = export.CodecModule(trained)._coders
   expected, unpriced = [], 0
   for name, entropy_model in model.entropy_models.items():
@@ -166,10 +168,44 @@ def test_identity_is_of_what_decoding_needs(trained):
   assert export.CodecModule(other).identity != identity
 
 
-def test_nonzero_centre_is_refused_with_the_reason(tmp_path):
-  with pytest.raises(export.ExportError, match='zero-centre quantization only'):
-    export.export(make_codec(zero_centre=False), tmp_path / 'codec', {})
+CONDITIONED = [cls for plugin, cls in plugins.load_all()[0].items()
+               if plugin.distribution == 'tfusq' and plugin.group == 'tfusq.entropy_models'
+               and cls.channels]
+
+
+@pytest.mark.parametrize('zero_centre', [True, False])
+@pytest.mark.parametrize('cls', CONDITIONED)
+def test_evaluation_is_the_decoder_for_every_entropy_model(cls, zero_centre, photograph):
+  """Bit for bit, and the estimate is of the symbols that are coded."""
+  codec = make_codec(4, 6, zero_centre=zero_centre, entropy_model=cls())
+  for variable in codec.model.variables:
+    variable.assign_add(.1 * tf.random.stateless_normal(variable.shape, [1, 2]))
+  codec.model.analysis.layers[-1].kernel.assign(30 * codec.model.analysis.layers[-1].kernel)
+  module = export.CodecModule(codec)
+  image = photograph[:83, :130]
+  result = module.evaluate(image)
+  np.testing.assert_array_equal(module.decompress(result['data']), result['reconstruction'])
+  assert module.compress(image) == result['data']
+  lengths = [8 * length for length in container.read_header(result['data'].numpy()).sections]
+  assert lengths[1] > 500
+  assert (np.abs(lengths - result['bits'].numpy()) < .01 * np.array(lengths) + 40).all()
+
+
+def test_an_entropy_model_without_a_bitstream_is_refused_with_the_reason(tmp_path):
+  class Silent(tfusq.Gaussian):
+    def coder(self, zero_centre):
+      return tfusq.EntropyModel.coder(self, zero_centre)
+
+  with pytest.raises(export.ExportError, match='Silent has no bitstream'):
+    export.export(make_codec(entropy_model=Silent()), tmp_path / 'codec', {})
   assert not list(tmp_path.iterdir())
+
+
+def test_weights_too_large_for_exact_arithmetic_are_refused():
+  codec = make_codec()
+  codec.model.hyper_synthesis.layers[0].kernel.assign_add(tf.fill([5, 5, 12, 8], 1e3))
+  with pytest.raises(export.ExportError, match='too large for exact arithmetic'):
+    export.CodecModule(codec)
 
 
 def test_latents_that_are_not_finite_are_an_error():

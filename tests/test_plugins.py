@@ -12,7 +12,7 @@ BUILT_IN = {
                          'UQs'],
     'tfusq.estimators': ['EP', 'PGE', 'STE'],
     'tfusq.schedules': ['Constant', 'Exponential', 'Linear', 'Piecewise'],
-    'tfusq.entropy_models': ['Factorized', 'Gaussian'],
+    'tfusq.entropy_models': ['Factorized', 'Gaussian', 'GaussianMixture', 'Laplacian'],
     'tfusq.models': ['MSHyper'],
 }
 

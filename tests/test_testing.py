@@ -117,7 +117,7 @@ class WrongTables(tfusq.Gaussian):
   def coder(self, zero_centre):
     coder = super().coder(zero_centre)
     index = coder.index
-    coder.index = lambda parameters: tf.minimum(index(parameters) + 40, self.LEVELS - 1)
+    coder.index = lambda parameters: tf.minimum(index(parameters) + 40, 255)
     return coder
 
 

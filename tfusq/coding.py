@@ -21,45 +21,76 @@ MAX_WINDOW = 2**14
 # Probability that a table leaves to its escape; below a 16-bit count, so that widening the window
 # further would change nothing.
 TAIL_MASS = 2.**-18
-_RAW_DIGITS = 3  # base 256; enough for a zigzag-coded symbol up to MAX_SYMBOL
-assert 2 * MAX_SYMBOL + 1 < 256**_RAW_DIGITS
+_RAW_DIGITS = 3  # base 256
 RAW_BITS = 8 * _RAW_DIGITS
+assert 2 * MAX_SYMBOL + 1 < 2**RAW_BITS
 
 
 class Coder(tf.Module):
-  """Integer tables, and the coding of symbols by them.
+  """Codes symbols given what an entropy model says of each: the base class.
 
   Attributes:
     lookup: `int32[n]`, the tables as the range coder reads them, a raw one for escapes last.
-    minima: `int32[tables]`, the smallest integer in each table's window.
-    sizes: `int32[tables]`, how many integers the window holds.
-    escape_bits: `float32[tables]`, the length of an escaped symbol's code.
   """
 
-  def __init__(self, pmfs: list[np.ndarray], minima: list[int],
-               index: Callable[..., tf.Tensor]):
-    """Makes the tables.
+  def __init__(self, lookup: np.ndarray, tables: int):
+    """Initializer.
 
     Args:
-      pmfs: For each table the probabilities of `minimum, minimum + 1, ...`, at most `MAX_WINDOW`
-        of them; what is missing from 1 is the escape's.
-      minima: The first integer of each.
-      index: Maps an entropy model's parameters to the `int32` table index of each symbol.
-
-    Raises:
-      ValueError: if a table is empty, too wide, or holds what is no probability.
+      lookup: `[precision, 0, ..., 2^precision]` of each table, one after the other.
+      tables: How many they are.
     """
     super().__init__()
-    tables = [_quantized(pmf) for pmf in pmfs]
     raw = np.concatenate([[8], np.arange(257)])
+    self._raw = tables
     with tf.device('/cpu:0'):  # the coding operations have no other kernels
-      self.lookup = tf.Variable(np.concatenate(tables + [raw]).astype(np.int32), trainable=False)
-      self.minima = tf.Variable(np.asarray(minima, np.int32), trainable=False)
-      self.sizes = tf.Variable([len(pmf) for pmf in pmfs], trainable=False, dtype=tf.int32)
-      self.escape_bits = tf.Variable(
-          [PRECISION - np.log2(table[-1] - table[-2]) + RAW_BITS for table in tables],
-          trainable=False, dtype=tf.float32)
-    self.index = index
+      self.lookup = tf.Variable(np.concatenate([lookup, raw]).astype(np.int32), trainable=False)
+
+  def index(self, parameters) -> tf.Tensor:
+    """Returns what decoding depends on, `int32` of the latent's shape or with one axis more.
+
+    Args:
+      parameters: The entropy model's.
+    """
+    raise NotImplementedError
+
+  def encode(self, handle: tf.Tensor, symbols: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+    """Codes one part.
+
+    Args:
+      handle: From `encoder`, or from the part before.
+      symbols: `int32`, any shape, at most `MAX_SYMBOL` in magnitude.
+      index: From `index`.
+
+    Returns:
+      The handle to go on with.
+    """
+    raise NotImplementedError
+
+  def decode(self, handle: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Decodes one part.
+
+    Args:
+      handle: From `decoder`, or from the part before.
+      index: What `encode` was given.
+
+    Returns:
+      The handle to go on with, and the `int32` symbols.
+    """
+    raise NotImplementedError
+
+  def price(self, bits: tf.Tensor, symbols: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+    """What the symbols cost in this code, given the entropy model's own estimate.
+
+    Args:
+      bits: `-log2 P` of each symbol.
+      symbols: `int32` of the same shape.
+      index: From `index`.
+
+    Returns:
+      `bits`, but an escape's length where the symbol is coded by one.
+    """
+    raise NotImplementedError
 
   def encoder(self) -> tf.Tensor:
     """Returns a handle to code into; end it with `finalize`."""
@@ -74,66 +105,96 @@ class Coder(tf.Module):
     """Returns the scalar string of what was coded into `handle`."""
     return tfc.entropy_encode_finalize(handle)
 
-  def encode(self, handle: tf.Tensor, symbols: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
-    """Codes one part.
-
-    Args:
-      handle: From `encoder`, or from the part before.
-      symbols: `int32`, any shape, at most `MAX_SYMBOL` in magnitude.
-      index: `int32` of that shape.
-
-    Returns:
-      The handle to go on with.
-    """
-    size = tf.gather(self.sizes, index)
-    position = symbols - tf.gather(self.minima, index)
-    escaped = (position < 0) | (position >= size)
-    handle = tfc.entropy_encode_index(handle, index, tf.where(escaped, size, position))
-    outside = tf.boolean_mask(symbols, escaped)
-    zigzag = tf.where(outside >= 0, 2 * outside, -2 * outside - 1)
+  def encode_raw(self, handle: tf.Tensor, symbols: tf.Tensor) -> tf.Tensor:
+    """Codes `int32[n]` symbols by 24 bits each."""
+    zigzag = tf.where(symbols >= 0, 2 * symbols, -2 * symbols - 1)
     digits = tf.bitwise.bitwise_and(
         tf.bitwise.right_shift(zigzag[:, None], 8 * tf.range(_RAW_DIGITS)), 255)
-    return tfc.entropy_encode_index(handle, self._raw_index(digits), digits)
+    return tfc.entropy_encode_index(handle, tf.fill(tf.shape(digits), self._raw), digits)
 
-  def decode(self, handle: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Decodes one part.
-
-    Args:
-      handle: From `decoder`, or from the part before.
-      index: `int32`, what `encode` was given.
-
-    Returns:
-      The handle to go on with, and the `int32` symbols.
-    """
-    handle, position = tfc.entropy_decode_index(handle, index, tf.shape(index), tf.int32)
-    symbols = position + tf.gather(self.minima, index)
-    escaped = tf.where(position >= tf.gather(self.sizes, index))
-    raw = self._raw_index(tf.zeros([tf.shape(escaped)[0], _RAW_DIGITS], tf.int32))
-    handle, digits = tfc.entropy_decode_index(handle, raw, tf.shape(raw), tf.int32)
+  def decode_raw(self, handle: tf.Tensor, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Decodes `count` symbols that `encode_raw` coded."""
+    table = tf.fill([count, _RAW_DIGITS], self._raw)
+    handle, digits = tfc.entropy_decode_index(handle, table, tf.shape(table), tf.int32)
     zigzag = tf.reduce_sum(tf.bitwise.left_shift(digits, 8 * tf.range(_RAW_DIGITS)), -1)
     half = tf.bitwise.right_shift(zigzag, 1)
-    outside = tf.where(tf.equal(tf.bitwise.bitwise_and(zigzag, 1), 0), half, -half - 1)
-    return handle, tf.tensor_scatter_nd_update(symbols, escaped, outside)
+    return handle, tf.where(tf.equal(tf.bitwise.bitwise_and(zigzag, 1), 0), half, -half - 1)
 
-  def price(self, bits: tf.Tensor, symbols: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
-    """What the symbols cost in this code, given the entropy model's own estimate.
+
+def wrap(symbols: tf.Tensor) -> tf.Tensor:
+  """Takes `int32` symbols modulo 2^24 into [-2^23, 2^23), so that differences fit raw bits."""
+  return tf.bitwise.bitwise_and(symbols + 2**23, 2**24 - 1) - 2**23
+
+
+class Tables(Coder):
+  """One table for each symbol.
+
+  Attributes:
+    minima: `int32[tables]`, the smallest integer in each table's window.
+    sizes: `int32[tables]`, how many integers the window holds.
+    escape_bits: `float32[tables]`, the length of an escaped symbol's code.
+  """
+
+  def __init__(self, pmfs: list[np.ndarray], minima: list[int],
+               table: Callable[..., tf.Tensor], shift: Callable[..., tf.Tensor] | None = None):
+    """Makes the tables.
 
     Args:
-      bits: `-log2 P` of each symbol.
-      symbols: `int32` of the same shape.
-      index: `int32` of the same shape.
+      pmfs: For each table the probabilities of `minimum, minimum + 1, ...`, at most `MAX_WINDOW`
+        of them; what is missing from 1 is the escape's.
+      minima: The first integer of each.
+      table: Maps an entropy model's parameters to the `int32` table of each symbol.
+      shift: Maps them to an `int32` that is subtracted from each symbol first, at most
+        `MAX_SYMBOL` in magnitude; None subtracts nothing.
 
-    Returns:
-      `bits`, but at most `PRECISION` inside the table's window, where every symbol has a count,
-      and an escape's length outside of it.
+    Raises:
+      ValueError: if a table is empty, too wide, or holds what is no probability.
     """
-    position = symbols - tf.gather(self.minima, index)
-    escaped = (position < 0) | (position >= tf.gather(self.sizes, index))
-    return tf.where(escaped, tf.gather(self.escape_bits, index),
+    tables = [_quantized(pmf) for pmf in pmfs]
+    super().__init__(np.concatenate(tables), len(tables))
+    with tf.device('/cpu:0'):
+      self.minima = tf.Variable(np.asarray(minima, np.int32), trainable=False)
+      self.sizes = tf.Variable([len(pmf) for pmf in pmfs], trainable=False, dtype=tf.int32)
+      self.escape_bits = tf.Variable(
+          [PRECISION - np.log2(table[-1] - table[-2]) + RAW_BITS for table in tables],
+          trainable=False, dtype=tf.float32)
+    self._table = table
+    self._shift = shift
+
+  def index(self, parameters):
+    table = self._table(parameters)
+    return table if self._shift is None else tf.stack([table, self._shift(parameters)], -1)
+
+  def encode(self, handle, symbols, index):
+    table, _ = self._parts(index)
+    symbols, position, escaped = self._place(symbols, index)
+    handle = tfc.entropy_encode_index(
+        handle, table, tf.where(escaped, tf.gather(self.sizes, table), position))
+    return self.encode_raw(handle, tf.boolean_mask(symbols, escaped))
+
+  def decode(self, handle, index):
+    table, shift = self._parts(index)
+    handle, position = tfc.entropy_decode_index(handle, table, tf.shape(table), tf.int32)
+    symbols = position + tf.gather(self.minima, table)
+    escaped = tf.where(position >= tf.gather(self.sizes, table))
+    handle, outside = self.decode_raw(handle, tf.shape(escaped)[0])
+    return handle, wrap(tf.tensor_scatter_nd_update(symbols, escaped, outside) + shift)
+
+  def price(self, bits, symbols, index):
+    """As of `Coder`; inside a table's window at most `PRECISION`, as every symbol has a count."""
+    _, _, escaped = self._place(symbols, index)
+    return tf.where(escaped, tf.gather(self.escape_bits, self._parts(index)[0]),
                     tf.minimum(bits, tf.constant(PRECISION, bits.dtype)))
 
-  def _raw_index(self, digits):
-    return tf.fill(tf.shape(digits), tf.size(self.sizes))
+  def _parts(self, index):
+    return (index, 0) if self._shift is None else (index[..., 0], index[..., 1])
+
+  def _place(self, symbols, index):
+    """Returns shifted symbols, their positions in the window, and which are outside of it."""
+    table, shift = self._parts(index)
+    symbols = wrap(symbols - shift)
+    position = symbols - tf.gather(self.minima, table)
+    return symbols, position, (position < 0) | (position >= tf.gather(self.sizes, table))
 
 
 def _quantized(pmf: np.ndarray) -> np.ndarray:

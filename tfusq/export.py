@@ -20,7 +20,7 @@ from pathlib import Path
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from tfusq import container, files
+from tfusq import container, exact, files, transforms
 from tfusq.codec import Codec
 from tfusq.coding import Coder
 from tfusq.exported import DESCRIPTION
@@ -77,7 +77,8 @@ class CodecModule(tf.Module):
       codec: A created codec.
 
     Raises:
-      ExportError: if an entropy model has no bitstream for the way this codec quantizes.
+      ExportError: if an entropy model has no bitstream for the way this codec quantizes, or
+        weights are too large for exact arithmetic.
     """
     super().__init__(name='codec')
     model = codec.model
@@ -86,6 +87,7 @@ class CodecModule(tf.Module):
                       for name, entropy_model in model.entropy_models.items()}
     except NotImplementedError as error:
       raise ExportError(f'this codec has no bitstream: {error}') from error
+    _require_exact(model)
     # Only variables are tracked: Keras layers would be saved with a graph for each call.
     self._variables = list(model.variables)
     self.identity = _identity(model, self._coders, codec.zero_centre)
@@ -139,7 +141,8 @@ def _encoder(model: Model, coders: dict[str, Coder], zero_centre: dict[str, bool
         checks.append(container.fingerprint(index))
       return y_hat
 
-    y_hat = model.walk(visit, 1, height, width)
+    with exact.arithmetic():
+      y_hat = model.walk(visit, 1, height, width)
     strings = [coder.finalize(handles[name]) for name, coder in coders.items()]
     data = container.pack(identity, height, width, strings, checks)
     return data, tf.stack(list(bits.values())), y_hat, height, width
@@ -171,9 +174,20 @@ def _decoder(model: Model, coders: dict[str, Coder], zero_centre: dict[str, bool
       centre = _offset(entropy_model, parameters, zero_centre[part.latent])
       return symbols if centre is None else symbols + centre
 
-    return model.walk(visit, 1, height, width), height, width
+    with exact.arithmetic():
+      y_hat = model.walk(visit, 1, height, width)
+    return y_hat, height, width
 
   return decode
+
+
+def _require_exact(model: Model) -> None:
+  for layer in model.submodules:
+    if isinstance(layer, transforms.CONVOLUTIONS):
+      total = exact.weight_sum(layer.kernel.numpy(), layer.output_axis)
+      if not total <= exact.MAX_WEIGHT_SUM:
+        raise ExportError(f'the weights of {layer.name} are too large for exact arithmetic: their '
+                          f'absolute sum is {total:g}, and at most {exact.MAX_WEIGHT_SUM:g}')
 
 
 def _offset(entropy_model, parameters, zero_centre):

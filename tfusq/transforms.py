@@ -3,6 +3,8 @@
 import tensorflow as tf
 import tensorflow_compression as tfc
 
+from tfusq import exact
+
 
 def analysis(filters: int, latent_channels: int) -> tf.keras.Sequential:
   """Image to latent, 16 times smaller a side: four strided convolutions with GDN between.
@@ -50,7 +52,7 @@ def hyper_analysis(filters: int) -> tf.keras.Sequential:
     `[batch, height, width, latent channels]` -> `[batch, height / 4, width / 4, filters]`.
   """
   return tf.keras.Sequential([
-      tf.keras.layers.Conv2D(filters, 3, padding='same'), _leaky(),
+      Conv2D(filters, 3), _leaky(),
       _down(filters), _leaky(), _down(filters)], name='hyper_analysis')
 
 
@@ -66,7 +68,47 @@ def hyper_synthesis(latent_channels: int, outputs: int) -> tf.keras.Sequential:
   """
   return tf.keras.Sequential([
       _up(latent_channels), _leaky(), _up(latent_channels * 3 // 2), _leaky(),
-      tf.keras.layers.Conv2D(outputs, 3, padding='same')], name='hyper_synthesis')
+      Conv2D(outputs, 3)], name='hyper_synthesis')
+
+
+class Conv2D(tf.keras.layers.Conv2D):
+  """Convolution, padded with zeros; in exact arithmetic where that is in force."""
+
+  output_axis = -1  # of the kernel
+
+  def __init__(self, filters: int, kernel_size: int, **options):
+    super().__init__(filters, kernel_size, padding='same', **options)
+
+  def call(self, inputs):
+    if not exact.active():
+      return super().call(inputs)
+    return exact.convolve(
+        lambda x, kernel: tf.nn.conv2d(x, kernel, self.strides, 'SAME'),
+        inputs, self.kernel, self.bias)
+
+
+class Conv2DTranspose(tf.keras.layers.Conv2DTranspose):
+  """Transposed convolution; in exact arithmetic where that is in force."""
+
+  output_axis = -2  # of the kernel
+
+  def __init__(self, filters: int, kernel_size: int, **options):
+    super().__init__(filters, kernel_size, padding='same', **options)
+
+  def call(self, inputs):
+    if not exact.active():
+      return super().call(inputs)
+    batch, height, width, _ = tf.unstack(tf.shape(inputs))
+    down, right = self.strides
+    shape = tf.stack([batch, down * height, right * width, self.filters])
+    y = exact.convolve(
+        lambda x, kernel: tf.nn.conv2d_transpose(x, kernel, shape, self.strides, 'SAME'),
+        inputs, self.kernel, self.bias)
+    y.set_shape([None, None, None, self.filters])
+    return y
+
+
+CONVOLUTIONS = Conv2D, Conv2DTranspose
 
 
 class GDN(tfc.GDN):
@@ -105,16 +147,16 @@ def ceil_div(size: tf.Tensor, divisor: int) -> tf.Tensor:
 
 
 def _down(filters):
-  return tf.keras.layers.Conv2D(
-      filters, 5, strides=2, padding='same',
+  return Conv2D(
+      filters, 5, strides=2,
       kernel_initializer=tf.keras.initializers.VarianceScaling(1., 'fan_in'))
 
 
 def _up(filters, **options):
   # A transposed kernel's inputs are its last axis, which Keras counts as outputs, and with stride 2
   # only a quarter of its taps meet in one place.
-  return tf.keras.layers.Conv2DTranspose(
-      filters, 5, strides=2, padding='same',
+  return Conv2DTranspose(
+      filters, 5, strides=2,
       kernel_initializer=tf.keras.initializers.VarianceScaling(4., 'fan_out'), **options)
 
 

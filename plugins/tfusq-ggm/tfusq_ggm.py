@@ -9,7 +9,7 @@ import tensorflow_compression as tfc
 import tensorflow_probability as tfp
 
 import tfusq
-from tfusq.coding import MAX_WINDOW, TAIL_MASS, Coder
+from tfusq.coding import MAX_WINDOW, TAIL_MASS, Tables
 from tfusq.entropy_models import saturate
 
 SHAPES = np.geomspace(.5, 4., 16)
@@ -114,7 +114,7 @@ class GeneralizedGaussian(tfusq.EntropyModel):
     log_shapes = np.log(self.shapes)
     borders = ((log_shapes[1:] + log_shapes[:-1]) / 2).tolist()
 
-    def index(parameters):
+    def table(parameters):
       kind = tf.searchsorted(
           tf.constant(borders, tf.float32), tf.reshape(tf.math.log(parameters.shape), [-1]))
       kind = tf.reshape(kind, tf.shape(parameters.shape))
@@ -124,7 +124,7 @@ class GeneralizedGaussian(tfusq.EntropyModel):
       level = tf.clip_by_value(level, 0, self.LEVELS - 1)
       return kind * self.LEVELS + tf.cast(level, tf.int32)
 
-    return Coder(pmfs, minima, index)
+    return Tables(pmfs, minima, table)
 
 
 def deviation_of_unit_scale(shape) -> tf.Tensor:

@@ -1,0 +1,100 @@
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfusq import exact, transforms
+
+
+@pytest.fixture(scope='module')
+def network():
+  tf.keras.utils.set_random_seed(1)
+  network = transforms.hyper_synthesis(96, 192)
+  network(tf.zeros([1, 2, 2, 64]))
+  for variable in network.variables:
+    variable.assign_add(.01 * tf.random.stateless_normal(variable.shape, [1, 2]))
+  return network
+
+
+def exactly(network, x):
+  with exact.arithmetic():
+    return network(x).numpy()
+
+
+def in_integers(x, kernel, bias):
+  """A 3x3 convolution padded with zeros, in Python's own integers."""
+  whole = [[int(v) for v in np.round(np.float64(values).ravel() * 2.**bits)]
+           for values, bits in ((x, 12), (kernel, 16), (bias, 28))]
+  x, kernel, bias = (np.array(values, dtype=object).reshape(shape) for values, shape in zip(
+      whole, (x.shape, kernel.shape, bias.shape)))
+  padded = np.zeros([x.shape[1] + 2, x.shape[2] + 2, x.shape[3]], dtype=object)
+  padded[1:-1, 1:-1] = x[0]
+  out = np.empty([1, *x.shape[1:3], kernel.shape[-1]], dtype=object)
+  for i, j in np.ndindex(*x.shape[1:3]):
+    out[0, i, j] = np.tensordot(padded[i:i + 3, j:j + 3], kernel, 3) + bias
+  return out
+
+
+def test_a_convolution_is_that_of_integers():
+  layer = transforms.Conv2D(5, 3)
+  x = 30 * tf.random.stateless_normal([1, 6, 7, 12], [3, 4])
+  layer(x)
+  layer.bias.assign(tf.random.stateless_normal([5], [5, 6]))
+  ours = exactly(layer, x).astype(np.float64)
+  expected = in_integers(np.round(x.numpy() * 2.**12) / 2.**12, layer.kernel.numpy(),
+                         layer.bias.numpy())
+  np.testing.assert_array_equal(
+      ours * 2**12, np.round(expected.astype(np.float64) / 2.**16))  # ties to even, both
+
+
+def test_it_is_close_to_the_float_network(network):
+  x = tf.round(4 * tf.random.stateless_normal([1, 6, 5, 64], [7, 8]))
+  floats, ours = network(x).numpy(), exactly(network, x)
+  assert 0 < np.abs(floats - ours).max() < .01 * floats.std()
+  np.testing.assert_array_equal(ours, np.round(ours * 2**12) / 2**12)
+
+
+def test_the_result_does_not_depend_on_shape_batch_or_graph(network):
+  x = tf.round(4 * tf.random.stateless_normal([3, 9, 8, 64], [9, 10]))
+  whole = exactly(network, x)
+  np.testing.assert_array_equal(exactly(network, x[1:2]), whole[1:2])
+  # What the borders do not reach, from a crop.
+  np.testing.assert_array_equal(exactly(network, x[:1, :6])[:, :12], whole[:1, :12])
+  np.testing.assert_array_equal(tf.function(lambda x: exactly_in_graph(network, x))(x), whole)
+
+
+def exactly_in_graph(network, x):
+  with exact.arithmetic():
+    return network(x)
+
+
+@pytest.mark.parametrize('settings', [
+    {'TF_NUM_INTRAOP_THREADS': '1'}, {'TF_ENABLE_ONEDNN_OPTS': '0'}])
+def test_the_result_does_not_depend_on_threads_or_kernels(network, settings, tmp_path):
+  x = tf.round(4 * tf.random.stateless_normal([1, 9, 8, 64], [11, 12])).numpy()
+  np.savez(tmp_path / 'in.npz', x, *(variable.numpy() for variable in network.variables))
+  code = ('import sys, numpy as np, tensorflow as tf\n'
+          'from tfusq import exact, transforms\n'
+          'network = transforms.hyper_synthesis(96, 192)\n'
+          'x, *values = np.load(sys.argv[1] + "/in.npz").values()\n'
+          'network(x)\n'
+          'for a, b in zip(network.variables, values): a.assign(b)\n'
+          'with exact.arithmetic(): y = network(x)\n'
+          'np.savez(sys.argv[1] + "/out.npz", y=y.numpy(), floats=network(x).numpy())\n')
+  subprocess.run([sys.executable, '-c', code, str(tmp_path)], check=True,
+                 env={**os.environ, **settings})
+  out = np.load(tmp_path / 'out.npz')
+  np.testing.assert_array_equal(out['y'], exactly(network, x))
+  if 'TF_ENABLE_ONEDNN_OPTS' in settings:
+    assert (out['floats'] != network(x)).any()  # else this shows nothing
+
+
+def test_arithmetic_ends_with_its_block():
+  assert not exact.active()
+  with pytest.raises(RuntimeError), exact.arithmetic():
+    assert exact.active()
+    raise RuntimeError
+  assert not exact.active()

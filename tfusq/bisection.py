@@ -1,0 +1,208 @@
+"""Range coding of mixtures: a symbol as a few binary decisions with static tables.
+
+A mixture has too many parameters for tables of its own. Its cumulative distribution at an integer's
+border is a sum over components of one table of the normal distribution function, in integers:
+parameters are integers on fixed grids, and what lies between is single multiplications and
+roundings of exactly represented numbers. A symbol is found by halving a window around the mixture,
+each decision coded by the one of 2^16 two-symbol tables that has its probability. So both ends
+agree to the last bit, given equal integer parameters, in loops and on any device.
+"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_compression as tfc
+import tensorflow_probability as tfp
+
+from tfusq.coding import PRECISION, RAW_BITS, Coder, wrap
+
+_MEAN_UNIT = 2**12        # steps of a mean to 1
+_WEIGHT_UNIT = 2**8       # steps of a logit to 1
+_WEIGHT_SUM = 2**14
+_CDF_PRECISION = 16       # bits of the normal distribution function; with the weights, 30
+_CDF_REACH = 8            # scales to either side of the mean
+_CDF_STEPS = 2**12        # steps to a scale
+_LEAST_LOG_SCALE, _GREATEST_LOG_SCALE = math.log(1e-6), math.log(256.)
+_SCALE_LEVELS = 4096
+_SMALLEST_WINDOW, _LARGEST_WINDOW = 2, 11  # logarithms of half a window's width
+_REACH = 4.8              # scales that a window must hold, to either side
+_LEAST_TAIL = 2.**-22     # what the decisions towards a window's edge cost where no mass is left
+
+
+class _Mixture(NamedTuple):
+  """Integers of n symbols, `[n, components]`, held exactly by floats where they are multiplied.
+
+  Attributes:
+    weights: `int32`, sum at most `_WEIGHT_SUM`.
+    means: `float32`, in `1 / _MEAN_UNIT`, relative to the shift.
+    steepness: `float32`: steps of the normal table to one of a mean.
+  """
+  weights: tf.Tensor
+  means: tf.Tensor
+  steepness: tf.Tensor
+
+
+class _Search(NamedTuple):
+  """Where a bisection stands: `int32[n]`, borders below and above, and the mass below them."""
+  low: tf.Tensor
+  high: tf.Tensor
+  mass_low: tf.Tensor
+  mass_high: tf.Tensor
+
+
+class Bisection(Coder):
+  """Codes symbols that are distributed as Gaussian mixtures.
+
+  The index of a symbol is `3 * components` integers: logits, means and logarithms of scales on
+  their grids.
+  """
+
+  def __init__(self, zero_centre: bool):
+    """Initializer.
+
+    Args:
+      zero_centre: Whether symbols are relative to the mixture's weighted mean.
+    """
+    counts = np.arange(1, 2**PRECISION)
+    constant = np.ones_like(counts)
+    lookup = np.stack([PRECISION * constant, 0 * constant, counts, 2**PRECISION * constant], -1)
+    super().__init__(lookup.ravel(), len(counts))
+    self._zero_centre = zero_centre
+    t = np.arange(-_CDF_REACH * _CDF_STEPS, _CDF_REACH * _CDF_STEPS + 1) / _CDF_STEPS
+    cdf = tfp.distributions.Normal(np.float64(0), np.float64(1)).cdf(t).numpy()
+    with tf.device('/cpu:0'):
+      self.cdf = tf.Variable(
+          np.round(2**_CDF_PRECISION * cdf).astype(np.int32), trainable=False)
+      self.weights = tf.Variable(
+          np.round(2**16 * np.exp(-np.arange(12 * _WEIGHT_UNIT) / _WEIGHT_UNIT)).astype(np.int32),
+          trainable=False)
+      scales = np.exp(np.linspace(_LEAST_LOG_SCALE, _GREATEST_LOG_SCALE, _SCALE_LEVELS))
+      self.steepness = tf.Variable(
+          (_CDF_STEPS / _MEAN_UNIT / scales).astype(np.float32), trainable=False)
+      self.reach = tf.Variable((_REACH * scales).astype(np.float32), trainable=False)
+
+  def index(self, parameters):
+    logits, means, log_scales = parameters
+    rarity = tf.round((tf.reduce_max(logits, -1, keepdims=True) - logits) * _WEIGHT_UNIT)
+    level = tf.round((log_scales - _LEAST_LOG_SCALE) * (
+        (_SCALE_LEVELS - 1) / (_GREATEST_LOG_SCALE - _LEAST_LOG_SCALE)))
+    numbers = [tf.clip_by_value(rarity, 0, 12 * _WEIGHT_UNIT - 1),
+               tf.clip_by_value(tf.round(means * _MEAN_UNIT), -2.**30, 2.**30),
+               tf.clip_by_value(level, 0, _SCALE_LEVELS - 1)]
+    return tf.cast(tf.concat(numbers, -1), tf.int32)
+
+  def encode(self, handle, symbols, index):
+    mixture, shift, size = self._prepare(index)
+    symbols = wrap(tf.reshape(symbols, [-1]) - shift)
+    half = tf.bitwise.left_shift(1, size)
+    inside = tf.clip_by_value(symbols, -half, half - 1)
+
+    def decide(handle, table, middle, chosen):
+      right = inside if chosen is None else tf.gather(inside, chosen)
+      right = tf.cast(right >= middle, tf.int32)
+      return tfc.entropy_encode_index(handle, table, right), right
+
+    handle, found = self._bisect(handle, mixture, size, decide)
+    return self.encode_raw(handle, tf.boolean_mask(symbols, _at_edge(found.low, half)))
+
+  def decode(self, handle, index):
+    mixture, shift, size = self._prepare(index)
+
+    def decide(handle, table, middle, chosen):
+      del middle, chosen
+      return tfc.entropy_decode_index(handle, table, tf.shape(table), tf.int32)
+
+    handle, found = self._bisect(handle, mixture, size, decide)
+    edge = tf.where(_at_edge(found.low, tf.bitwise.left_shift(1, size)))
+    handle, outside = self.decode_raw(handle, tf.shape(edge)[0])
+    symbols = wrap(tf.tensor_scatter_nd_update(found.low, edge, outside) + shift)
+    return handle, tf.reshape(symbols, tf.shape(index)[:-1])
+
+  def price(self, bits, symbols, index):
+    """As of `Coder`; at a window's edge about the mass beyond it, and the raw bits."""
+    mixture, shift, size = self._prepare(index)
+    half = tf.bitwise.left_shift(1, size)
+    symbols = wrap(tf.reshape(symbols, [-1]) - shift)
+    below, above = (tf.cast(self._mass(mixture, border), tf.float32)
+                    for border in (1 - half, half - 1))
+    total = tf.cast(tf.reduce_sum(mixture.weights, -1), tf.float32) * 2**_CDF_PRECISION
+    tail = tf.where(symbols < 0, below, total - above) / total
+    escape = RAW_BITS - tf.math.log(tf.maximum(tail, _LEAST_TAIL)) / math.log(2)
+    return tf.where(tf.reshape((symbols <= -half) | (symbols >= half - 1), tf.shape(bits)),
+                    tf.reshape(escape, tf.shape(bits)), bits)
+
+  def _prepare(self, index):
+    """Returns the mixtures, the shifts, and the logarithms of half the windows' widths."""
+    components = index.shape[-1] // 3
+    rarity, means, level = tf.unstack(tf.reshape(index, [-1, 3, components]), axis=1)
+    weights = tf.gather(self.weights, rarity)
+    # Floats of 53 bits hold products of these integers exactly.
+    weights = tf.cast(weights, tf.float64)
+    weights = tf.floor(_WEIGHT_SUM * weights / tf.reduce_sum(weights, -1, keepdims=True))
+    centre = tf.round(tf.reduce_sum(weights * tf.cast(means, tf.float64), -1) /
+                      tf.reduce_sum(weights, -1))
+    whole = tf.round(centre / _MEAN_UNIT)
+    origin = tf.cast(centre if self._zero_centre else whole * _MEAN_UNIT, tf.int32)
+    means = tf.cast(means - origin[:, None], tf.float32)
+    extent = tf.reduce_max(tf.abs(means) / _MEAN_UNIT + tf.gather(self.reach, level), -1)
+    # A window's outermost symbols are escapes: what the mixture reaches must lie within them.
+    sizes = np.arange(_SMALLEST_WINDOW, _LARGEST_WINDOW)
+    size = _SMALLEST_WINDOW + tf.raw_ops.Bucketize(
+        input=extent, boundaries=(2.**sizes - 2.5).tolist())
+    mixture = _Mixture(tf.cast(weights, tf.int32), means, tf.gather(self.steepness, level))
+    shift = tf.zeros_like(origin) if self._zero_centre else tf.cast(whole, tf.int32)
+    return mixture, shift, size
+
+  def _mass(self, mixture, border):
+    """Returns the mass below `border - 1/2` of each mixture, in `2^-30`."""
+    border = tf.cast(border, tf.float32) * _MEAN_UNIT - _MEAN_UNIT / 2
+    t = tf.round((border[:, None] - mixture.means) * mixture.steepness)
+    limit = _CDF_REACH * _CDF_STEPS
+    t = tf.cast(tf.clip_by_value(t, -limit, limit), tf.int32) + limit
+    return tf.reduce_sum(mixture.weights * tf.gather(self.cdf, t), -1)
+
+  def _bisect(self, handle, mixture, size, decide: Callable):
+    """Halves every window until one symbol is left.
+
+    Args:
+      handle: Of the range coder.
+      mixture: `_Mixture`.
+      size: `int32[n]`, logarithms of half the windows' widths.
+      decide: Codes decisions: from handle, tables, middles, and which symbols they are of (None:
+        all), to the handle and `int32` 0 (below the middle) or 1.
+
+    Returns:
+      The handle and the `_Search` at its end, whose `low` are the symbols.
+    """
+    half = tf.bitwise.left_shift(1, size)
+    total = tf.reduce_sum(mixture.weights, -1) * 2**_CDF_PRECISION
+    state = _Search(-half, half, tf.zeros_like(half), total)
+    for level in range(_LARGEST_WINDOW, _SMALLEST_WINDOW, -1):  # large windows only
+      chosen = tf.where(size >= level)[:, 0]
+      handle, part = self._halve(
+          handle, *(tf.nest.map_structure(lambda x: tf.gather(x, chosen), group)  # noqa: B023
+                    for group in (mixture, state)), decide, chosen)
+      state = _Search(*(tf.tensor_scatter_nd_update(whole, chosen[:, None], piece)
+                        for whole, piece in zip(state, part)))
+    for _ in range(_SMALLEST_WINDOW + 1):  # all of them
+      handle, state = self._halve(handle, mixture, state, decide, None)
+    return handle, state
+
+  def _halve(self, handle, mixture, state, decide, chosen):
+    middle = tf.bitwise.right_shift(state.low + state.high, 1)
+    mass = tf.clip_by_value(self._mass(mixture, middle), state.mass_low, state.mass_high)
+    left, whole = (tf.cast(x - state.mass_low, tf.float64) for x in (mass, state.mass_high))
+    count = tf.round(tf.where(whole > 0, left / whole, .5) * 2**PRECISION)
+    table = tf.cast(tf.clip_by_value(count, 1, 2**PRECISION - 1), tf.int32) - 1
+    handle, right = decide(handle, table, middle, chosen)
+    right = tf.cast(right, tf.bool)
+    return handle, _Search(
+        tf.where(right, middle, state.low), tf.where(right, state.high, middle),
+        tf.where(right, mass, state.mass_low), tf.where(right, state.mass_high, mass))
+
+
+def _at_edge(symbols, half):
+  return tf.equal(symbols, -half) | tf.equal(symbols, half - 1)

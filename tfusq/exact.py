@@ -1,0 +1,75 @@
+"""Convolutions with the same result on every machine: fixed point, carried by float64.
+
+Encoder and decoder must compute equal entropy parameters, but the order in which a convolution adds
+depends on processor, number of threads, version and shape. Here activations and weights are rounded
+to grids on which every product and every partial sum is a multiple of 2^-28 below 2^25: float64
+holds them exactly, so the order does not matter. The result is rounded to the activations' grid,
+which float32 holds. What lies between (biases, leaky ReLU) are single operations, which IEEE 754
+defines to the last bit.
+
+Layers use it while `arithmetic()` is in force; an exported codec is traced in it wherever table
+indexes are decided.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import tensorflow as tf
+
+_ACTIVATION_BITS = 12
+_ACTIVATION_LIMIT = 2.**12
+_WEIGHT_BITS = 16
+# Of the absolute weights that meet in one output: 53 bits less those of the grids and the limit.
+MAX_WEIGHT_SUM = 2.**(53 - 12 - _ACTIVATION_BITS - _WEIGHT_BITS - 1)
+
+_state = threading.local()
+
+
+@contextlib.contextmanager
+def arithmetic() -> Iterator[None]:
+  """Makes the layers that can compute exactly do so, in this thread, while they are called."""
+  before = active()
+  _state.active = True
+  try:
+    yield
+  finally:
+    _state.active = before
+
+
+def active() -> bool:
+  """Whether `arithmetic()` is in force."""
+  return getattr(_state, 'active', False)
+
+
+def convolve(convolution: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], x: tf.Tensor,
+             kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+  """Returns `convolution(x, kernel) + bias` on the activations' grid.
+
+  Args:
+    convolution: Any linear map of activations and weights, such as `tf.nn.conv2d`.
+    x: Activations, float32; clipped to +-4096 and rounded to multiples of 2^-12.
+    kernel: Weights, float32; rounded to multiples of 2^-16.
+    bias: Float32, of the last axis.
+
+  Returns:
+    Float32, in the same range and on the same grid as the activations.
+  """
+  y = convolution(_to_grid(_clip(x), _ACTIVATION_BITS), _to_grid(kernel, _WEIGHT_BITS))
+  y += _to_grid(bias, _ACTIVATION_BITS + _WEIGHT_BITS)
+  return tf.cast(_to_grid(_clip(y), _ACTIVATION_BITS), tf.float32)
+
+
+def weight_sum(kernel: np.ndarray, output_axis: int) -> float:
+  """Returns the greatest sum of absolute weights of one output, which `MAX_WEIGHT_SUM` limits."""
+  others = tuple(axis for axis in range(kernel.ndim) if axis != output_axis % kernel.ndim)
+  return float(np.abs(kernel.astype(np.float64)).sum(others).max())
+
+
+def _clip(x):
+  return tf.clip_by_value(x, -_ACTIVATION_LIMIT, _ACTIVATION_LIMIT)
+
+
+def _to_grid(x, bits):
+  return tf.round(tf.cast(x, tf.float64) * 2.**bits) / 2.**bits
