@@ -117,7 +117,7 @@ def test_a_mixture_of_one_is_the_gaussian_and_its_price_that_of_its_escapes():
   string, decoded = round_trip(coder, far, index)
   np.testing.assert_array_equal(decoded, far)
   assert 8 * len(string) == pytest.approx(
-      float(tf.reduce_sum(coder.price(0 * y, far, index))), rel=.1)
+      float(tf.reduce_sum(coder.price(0 * y, far, index))), rel=1e-3)
 
 
 def test_differences_of_symbols_wrap_and_return():

@@ -299,6 +299,11 @@ def test_expected_gradient_of_a_loss_that_mixes_components_is_refused():
     quantizer(y, tf.zeros_like(y))
   with pytest.raises(ValueError, match='keep the shape'):
     quantizer.evaluate(tf.reduce_sum, y, tf.zeros_like(y))
+  unknown = tf.function(lambda y: quantizer.evaluate(
+      lambda v: tf.reduce_sum(v, -1, keepdims=True), y, tf.zeros_like(y)),
+      input_signature=[tf.TensorSpec([None, None], tf.float32)])
+  with pytest.raises(tf.errors.InvalidArgumentError, match='keep the shape'):
+    unknown(tf.ones([4, 5]))
 
 
 def test_proxy_of_sua_is_soft_rounding(latents):

@@ -99,9 +99,16 @@ def test_evaluate_writes_json(tfusq, exported_path, compressed, tmp_path):
 
 def test_a_plugin_is_checked_by_name(tfusq):
   code, out, _ = tfusq('check', 'AUN')
-  assert code == 0 and out.startswith('AUN()') and out.count('passed') == 8
+  assert code == 0 and out.startswith('AUN()') and out.count('passed') == 12
   code, out, _ = tfusq('check', 'SHA', '--gin_bindings', 'SHA.alpha = 3.0')
   assert code == 0 and out.startswith('SHA(alpha = 3)')
+  code, out, _ = tfusq('check', 'SHA', '--gin_bindings', ' tfusq.surrogates.SHA.alpha = 4.0')
+  assert code == 0 and 'SHA(alpha = 4)' in out
+  code, _, err = tfusq('check', 'Linear')
+  assert code == 1 and 'not for Linear' in err
+  code, _, err = tfusq('check', 'GaussianMixture', '--gin_bindings',
+                       'GaussianMixture.components = 0')
+  assert code == 1 and 'at least 1' in err
   code, _, err = tfusq('check', 'Nope')
   assert code == 1 and 'no plugin Nope' in err
 

@@ -80,13 +80,20 @@ def test_every_defined_case(cls):
 
   for temperature in temperatures:
     temperature.value.assign(5.)
-  y = tf.random.stateless_normal([1, 2, 3, 8], [3, 4])
+  hard = inputs(tf.float32)
+  y = tf.random.stateless_normal(hard[0].shape, [3, 4])
   arguments = y, .3 * y, tf.zeros_like(y), surrogate.noise(y, [5, 6])
+  compiled = tf.function(run, jit_compile=True)
   expected = traced(*arguments)
-  for other in (run(*arguments), tf.function(run, jit_compile=True)(*arguments)):
+  for other in (run(*arguments), compiled(*arguments)):
     for name, ours, theirs in zip(names, expected, other):
       for a, b in zip(ours, theirs):
         np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-4, err_msg=name)
+  for value in TEMPERATURES if temperatures else [None]:
+    for temperature in temperatures:
+      temperature.value.assign(value)
+    for name, results in zip(names, compiled(*hard, surrogate.noise(hard[0], [1, 2]))):
+      assert all(np.isfinite(result).all() for result in results), (name, 'compiled', value)
 
 
 def test_undefined_pairs_name_a_remedy_that_is_defined():

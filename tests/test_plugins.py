@@ -125,6 +125,22 @@ def test_an_odd_class_costs_its_own_details_only(distribution):
   assert details.describe('Fine') == ['no docstring', 'admits STE, PGE, EP', 'temperatures: heat']
 
 
+def test_a_plugin_that_needs_more_than_temperatures_costs_its_own_row_and_check(
+    distribution, capsys):
+  distribution('odd', '1', '[tfusq.surrogates]\nPicky = odd_c:Picky\nRaises = odd_c:Raises\n',
+               'odd_c', 'import tfusq\nclass Picky(tfusq.AUN):\n  def __init__(self, levels):\n'
+               '    super().__init__()\nclass Raises(tfusq.AUN):\n  def secant(self, y):\n'
+               '    raise RuntimeError("no secant today")\n')
+  table = details.pairs()
+  assert '| AUN | rate |' in table and 'Picky is not built: TypeError' in table
+  from tfusq import __main__ as m
+  with pytest.raises(PluginError, match='Raises fails [2-9] checks'):
+    m._check(m._parser().parse_args(['check', 'Raises']))
+  out = capsys.readouterr().out
+  assert 'FAILED  is_finite: RuntimeError: no secant today' in out
+  assert 'passed  shifts_by_integers' in out
+
+
 def test_an_unknown_name_lists_what_there_is():
   with pytest.raises(PluginError, match='no plugin Nope; there are: .*SUA'):
     plugins.claims('Nope')

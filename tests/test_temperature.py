@@ -2,7 +2,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfusq import STE, SUA, Linear, Quantizer, Schedule, Temperature
+from tfusq import (
+  STE,
+  SUA,
+  Constant,
+  Exponential,
+  Linear,
+  Piecewise,
+  Quantizer,
+  Schedule,
+  Temperature,
+)
 
 
 def test_linear_goes_from_start_to_end_and_stays():
@@ -15,6 +25,52 @@ def test_linear_by_epoch_is_a_staircase():
   schedule = Linear(end=12., steps=400, every=100)
   values = [float(schedule(tf.constant(step, tf.int32))) for step in (0, 99, 100, 399, 400, 999)]
   assert values == pytest.approx([1., 1., 3.75, 9.25, 12., 12.])
+
+
+def test_linear_by_epoch_ends_in_time():
+  schedule = Linear(end=12., steps=10, every=4)
+  assert [float(schedule(tf.constant(step))) for step in (9, 10)] == pytest.approx([9.8, 12.])
+
+
+def test_exponential_is_the_original_temperature_of_sga():
+  schedule = Exponential(start=.5)
+  for step in (0, 699, 700, 701, 1700, 3000):
+    expected = min(.5, .5 * np.exp(-1e-3 * (step - 700)))
+    assert float(schedule(tf.constant(step))) == pytest.approx(expected, rel=1e-5)
+  assert float(schedule(tf.constant(10**6))) == pytest.approx(1e-3)
+
+
+def test_piecewise_and_constant_take_the_stated_values():
+  schedule = Piecewise([10, 20], [1., 3., 2.])
+  assert [float(schedule(tf.constant(step))) for step in (0, 9, 10, 19, 20, 10**9)] == [
+      1., 1., 3., 3., 2., 2.]
+  assert float(Constant(4.)(tf.constant(7))) == 4.
+
+
+@pytest.mark.parametrize('values', [[1., float('nan'), 2.], [1., 2.]])
+def test_piecewise_refuses_what_is_no_value(values):
+  with pytest.raises(ValueError, match='Piecewise'):
+    Piecewise([10, 20], values)
+
+
+def test_a_schedule_that_is_not_positive_in_the_middle_is_refused():
+  with pytest.raises(ValueError, match='-1 at step 16'):
+    Temperature(Piecewise([10, 20], [1., -1., 2.]))
+
+
+def test_annealing_brings_back_what_weights_of_another_temperature_changed():
+  temperature = Temperature(12.)
+  before = Quantizer(SUA(12.), STE()).temperatures()['SUA.alpha']
+  temperature.value.assign(8.)
+  temperature.anneal(tf.constant(3))
+  assert float(temperature(tf.float32)) == 12. == float(before)
+
+
+def test_what_temperatures_were_does_not_change_with_them():
+  quantizer = Quantizer(SUA(Linear(end=12., steps=10)), STE())
+  before = quantizer.temperatures()['SUA.alpha']
+  quantizer.anneal(tf.constant(10))
+  assert float(before) == 1. and float(quantizer.temperatures()['SUA.alpha']) == 12.
 
 
 def test_linear_counts_steps_that_float32_cannot():
@@ -32,7 +88,7 @@ def test_linear_refuses_what_is_no_way(arguments):
 
 
 @pytest.mark.parametrize(
-    'value', [0, -1., float('inf'), 'warm', None, True, Linear(end=-5., steps=9)])
+    'value', [0, -1., float('inf'), 1e-50, 1e39, 'warm', None, True, Linear(end=-5., steps=9)])
 def test_temperature_refuses_what_is_neither_positive_number_nor_schedule(value):
   with pytest.raises(ValueError, match='positive number or a schedule'):
     Temperature(value)

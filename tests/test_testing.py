@@ -59,6 +59,52 @@ class NotFinite(tfusq.SGA):
     return tf.floor(y) + tf.sigmoid(tf.atanh(fraction) - tf.atanh(1 - fraction) + u)
 
 
+class DeadGradient(tfusq.SR):
+  differentiable = True
+
+
+class Mixing(tfusq.AUN):
+  def __call__(self, y, u):
+    return y + u - tf.reduce_mean(u)
+
+
+class NeverAnneals(tfusq.AUN):
+  def __init__(self, alpha: float | tfusq.Schedule):
+    super().__init__()
+    self.alpha = alpha
+
+
+class SlopelessEP(tfusq.EP):
+  def evaluate(self, f, surrogate, y, u):
+    secant = surrogate.secant(y)
+    return tfusq.with_slope(
+        f(surrogate(tf.stop_gradient(y), u)), y, f(secant.upper) - f(secant.lower))
+
+
+class AcceptsAll(tfusq.PGE):
+  def check(self, surrogate):
+    pass
+
+
+class DropsWhatItCaptures(tfusq.STE):
+  def evaluate(self, f, surrogate, y, u):
+    @tf.custom_gradient
+    def through(y):
+      return f(surrogate(y, u)), lambda g: g
+    return through(y)
+
+
+class ReadsItsNeighbours(tfusq.Gaussian):
+  def parameters(self, raw):
+    return super().parameters(raw - tf.reduce_mean(raw))
+
+
+class NoGradientFarOut(tfusq.Gaussian):
+  def bits(self, y, parameters):
+    bits = super().bits(y, parameters)
+    return tf.where(tf.abs(y - parameters.mean) > 5, tf.stop_gradient(bits), bits)
+
+
 class NeedsItsShape(tfusq.AUN):
   def noise(self, y, seed):
     return tf.random.stateless_uniform(y.shape, seed, -.5, .5, y.dtype)
@@ -127,13 +173,21 @@ class WrongTables(tfusq.Gaussian):
     (Scaled(), testing.surrogates.shifts_by_integers, 'by 0.01'),
     (BiasedSecant(), testing.surrogates.secant_is_the_change_of_the_mean, r'z = -?\d'),
     (IgnoresItsSeed(), testing.surrogates.noise_follows_the_seed, '100%'),
-    (DrawsItsOwn(), testing.surrogates.is_a_function_of_latent_and_noise, r'\d'),
+    (DrawsItsOwn(), testing.surrogates.is_a_function_of_latent_and_noise, 'are 0.* apart'),
     (NotFinite(1.), testing.surrogates.is_finite, 'not finite at y'),
+    (DeadGradient(), testing.surrogates.gradient_is_the_change_of_the_mean, r'z = \d'),
+    (Mixing(), testing.surrogates.is_elementwise, r'is 0\.0\d+ apart'),
+    (NeverAnneals(3.), testing.surrogates.holds_its_temperatures, '1 parameters .* 0 are held'),
+    (SlopelessEP(), testing.estimators.is_exact_where_only_elementwise, r'with SUA .* z = -?\d'),
+    (AcceptsAll(), testing.estimators.moves_the_mean_over_a_period, 'with Round .* is 0.00'),
+    (DropsWhatItCaptures(), testing.estimators.keeps_the_gradient_of_parameters, r'off by \d'),
+    (ReadsItsNeighbours(), testing.entropy_models.bits_are_local, r'bits are \d'),
+    (NoGradientFarOut(), testing.entropy_models.bits_have_their_gradients, 'latent is off in'),
     (NeedsItsShape(), testing.surrogates.agrees_when_traced, '4 unknown dimensions'),
-    (EagerOnly(), testing.estimators.agrees_when_traced, '2 unknown dimensions'),
+    (EagerOnly(), testing.estimators.agrees_when_traced, '4 unknown dimensions'),
     (ConstantWhenTraced(), testing.entropy_models.agrees_when_traced, 'values 0.00'),
     (WrongValue(), testing.estimators.leaves_the_forward_value, 'off by 0.001'),
-    (HalfGradient(), testing.estimators.moves_the_mean_of_additive_noise, '0.5'),
+    (HalfGradient(), testing.estimators.moves_the_mean_over_a_period, 'is 0.5'),
     (StopsParameters(), testing.estimators.keeps_the_gradient_of_parameters, r'off by \d'),
     (NotNormalized(), testing.entropy_models.probabilities_sum_to_one, '0.96'),
     (WrongGradient(), testing.entropy_models.bits_have_their_gradients, 'raw parameters'),
@@ -145,8 +199,21 @@ def test_faults_are_caught_by_the_right_check(subject, check, number):
   assert check in [bound.check for bound in testing.checks_of(subject)]
 
 
+def test_what_does_not_apply_says_why():
+  class Silent(tfusq.Gaussian):
+    def coder(self, zero_centre):
+      return tfusq.EntropyModel.coder(self, zero_centre)
+
+  reasons = {check.check.__name__: check() for check in testing.checks_of(Silent())}
+  assert reasons.pop('codes_exactly_and_near_its_estimate') == 'it has no bitstream'
+  assert not any(reasons.values())
+  reasons = [check() for check in testing.checks_of(tfusq.Round())]
+  assert sorted(filter(None, reasons)) == ['it has no secant'] + 2 * [
+      'it is not said to be differentiable']
+
+
 def test_what_is_of_no_kind_is_refused():
-  with pytest.raises(TypeError, match='not for Linear'):
+  with pytest.raises(TypeError, match='Surrogates, .*not for Linear'):
     testing.checks_of(tfusq.Linear(end=2., steps=3))
 
 
@@ -155,6 +222,20 @@ def test_temperatures_are_found_by_their_annotation():
   assert temperature_parameters(tfusq.SGA) == ['tau']
   assert temperature_parameters(tfusq.AUN) == []
   assert len(testing.instances(tfusq.SRA)) == 2
+
+
+def test_typical_temperatures_may_be_given_by_name():
+  class Two(tfusq.SUA):
+    typical_temperatures = {'alpha': (1., 3.), 'width': (.5, .25)}
+
+    def __init__(self, alpha: float | tfusq.Schedule, width: float | tfusq.Schedule):
+      super().__init__(alpha)
+      self.width = width
+
+  assert [(float(two.alpha(tf.float32)), two.width) for two in testing.instances(Two)] == [
+      (1., .5), (3., .25)]
+  bound = testing.instances(Two, ['alpha'], lambda **values: Two(alpha=9., **values))
+  assert [(float(two.alpha(tf.float32)), two.width) for two in bound] == [(9., .5), (9., .25)]
 
 
 def test_noise_of_one_value_a_latent_still_follows_the_seed():

@@ -13,6 +13,7 @@ _PUBLIC = {
     'gradients': ('with_slope',),
     'quantizer': ('Quantizer', 'quantize'),
     'temperature': ('Schedule', 'Constant', 'Linear', 'Exponential', 'Piecewise', 'Temperature'),
+    'coding': ('Coder', 'Tables'),
     'entropy_models': ('EntropyModel', 'Gaussian', 'Laplacian', 'GaussianMixture', 'Factorized'),
     'models': ('Model', 'MSHyper', 'Part'),
     'codec': ('Codec',),

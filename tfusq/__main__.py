@@ -2,8 +2,8 @@
 
     tfusq train --model_dir RUN --gin_file FILE ... [--gin_bindings 'NAME = VALUE' ...]
     tfusq export --model_dir RUN --out CODEC
-    tfusq compress --codec CODEC IMAGE FILE
-    tfusq decompress --codec CODEC FILE PNG
+    tfusq compress --codec CODEC IMAGE FILE      (or FOLDER FOLDER)
+    tfusq decompress --codec CODEC FILE PNG      (or FOLDER FOLDER)
     tfusq info FILE
     tfusq evaluate --codec CODEC FOLDER [--json FILE]
     tfusq plugins [--details | --pairs]
@@ -18,7 +18,6 @@ error and exit code 1; `--verbosity=1` before the command adds the traceback.
 import argparse
 import json
 import os
-import re
 import sys
 from pathlib import Path
 
@@ -45,15 +44,23 @@ def _train(arguments):
 def _export(arguments):
   from tfusq import run
   identity = run.export_run(arguments.model_dir, arguments.out, arguments.gin_search_path,
-                            arguments.force)
+                            arguments.force, arguments.decoder_only)
   print(f'{arguments.out}: codec {identity}')
+  if arguments.tfc:
+    from tfusq import tfc_client
+    for path in tfc_client.export_for_tfc(arguments.out, arguments.tfc):
+      print(path)
 
 
 def _compress(arguments):
-  from tfusq import data, exported
+  from tfusq import bulk, data, exported
+  if Path(arguments.input).is_dir():
+    codec = exported.ExportedCodec(exported.find(arguments.codec, compresses=True))
+    print(bulk.compress_folder(codec, arguments.input, arguments.output, arguments.force))
+    return
   files.check_output(arguments.output, arguments.force, arguments.input)
   image = data.read_image(arguments.input)
-  codec = exported.ExportedCodec(exported.find(arguments.codec))
+  codec = exported.ExportedCodec(exported.find(arguments.codec, compresses=True))
   written = codec.compress(image)
   files.write(arguments.output, written, arguments.force)
   height, width = image.shape[:2]
@@ -62,7 +69,12 @@ def _compress(arguments):
 
 
 def _decompress(arguments):
-  from tfusq import data, exported
+  from tfusq import bulk, data, exported
+  if Path(arguments.input).is_dir():
+    print(bulk.decompress_folder(
+        lambda identity: exported.ExportedCodec(exported.find(arguments.codec, identity)),
+        arguments.input, arguments.output, arguments.force))
+    return
   files.check_output(arguments.output, arguments.force, arguments.input)
   if Path(arguments.output).suffix.lower() != '.png':
     raise container.ContainerError(f'the output is a PNG; {arguments.output} is named otherwise')
@@ -93,7 +105,7 @@ def _evaluate(arguments):
   from tfusq import data, evaluate, exported
   if arguments.json:
     files.check_output(arguments.json, arguments.force)
-  found = exported.find(arguments.codec)
+  found = exported.find(arguments.codec, compresses=True)
   codec = exported.ExportedCodec(found)
   rows, errors = evaluate.evaluate_folder(codec, arguments.folder)
   if rows:
@@ -119,20 +131,30 @@ def _plugins(arguments):
 
 def _check(arguments):
   from tfusq import config, testing
+  cls = plugins.load(plugins.claims(arguments.name))
   config.parse([], arguments.gin_bindings, [])
-  bound = any(re.match(rf'(\w+/)*{arguments.name}\.', b) for b in arguments.gin_bindings)
-  subjects = ([config.build_configurable(arguments.name)] if bound else
-              testing.instances(plugins.load(plugins.claims(arguments.name))))
+  try:
+    subjects = testing.instances(cls) if not arguments.gin_bindings else testing.instances(
+        cls, config.bound_parameters(arguments.name),
+        lambda **values: config.build_configurable(arguments.name, **values))
+  except (config.ConfigError, plugins.PluginError):
+    raise
+  except Exception as error:
+    raise plugins.PluginError(
+        f'{arguments.name} is not built: {type(error).__name__}: {error}') from error
   failed = 0
   for subject in subjects:
     print(testing.describe(subject))
     for check in testing.checks_of(subject):
+      name = check.check.__name__
       try:
-        check()
-        print(f'  passed  {check.check.__name__}')
-      except testing.NonConformance as violation:
+        reason = check()
+        print(f'  none    {name}: {reason}' if reason else f'  passed  {name}')
+      except Exception as violation:  # what a plugin raises costs that check
         failed += 1
-        print(f'  FAILED  {check.check.__name__}: {violation}')
+        kind = '' if isinstance(violation, testing.NonConformance) else (
+            f'{type(violation).__name__}: ')
+        print(f'  FAILED  {name}: {kind}{violation}')
   if failed:
     raise plugins.PluginError(f'{arguments.name} fails {failed} checks')
 
@@ -188,20 +210,28 @@ def _add_training(command):
   sub.add_argument('--model_dir', required=True, help='run directory')
   sub.add_argument('--out', required=True, help='folder to make')
   sub.add_argument('--gin_search_path', action='append', default=[], help='repeatable; folder')
+  kind = sub.add_mutually_exclusive_group()
+  kind.add_argument('--decoder_only', action='store_true',
+                    help="leave out what only compressing needs; decodes the whole codec's files")
+  kind.add_argument('--tfc', metavar='FOLDER', help=(
+      "also write the codec here for TensorFlow Compression's tfci and model scripts"))
   _takes_force(sub)
 
 
 def _add_files(command):
-  sub = command('compress', _compress, 'compress an image to a file')
+  sub = command('compress', _compress, 'compress an image to a file, or a folder of them')
   _takes_codec(sub)
-  sub.add_argument('input', help=_INPUT_HELP)
-  sub.add_argument('output', help='file to write')
+  sub.add_argument('input', help=f'{_INPUT_HELP}; or a folder')
+  sub.add_argument('output', help=(
+      'file to write; for a folder, another, in which what is there already is left as it is'))
   _takes_force(sub)
 
-  sub = command('decompress', _decompress, 'decompress a file to an 8-bit RGB PNG')
+  sub = command('decompress', _decompress,
+                'decompress a file to an 8-bit RGB PNG, or a folder of them')
   _takes_codec(sub)
-  sub.add_argument('input', help='file that `compress` wrote')
-  sub.add_argument('output', help='PNG to write')
+  sub.add_argument('input', help='file that `compress` wrote, or a folder of such')
+  sub.add_argument('output', help=(
+      'PNG to write; for a folder, another, in which what is there already is left as it is'))
   _takes_force(sub)
 
   sub = command('info', _info, 'show and check a file')

@@ -29,7 +29,6 @@ _LEAST_LOG_SCALE, _GREATEST_LOG_SCALE = math.log(1e-6), math.log(256.)
 _SCALE_LEVELS = 4096
 _SMALLEST_WINDOW, _LARGEST_WINDOW = 2, 11  # logarithms of half a window's width
 _REACH = 4.8              # scales that a window must hold, to either side
-_LEAST_TAIL = 2.**-22     # what the decisions towards a window's edge cost where no mass is left
 
 
 class _Mixture(NamedTuple):
@@ -122,17 +121,24 @@ class Bisection(Coder):
     return handle, tf.reshape(symbols, tf.shape(index)[:-1])
 
   def price(self, bits, symbols, index):
-    """As of `Coder`; at a window's edge about the mass beyond it, and the raw bits."""
+    """As of `Coder`; the code's own length where that is above `PRECISION` or has an escape."""
     mixture, shift, size = self._prepare(index)
     half = tf.bitwise.left_shift(1, size)
-    symbols = wrap(tf.reshape(symbols, [-1]) - shift)
-    below, above = (tf.cast(self._mass(mixture, border), tf.float32)
-                    for border in (1 - half, half - 1))
-    total = tf.cast(tf.reduce_sum(mixture.weights, -1), tf.float32) * 2**_CDF_PRECISION
-    tail = tf.where(symbols < 0, below, total - above) / total
-    escape = RAW_BITS - tf.math.log(tf.maximum(tail, _LEAST_TAIL)) / math.log(2)
-    return tf.where(tf.reshape((symbols <= -half) | (symbols >= half - 1), tf.shape(bits)),
-                    tf.reshape(escape, tf.shape(bits)), bits)
+    inside = tf.clip_by_value(wrap(tf.reshape(symbols, [-1]) - shift), -half, half - 1)
+
+    def decide(length, table, middle, chosen):
+      right = (inside if chosen is None else tf.gather(inside, chosen)) >= middle
+      count = tf.where(right, 2**PRECISION - 1 - table, table + 1)
+      cost = PRECISION - tf.math.log(tf.cast(count, tf.float32)) / math.log(2)
+      if chosen is not None:
+        return tf.tensor_scatter_nd_add(length, chosen[:, None], cost), tf.cast(right, tf.int32)
+      return length + cost, tf.cast(right, tf.int32)
+
+    length, found = self._bisect(tf.zeros(tf.shape(inside)), mixture, size, decide)
+    edge = _at_edge(found.low, half)
+    length = tf.cast(tf.reshape(length + tf.where(edge, float(RAW_BITS), 0.), tf.shape(bits)),
+                     bits.dtype)
+    return tf.where((bits > PRECISION) | tf.reshape(edge, tf.shape(bits)), length, bits)
 
   def _prepare(self, index):
     """Returns the mixtures, the shifts, and the logarithms of half the windows' widths."""

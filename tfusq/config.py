@@ -113,10 +113,17 @@ def build_parameter(parameter: str):
     return _value(parameter)
 
 
-def build_configurable(name: str):
-  """Builds what gin would write as `@name()`."""
+def build_configurable(name: str, **values):
+  """Builds what gin would write as `@name()`, with what it does not bind given by `values`."""
   with _refusals():
-    return gin.get_configurable(name)()
+    return gin.get_configurable(name)(**values)
+
+
+def bound_parameters(name: str) -> list[str]:
+  """Returns the parameters of a configurable that are bound without a scope."""
+  keys = (key.rpartition('.') for key in _bindings(gin.config_str()))
+  return [parameter for configurable, _, parameter in keys
+          if configurable == name or configurable.endswith(f'.{name}')]
 
 
 def recipe() -> str:

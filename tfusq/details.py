@@ -40,10 +40,17 @@ def pairs() -> str:
   "rate" and "distortion" are the terms of the loss in which a pair is defined; where there is no
   pair, building the quantizer raises `Undefined`, and where only the rate is, building the codec.
   """
-  classes, _ = plugins.load_all()
-  surrogates, estimators = (
-      [instances(cls)[0] for cls in classes.values() if issubclass(cls, base)]
-      for base in (Surrogate, Estimator))
+  classes, errors = plugins.load_all()
+  left_out = [f'\nBROKEN: {error}' for error in errors.values()]
+  made = {Surrogate: [], Estimator: []}
+  for plugin, cls in classes.items():
+    for base, objects in made.items():
+      if issubclass(cls, base):
+        try:
+          objects.append(instances(cls)[0])
+        except Exception as error:  # it needs arguments, or more
+          left_out.append(f'\n{plugin.name} is not built: {type(error).__name__}: {error}')
+  surrogates, estimators = made.values()
   lines = ['| | ' + ' | '.join(type(estimator).__name__ for estimator in estimators) + ' |',
            '| --- |' + ' --- |' * len(estimators)]
   for surrogate in surrogates:
@@ -53,7 +60,9 @@ def pairs() -> str:
         estimator.check(surrogate)
       except Undefined:
         cells.append('')
+      except Exception as error:
+        cells.append(type(error).__name__)
       else:
         cells.append('rate' if estimator.elementwise else 'rate, distortion')
     lines.append(f'| {type(surrogate).__name__} | ' + ' | '.join(cells) + ' |')
-  return '\n'.join(lines)
+  return '\n'.join(lines + left_out)

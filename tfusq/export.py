@@ -37,7 +37,8 @@ class ExportError(RuntimeError):
   """A codec that has no bitstream; says why."""
 
 
-def export(codec: Codec, path: str | os.PathLike, description: dict, force: bool = False) -> str:
+def export(codec: Codec, path: str | os.PathLike, description: dict, force: bool = False,
+           decoder_only: bool = False) -> str:
   """Writes a codec as a SavedModel, whole or not at all.
 
   Args:
@@ -45,6 +46,8 @@ def export(codec: Codec, path: str | os.PathLike, description: dict, force: bool
     path: Folder to make.
     description: What else to keep in `codec.json`, JSON-serializable.
     force: Whether an existing folder may be replaced.
+    decoder_only: Whether to leave out what only compressing needs; it decodes the whole codec's
+      files, and has its identity.
 
   Returns:
     The codec's identity, hexadecimal.
@@ -54,15 +57,16 @@ def export(codec: Codec, path: str | os.PathLike, description: dict, force: bool
     Exists: if `path` is there and may not be replaced.
   """
   files.check_folder(path, force, DESCRIPTION)
-  module = CodecModule(codec)
+  module = CodecModule(codec, decoder_only)
   identity = module.identity.hex()
   with files.new_folder(path, force, DESCRIPTION) as draft:
     tf.saved_model.save(module, str(draft), signatures={
-        name: getattr(module, name) for name in ('compress', 'decompress', 'evaluate')
+        name: getattr(module, name) for name in module.functions
     }, options=tf.saved_model.SaveOptions(experimental_custom_gradients=False))
     _forget_gradients(draft)
     (draft / DESCRIPTION).write_text(json.dumps(
-        {'identity': identity, 'sections': list(codec.model.entropy_models), **description},
+        {'identity': identity, 'sections': list(codec.model.entropy_models),
+         'decoder_only': decoder_only, **description},
         indent=2))
   return identity
 
@@ -70,11 +74,12 @@ def export(codec: Codec, path: str | os.PathLike, description: dict, force: bool
 class CodecModule(tf.Module):
   """What is exported: variables, tables and three traced functions."""
 
-  def __init__(self, codec: Codec):
+  def __init__(self, codec: Codec, decoder_only: bool = False):
     """Makes the tables.
 
     Args:
       codec: A created codec.
+      decoder_only: Whether `decompress` is all that there is.
 
     Raises:
       ExportError: if an entropy model has no bitstream for the way this codec quantizes, or
@@ -89,7 +94,8 @@ class CodecModule(tf.Module):
       raise ExportError(f'this codec has no bitstream: {error}') from error
     _require_exact(model)
     # Only variables are tracked: Keras layers would be saved with a graph for each call.
-    self._variables = list(model.variables)
+    left_out = _encoder_variables(model) if decoder_only else set()
+    self._variables = [variable for variable in model.variables if variable.ref() not in left_out]
     self.identity = _identity(model, self._coders, codec.zero_centre)
     encode, decode = (way(model, self._coders, codec.zero_centre, self.identity)
                       for way in (_encoder, _decoder))
@@ -101,10 +107,12 @@ class CodecModule(tf.Module):
 
     image = tf.TensorSpec([None, None, 3], tf.uint8, 'image')
     string = tf.TensorSpec([], tf.string, 'data')
-    self.compress = tf.function(lambda image: encode(image)[0], [image])
     self.decompress = tf.function(
         lambda data: _to_image(model.reconstruct(*decode(data))), [string])
-    self.evaluate = tf.function(evaluate, [image])
+    if not decoder_only:
+      self.compress = tf.function(lambda image: encode(image)[0], [image])
+      self.evaluate = tf.function(evaluate, [image])
+    self.functions = ['decompress'] if decoder_only else ['compress', 'decompress', 'evaluate']
 
 
 def _encoder(model: Model, coders: dict[str, Coder], zero_centre: dict[str, bool],
@@ -211,10 +219,14 @@ def _to_image(x):
   return tf.cast(tf.round(255 * tf.clip_by_value(x[0], 0, 1)), tf.uint8)
 
 
+def _encoder_variables(model: Model) -> set:
+  return {variable.ref() for name in model.encoder_only
+          for variable in getattr(model, name).variables}
+
+
 def _identity(model: Model, coders: dict[str, Coder], zero_centre: dict[str, bool]) -> bytes:
   """Hashes what decoding needs: the decoder's weights and numbers, the tables, the centring."""
-  encoder = {variable.ref() for name in model.encoder_only
-             for variable in getattr(model, name).variables}
+  encoder = _encoder_variables(model)
   kinds = {name: (type(entropy_model).__name__, sorted(
       item for item in vars(entropy_model).items() if isinstance(item[1], (int, float))))
            for name, entropy_model in model.entropy_models.items()}

@@ -16,12 +16,13 @@ class CodecError(RuntimeError):
   """No codec, not the one that a file needs, or a damaged one."""
 
 
-def find(path: str | os.PathLike, identity: str | None = None) -> Path:
+def find(path: str | os.PathLike, identity: str | None = None, compresses: bool = False) -> Path:
   """Finds a codec without loading it.
 
   Args:
     path: An exported codec, or a folder that holds several.
     identity: The one wanted, hexadecimal; None if there must be only one.
+    compresses: Whether to leave out those that only decompress.
 
   Returns:
     The exported codec's folder.
@@ -29,13 +30,19 @@ def find(path: str | os.PathLike, identity: str | None = None) -> Path:
   Raises:
     CodecError: if there is none, or more than one to choose from; lists those there are.
   """
-  codecs, damaged = {}, []
+  codecs, damaged, decoders = {}, [], []
   for description in sorted([Path(path) / DESCRIPTION, *Path(path).glob(f'*/{DESCRIPTION}')]):
     if description.is_file():
       try:
-        codecs.setdefault(str(json.loads(description.read_bytes())['identity']), description.parent)
+        content = json.loads(description.read_bytes())
+        if compresses and content.get('decoder_only'):
+          decoders.append(str(description.parent))
+        else:
+          codecs.setdefault(str(content['identity']), description.parent)
       except (ValueError, KeyError, TypeError):
         damaged.append(str(description))
+  if decoders and not codecs:
+    raise CodecError(f'{", ".join(decoders)} decompresses only')
   if not codecs:
     raise CodecError(f'{", ".join(damaged)} is damaged' if damaged else
                      f'no exported codec in {path}')
@@ -67,7 +74,9 @@ class ExportedCodec:
     try:
       self.description = json.loads((Path(path) / DESCRIPTION).read_bytes())
       self._codec = tf.saved_model.load(str(path))
-      functions = [getattr(self._codec, name) for name in ('compress', 'decompress', 'evaluate')]
+      functions = [getattr(self._codec, name) for name in (
+          ('decompress',) if self.description.get('decoder_only') else
+          ('compress', 'decompress', 'evaluate'))]
       assert all(map(callable, functions))
     except Exception as error:  # TensorFlow raises many kinds
       raise CodecError(f'{path} is damaged or no codec: {type(error).__name__}: '

@@ -22,12 +22,17 @@ def with_slope(value: tf.Tensor, x: tf.Tensor, slope: tf.Tensor) -> tf.Tensor:
   Raises:
     ValueError: if the static shapes differ, as they do when a function that mixes components is
       given to an estimator that needs an elementwise one.
+    InvalidArgumentError: if the shapes that a graph did not know differ.
   """
   if not value.shape.is_compatible_with(x.shape) or not slope.shape.is_compatible_with(x.shape):
     raise ValueError(
         f'an elementwise function must keep the shape: value {value.shape}, x {x.shape}, '
         f'slope {slope.shape}')
 
+  if not (value.shape.is_fully_defined() and x.shape.is_fully_defined()):
+    with tf.control_dependencies([tf.debugging.assert_equal(
+        tf.shape(value), tf.shape(x), 'an elementwise function must keep the shape')]):
+      value = tf.identity(value)
   slope = tf.stop_gradient(slope)
 
   def grad(upstream):

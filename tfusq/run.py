@@ -8,7 +8,7 @@ from tfusq.codec import Codec
 
 
 def export_run(model_dir: str | os.PathLike, out: str | os.PathLike, gin_search_path: list[str],
-               force: bool = False) -> str:
+               force: bool = False, decoder_only: bool = False) -> str:
   """Exports the newest checkpoint of a run as its recipe builds it.
 
   Args:
@@ -16,6 +16,7 @@ def export_run(model_dir: str | os.PathLike, out: str | os.PathLike, gin_search_
     out: Folder to make.
     gin_search_path: Folders.
     force: Whether an existing folder may be replaced.
+    decoder_only: Whether to leave out what only compressing needs.
 
   Returns:
     The codec's identity, hexadecimal.
@@ -26,11 +27,12 @@ def export_run(model_dir: str | os.PathLike, out: str | os.PathLike, gin_search_
     Exists: if `out` is there and may not be replaced.
   """
   config.parse([str(train.newest_recipe(model_dir))], [], gin_search_path)
-  return export_codec(config.build_parameter('train.codec'), model_dir, out, force)
+  codec = config.build_parameter('train.codec')
+  return export_codec(codec, model_dir, out, force, decoder_only)
 
 
 def export_codec(codec: Codec, model_dir: str | os.PathLike, out: str | os.PathLike,
-                 force: bool = False) -> str:
+                 force: bool = False, decoder_only: bool = False) -> str:
   """Exports the newest checkpoint of a run into which a new `codec` fits; see `export_run`."""
   codec.create()
   description = {
@@ -39,4 +41,4 @@ def export_codec(codec: Codec, model_dir: str | os.PathLike, out: str | os.PathL
       'versions': {name: importlib.metadata.version(name)
                    for name in ('tfusq', 'tensorflow', 'tensorflow-compression')},
       'recipe': train.newest_recipe(model_dir).read_text()}
-  return export.export(codec, out, description, force)
+  return export.export(codec, out, description, force, decoder_only)

@@ -27,7 +27,8 @@ class Surrogate(tf.Module):
   Attributes:
     differentiable: Whether back-propagation through `__call__` at fixed noise is the gradient of
       the sample, which the pathwise gradient estimator (PGE) needs.
-    typical_temperatures: What the conformance checks try where a temperature is not given.
+    typical_temperatures: What the conformance checks try where a temperature is not given: values
+      for each of its parameters that takes a schedule, or a mapping from their names to values.
   """
 
   differentiable = False

@@ -42,7 +42,7 @@ class Linear(Schedule):
   def __call__(self, step: tf.Tensor) -> tf.Tensor:
     # In integers first: float32 steps would stand still from 2^24 on.
     step = tf.cast(step, tf.int64)
-    step = tf.minimum(step - step % self.every, self.steps)
+    step = tf.where(step < self.steps, step - step % self.every, self.steps)
     return self.start + (self.end - self.start) * tf.cast(step, tf.float32) / self.steps
 
 
@@ -56,11 +56,11 @@ class Constant(Schedule):
       value: The value.
 
     Raises:
-      ValueError: if it is not finite.
+      ValueError: if it is not finite in float32.
     """
     super().__init__()
-    if not math.isfinite(value):
-      raise ValueError(f'Constant.value must be finite, not {value}')
+    if not abs(value) <= tf.float32.max:
+      raise ValueError(f'Constant.value must be finite in float32, not {value}')
     self.value = float(value)
 
   def __call__(self, step: tf.Tensor) -> tf.Tensor:
@@ -111,9 +111,12 @@ class Piecewise(Schedule):
       values: One more than there are boundaries.
 
     Raises:
-      ValueError: if the boundaries do not increase or the numbers do not match.
+      ValueError: if the boundaries do not increase, a value is not finite, or the numbers do not
+        match.
     """
     super().__init__()
+    if not all(map(math.isfinite, values)):
+      raise ValueError(f'Piecewise.values must be finite, not {values}')
     if len(values) != len(boundaries) + 1 or list(boundaries) != sorted(set(boundaries)):
       raise ValueError('Piecewise takes increasing boundaries and one more value than boundaries, '
                        f'not {boundaries} and {values}')
@@ -127,8 +130,9 @@ class Piecewise(Schedule):
 class Temperature(tf.Module):
   """A positive scalar that is a number, or a schedule's value at the step last annealed to.
 
-  `float32`; it holds a variable, so that a traced training step can move it, and is not part of
-  a checkpoint, because it is a function of the step.
+  `float32`; it holds a variable, so that a traced training step can move it. A Keras model's
+  weights have it, as they have every variable; it is a function of the step all the same, and the
+  next `anneal` brings that back.
   """
 
   def __init__(self, value: float | Schedule):
@@ -141,27 +145,29 @@ class Temperature(tf.Module):
       ValueError: if it is neither.
     """
     super().__init__()
-    self.schedule = value if isinstance(value, Schedule) else None
-    if self.schedule is None and (not isinstance(value, numbers.Real) or isinstance(value, bool)):
-      raise ValueError(f'a temperature is a positive number or a schedule, not {value!r}')
-    first, last = (float(self.schedule(tf.constant(step, tf.int64)) if self.schedule else value)
-                   for step in (0, 2**40))
-    if not (0 < first < math.inf and 0 < last < math.inf):
-      raise ValueError('a temperature is a positive number or a schedule of such, not '
-                       + (f'{value!r}' if self.schedule is None else f'from {first} to {last}'))
+    if not isinstance(value, Schedule):
+      is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+      if not (is_number and 0 < value <= tf.float32.max):
+        raise ValueError(f'a temperature is a positive number or a schedule, not {value!r}')
+      value = Constant(value)
+    self.schedule = value
+    for step in (0, *(2**power for power in range(41))):
+      there = float(self.schedule(tf.constant(step, tf.int64)))
+      if not 0 < there < math.inf:
+        raise ValueError('a temperature is a positive number or a schedule of such, not '
+                         f'{there:g} at step {step}')
     # Every replica of a distributed run assigns the same value.
     self.value = tf.Variable(
-        first, trainable=False, dtype=tf.float32, name='temperature',
-        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+        self.schedule(tf.constant(0, tf.int64)), trainable=False, dtype=tf.float32,
+        name='temperature', aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
 
   def __call__(self, dtype: tf.DType) -> tf.Tensor:
     """Returns the present value as a scalar tensor of `dtype`."""
-    return tf.cast(self.value, dtype)
+    return tf.cast(self.value.read_value(), dtype)
 
   def anneal(self, step: tf.Tensor) -> None:
     """Moves to the value at `step`, a scalar integer tensor."""
-    if self.schedule is not None:
-      self.value.assign(self.schedule(step))
+    self.value.assign(self.schedule(step))
 
 
 def temperature_parameters(cls: type) -> list[str]:

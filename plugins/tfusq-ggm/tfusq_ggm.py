@@ -9,7 +9,7 @@ import tensorflow_compression as tfc
 import tensorflow_probability as tfp
 
 import tfusq
-from tfusq.coding import MAX_WINDOW, TAIL_MASS, Tables
+from tfusq.coding import MAX_WINDOW, TAIL_MASS
 from tfusq.entropy_models import saturate
 
 SHAPES = np.geomspace(.5, 4., 16)
@@ -63,7 +63,7 @@ class GeneralizedGaussian(tfusq.EntropyModel):
                          f'not {shape}')
       self.channels = 2
     self.shapes = SHAPES if shape is None else np.array([shape])
-    self.floor = float(floor)
+    self.bound, self.floor = float(bound), float(floor)
     # A smooth function of the logarithm of the shape: straight lines between 64 points will do.
     self._range = math.log(self.shapes[0]) - 1e-3, math.log(self.shapes[-1]) + 1e-3
     self._log_bounds = np.log(deviation_bound(np.exp(np.linspace(*self._range, 64)), bound))
@@ -124,7 +124,7 @@ class GeneralizedGaussian(tfusq.EntropyModel):
       level = tf.clip_by_value(level, 0, self.LEVELS - 1)
       return kind * self.LEVELS + tf.cast(level, tf.int32)
 
-    return Tables(pmfs, minima, table)
+    return tfusq.Tables(pmfs, minima, table)
 
 
 def deviation_of_unit_scale(shape) -> tf.Tensor:
@@ -151,7 +151,8 @@ def generalized_gaussian_bits(y, mean, deviation, shape) -> tf.Tensor:
   d, s = tf.abs(tf.stop_gradient(y - mean)), tf.stop_gradient(scale)
   near, far = (d - .5) / s, (d + .5) / s
   inside = near < 0
-  t_near, t_far = (tf.pow(tf.maximum(tf.abs(x), 1e-100), shape) for x in (near, far))
+  # At 0 the gradient of the incomplete gamma function would not be finite; 1e-70^4 still is no 0.
+  t_near, t_far = (tf.pow(tf.maximum(tf.abs(x), 1e-70), shape) for x in (near, far))
   log_near, log_far = (_scaled_log_survival(1 / shape, t) for t in (t_near, t_far))
 
   central = tf.math.log1p(-.5 * (tf.exp(log_near - t_near) + tf.exp(log_far - t_far)))

@@ -18,6 +18,7 @@ class Kumaraswamy(tfusq.SUA):
   """
 
   secant = tfusq.Surrogate.secant  # takes SUA's away
+  typical_temperatures = {'alpha': (3., 5.), 'a': (2., 1.2)}  # what the checks try
 
   def __init__(self, alpha: float | tfusq.Schedule, a: float | tfusq.Schedule):
     """Initializer.

@@ -11,7 +11,7 @@ form. Two front ends run one list: `tfusq check NAME`, and with pytest
 Statistical checks use fixed seeds and refuse at a z-score of 5.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -22,14 +22,15 @@ from tfusq.surrogates import Surrogate
 from tfusq.temperature import Temperature, temperature_parameters
 from tfusq.testing.entropy_models import entropy_model_checks
 from tfusq.testing.estimators import estimator_checks
-from tfusq.testing.requirements import NonConformance
+from tfusq.testing.requirements import NonConformance, NotApplicable
 from tfusq.testing.surrogates import surrogate_checks
 
-__all__ = ['BoundCheck', 'NonConformance', 'checks_of', 'conformance', 'describe',
+__all__ = ['BoundCheck', 'NonConformance', 'NotApplicable', 'checks_of', 'conformance', 'describe',
            'entropy_model_checks', 'estimator_checks', 'instances', 'surrogate_checks']
 
 CHECKS = {Surrogate: surrogate_checks, Estimator: estimator_checks,
           EntropyModel: entropy_model_checks}
+_KINDS = ', '.join(f'{base.__name__}s' for base in CHECKS)
 
 
 class BoundCheck(NamedTuple):
@@ -37,8 +38,13 @@ class BoundCheck(NamedTuple):
   check: Callable
   subject: tf.Module
 
-  def __call__(self) -> None:
-    self.check(self.subject)
+  def __call__(self) -> str:
+    """Runs it; returns why it does not apply, or nothing."""
+    try:
+      self.check(self.subject)
+    except NotApplicable as reason:
+      return str(reason)
+    return ''
 
   @property
   def name(self) -> str:
@@ -55,8 +61,7 @@ def checks_of(subject: tf.Module) -> list[BoundCheck]:
   for base, checks in CHECKS.items():
     if isinstance(subject, base):
       return [BoundCheck(check, subject) for check in checks]
-  raise TypeError(f'there are checks for {", ".join(base.__name__ for base in CHECKS)}, not for '
-                  f'{type(subject).__name__}')
+  raise TypeError(f'there are checks for {_KINDS}, not for {type(subject).__name__}')
 
 
 def describe(subject: tf.Module) -> str:
@@ -74,10 +79,26 @@ def conformance(*subjects: tf.Module) -> Callable:
   return pytest.mark.parametrize('check', checks, ids=[check.name for check in checks])
 
 
-def instances(cls: type) -> list[tf.Module]:
-  """Returns objects of a class to check: one, or one for each of its typical temperatures."""
-  needed = temperature_parameters(cls)
+def instances(cls: type, bound: Collection[str] = (), build: Callable | None = None,
+              ) -> list[tf.Module]:
+  """Returns objects of a class to check: one, or one for each of its typical temperatures.
+
+  Args:
+    cls: Of a surrogate, an estimator or an entropy model.
+    bound: Names of the temperatures that `build` gives itself.
+    build: Makes an object, given the other temperatures by name; by default the class.
+
+  Raises:
+    TypeError: if there are no checks for its kind.
+  """
+  if not issubclass(cls, tuple(CHECKS)):
+    raise TypeError(f'there are checks for {_KINDS}, not for {cls.__name__}')
+  build = build or cls
+  needed = [name for name in temperature_parameters(cls) if name not in bound]
   if not needed:
-    return [cls()]
-  values = getattr(cls, 'typical_temperatures', Surrogate.typical_temperatures)
-  return [cls(**dict.fromkeys(needed, value)) for value in values]
+    return [build()]
+  typical = getattr(cls, 'typical_temperatures', Surrogate.typical_temperatures)
+  if not isinstance(typical, Mapping):
+    typical = dict.fromkeys(needed, typical)
+  return [build(**dict(zip(needed, values)))
+          for values in zip(*(typical[name] for name in needed))]

@@ -5,21 +5,26 @@ import tensorflow as tf
 
 from tfusq.entropy_models import EntropyModel
 from tfusq.quantizer import MAX_SYMBOL
-from tfusq.testing.requirements import gradient_of, require, require_same_when_traced
+from tfusq.testing.requirements import (
+  NotApplicable,
+  gradient_of,
+  require,
+  require_same_when_traced,
+)
 
 _CHANNELS = 4
 
 
-def _ready(entropy_model):
-  """Builds a model's variables; returns parameters of `[1, 8, 40, 4]` latents, raw and not."""
-  entropy_model.build(_CHANNELS)
-  raw = tf.random.stateless_normal([1, 8, 40, entropy_model.channels * _CHANNELS], [5, 6])
+def _ready(entropy_model, channels=_CHANNELS):
+  """Builds a model; returns parameters of `[1, 8, 40, channels]` latents, raw and not."""
+  entropy_model.build(channels)
+  raw = tf.random.stateless_normal([1, 8, 40, entropy_model.channels * channels], [5, 6])
   return raw, entropy_model.parameters(raw)
 
 
-def _typical(entropy_model, parameters):
+def _typical(entropy_model, parameters, channels=_CHANNELS):
   """Latents around the centre, where there is one, else around 0."""
-  y = 2 * tf.random.stateless_normal([1, 8, 40, _CHANNELS], [7, 8])
+  y = 2 * tf.random.stateless_normal([1, 8, 40, channels], [7, 8])
   return y + entropy_model.centre(parameters) if entropy_model.has_centre() else y
 
 
@@ -38,32 +43,44 @@ def bits_are_finite(entropy_model: EntropyModel) -> None:
 def probabilities_sum_to_one(entropy_model: EntropyModel) -> None:
   """`sum_k 2^-bits(k) = 1` over the integers, and over the integers shifted by 0.3."""
   raw, _ = _ready(entropy_model)
-  k = tf.range(-400., 401)
+  k = tf.range(-4000., 4001)
   parameters = entropy_model.parameters(tf.repeat(raw[:, :2, :2], k.shape[0], 0))
   for shift in (0., .3):
     y = tf.broadcast_to((k + shift)[:, None, None, None], [k.shape[0], 2, 2, _CHANNELS])
     total = np.exp2(-entropy_model.bits(y, parameters).numpy().astype(np.float64)).sum(0)
-    error = np.abs(total - 1)
-    require(error < 1e-3, f'the probabilities sum to {total.flat[error.argmax()]:.5f}')
+    worst = total.flat[np.abs(total - 1).argmax()]
+    # What heavy tails have beyond 4,000 may be missing.
+    require((total < 1.001) & (total > .99), f'the probabilities sum to {worst:.5f}')
+
+
+def bits_are_local(entropy_model: EntropyModel) -> None:
+  """A component's bits depend on its own latent and raw parameters, not on what is beside it."""
+  raw, parameters = _ready(entropy_model)
+  y = _typical(entropy_model, parameters)
+  alone = entropy_model.bits(y[:, :2, :3], entropy_model.parameters(raw[:, :2, :3]))
+  apart = np.abs(entropy_model.bits(y, parameters)[:, :2, :3] - alone).max()
+  require(apart < 1e-4, f'bits are {apart:.3g} apart where other places are left out')
 
 
 def bits_have_their_gradients(entropy_model: EntropyModel) -> None:
   """Gradients with respect to latent and raw parameters are finite differences of the bits."""
-  raw, parameters = _ready(entropy_model)
-  y = _typical(entropy_model, parameters)
+  raw, parameters = _ready(entropy_model, channels=1)
+  y = _typical(entropy_model, parameters, channels=1)
+  y += 10. * tf.cast(tf.range(40) % 4 == 0, tf.float32)[:, None]  # a quarter of them far out
 
   def bits(y, raw):
-    return tf.reduce_sum(entropy_model.bits(y, entropy_model.parameters(raw)), -1)
+    return entropy_model.bits(y, entropy_model.parameters(raw))[..., 0]
 
   _, (by_y, by_raw) = gradient_of(bits, y, raw)
-  h = 1e-2
+  h = 4e-3
   for name, gradient, shifted in (
       ('latent', by_y, lambda step: (y + step, raw)),
       ('raw parameters', by_raw, lambda step: (y, raw + step))):
     difference = (bits(*shifted(h)) - bits(*shifted(-h))) / (2 * h)
-    error = np.median(np.abs(tf.reduce_sum(gradient, -1) - difference) /
-                      (1 + np.abs(difference)))
-    require(error < 5e-3, f'the gradient of the {name} is {error:.3g} (relative) off')
+    error = np.abs(tf.reduce_sum(gradient, -1) - difference) / (1 + np.abs(difference))
+    share = (error > 2e-2).mean()  # bounds and cusps may be some
+    require(share < .03, f'the gradient of the {name} is off in {share:.0%} of the places, by '
+            f'{np.quantile(error, .98):.3g} (relative)')
 
 
 def agrees_when_traced(entropy_model: EntropyModel) -> None:
@@ -81,11 +98,13 @@ def agrees_when_traced(entropy_model: EntropyModel) -> None:
 def codes_exactly_and_near_its_estimate(entropy_model: EntropyModel) -> None:
   """Symbols, far ones too, decode exactly, and cost what the model says within 1 % and 8 bytes."""
   _, parameters = _ready(entropy_model)
+  coded = False
   for zero_centre in ([False, True] if entropy_model.has_centre() else [False]):
     try:
       coder = entropy_model.coder(zero_centre)
     except NotImplementedError:
       continue
+    coded = True
     y = _typical(entropy_model, parameters)
     offset = entropy_model.centre(parameters) if zero_centre else tf.zeros([])
     symbols = tf.cast(tf.round(y - offset), tf.int32)
@@ -104,8 +123,10 @@ def codes_exactly_and_near_its_estimate(entropy_model: EntropyModel) -> None:
             tf.cast(symbols, tf.float32) + offset, parameters), symbols, index)))
         require(abs(length - estimate) < .01 * estimate + 64,
                  f'the string has {length} bits, the estimate {estimate:.0f}')
+  if not coded:
+    raise NotApplicable('it has no bitstream')
 
 
 entropy_model_checks = [
-    bits_are_finite, probabilities_sum_to_one, bits_have_their_gradients,
+    bits_are_finite, bits_are_local, probabilities_sum_to_one, bits_have_their_gradients,
     agrees_when_traced, codes_exactly_and_near_its_estimate]

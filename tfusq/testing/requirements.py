@@ -17,6 +17,10 @@ class NonConformance(AssertionError):
   """What an object violates, in one sentence with a number."""
 
 
+class NotApplicable(Exception):
+  """Why a check says nothing about an object."""
+
+
 def require(condition, sentence: str) -> None:
   """Raises `NonConformance` with the sentence unless all of the condition holds."""
   if not np.all(condition):

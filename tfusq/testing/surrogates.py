@@ -4,16 +4,22 @@ import numpy as np
 import tensorflow as tf
 
 from tfusq.surrogates import Surrogate
+from tfusq.temperature import Temperature, temperature_parameters
 from tfusq.testing.requirements import (
   HARD_LATENTS,
   MAX_Z,
   SAMPLES,
+  NotApplicable,
   gradient_of,
   grid,
   noise_of,
   require,
   require_same_when_traced,
 )
+
+_INTERVALS = (.1, .4), (.55, .95), (-.2, .3), (.9, 1.6)
+_FUNCTIONS = {'f(v) = v': lambda v: v, 'f(v) = v^2': tf.square,
+              'f(v) = cos(3 v)': lambda v: tf.cos(3 * v)}
 
 
 def keeps_shape_and_dtype(surrogate: Surrogate) -> None:
@@ -71,6 +77,22 @@ def stays_near(surrogate: Surrogate) -> None:
   require(distance <= 1 + 1e-5, f'y_tilde is up to {distance:.4g} away from y')
 
 
+def is_elementwise(surrogate: Surrogate) -> None:
+  """What is beside a component does not matter."""
+  y = grid()
+  u = tf.broadcast_to(noise_of(surrogate, y), y.shape)
+  apart = np.abs(surrogate(y, u)[:, :7] - surrogate(y[:, :7], u[:, :7])).max()
+  require(apart < 1e-5, f'y_tilde is {apart:.3g} apart where other components are left out')
+
+
+def holds_its_temperatures(surrogate: Surrogate) -> None:
+  """Each parameter that takes a schedule is held as a `Temperature`, without which none anneals."""
+  parameters = temperature_parameters(type(surrogate))
+  held = sum(isinstance(module, Temperature) for module in surrogate.submodules)
+  require(held >= len(parameters), f'{len(parameters)} parameters take a schedule '
+          f'({", ".join(parameters)}), and {held} are held as a Temperature')
+
+
 def noise_follows_the_seed(surrogate: Surrogate) -> None:
   """Equal seeds give equal noise; other seeds give other noise, unless there is none."""
   y = tf.zeros([2, 8, 8, 3])
@@ -93,7 +115,7 @@ def is_a_function_of_latent_and_noise(surrogate: Surrogate) -> None:
 def gradient_is_the_finite_difference(surrogate: Surrogate) -> None:
   """Where the surrogate says it is differentiable, autodiff agrees with finite differences."""
   if not surrogate.differentiable:
-    return
+    raise NotApplicable('it is not said to be differentiable')
   y = tf.tile(grid(tf.float64), [20, 1])
   u = noise_of(surrogate, y)
   ours = gradient_of(surrogate, y, u)[1][0].numpy()
@@ -107,20 +129,40 @@ def gradient_is_the_finite_difference(surrogate: Surrogate) -> None:
            f'the gradient is {error.max():.3g} (relative) off the finite difference')
 
 
+def gradient_is_the_change_of_the_mean(surrogate: Surrogate) -> None:
+  """Autodiff's gradient integrates to the Monte-Carlo change of `E[f(Q(y))]`, if differentiable."""
+  if not surrogate.differentiable:
+    raise NotApplicable('it is not said to be differentiable')
+  for low, high in _INTERVALS:
+    start, end, between = (tf.constant(y, tf.float64)[:, None] for y in (
+        np.full(SAMPLES, low), np.full(SAMPLES, high),
+        low + (high - low) * (np.arange(SAMPLES) + .5) / SAMPLES))
+    u = noise_of(surrogate, start)
+    at_start, at_end = surrogate(start, u), surrogate(end, u)
+    independent = noise_of(surrogate, between, (3, 4))
+    for name, f in _FUNCTIONS.items():
+      _, (slope,) = gradient_of(lambda y: f(surrogate(y, independent)), between)  # noqa: B023
+      integral = (high - low) * slope.numpy()
+      change = (f(at_end) - f(at_start)).numpy()
+      error = np.hypot(change.std(), integral.std()) / np.sqrt(SAMPLES) + 1e-4
+      z = (change.mean() - integral.mean()) / error
+      require(abs(z) < MAX_Z, f'over [{low}, {high}] the mean of {name} changes by '
+              f'{change.mean():.5f}, and the gradient integrates to {integral.mean():.5f}: '
+              f'z = {z:.1f}')
+
+
 def secant_is_the_change_of_the_mean(surrogate: Surrogate) -> None:
   """The secant integrates to the Monte-Carlo change of `E[f(Q(y))]`, for three functions f."""
   if not surrogate.has_secant():
-    return
-  functions = {'f(v) = v': lambda v: v, 'f(v) = v^2': tf.square, 'f(v) = cos(3 v)':
-               lambda v: tf.cos(3 * v)}
-  for low, high in ((.1, .4), (.55, .95), (-.2, .3), (.9, 1.6)):
+    raise NotApplicable('it has no secant')
+  for low, high in _INTERVALS:
     edges = np.linspace(low, high, 2001)
     middles = tf.constant((edges[1:] + edges[:-1]) / 2)
     secant = surrogate.secant(middles)
     start, end = (tf.fill([SAMPLES, 1], tf.constant(edge, tf.float64)) for edge in (low, high))
     u = noise_of(surrogate, start)
     at_start, at_end = surrogate(start, u), surrogate(end, u)
-    for name, f in functions.items():
+    for name, f in _FUNCTIONS.items():
       integral = float(tf.reduce_mean(secant.slope * (f(secant.upper) - f(secant.lower)))) * (
           high - low)
       change = (f(at_end) - f(at_start)).numpy()
@@ -130,6 +172,7 @@ def secant_is_the_change_of_the_mean(surrogate: Surrogate) -> None:
 
 
 surrogate_checks = [
-    keeps_shape_and_dtype, is_finite, agrees_when_traced, shifts_by_integers, stays_near,
-    noise_follows_the_seed, is_a_function_of_latent_and_noise, gradient_is_the_finite_difference,
+    keeps_shape_and_dtype, is_finite, agrees_when_traced, is_elementwise, shifts_by_integers,
+    stays_near, noise_follows_the_seed, is_a_function_of_latent_and_noise, holds_its_temperatures,
+    gradient_is_the_finite_difference, gradient_is_the_change_of_the_mean,
     secant_is_the_change_of_the_mean]

@@ -1,0 +1,105 @@
+"""Whole folders of images and files, with one codec loaded and one trace for all sizes."""
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from tqdm import tqdm
+
+from tfusq import container, data, exported, files
+
+SUFFIX = '.usq'
+
+
+class BulkError(RuntimeError):
+  """What could not be done, one line for each file; everything else was."""
+
+
+def compress_folder(codec: exported.ExportedCodec, source: str | os.PathLike,
+                    target: str | os.PathLike, force: bool = False) -> str:
+  """Compresses every image of a folder and its sub-folders.
+
+  Args:
+    codec: An exported codec.
+    source: Folder of images.
+    target: Folder of files, made if need be; a file has its image's path and the suffix `.usq`.
+    force: Whether to replace files that are there, which otherwise are left as they are: so a run
+      that was stopped goes on.
+
+  Returns:
+    What was done, in one line.
+
+  Raises:
+    ImageError: if there are no images.
+    BulkError: if some can't be compressed; says which, after all others are.
+  """
+  images = data.list_images(source)
+  sizes = []
+
+  def compress(path: Path) -> bytes:
+    image = data.read_image(path)
+    written = codec.compress(image)
+    sizes.append((len(written), image.shape[0] * image.shape[1]))
+    return written
+
+  summary = _each(images, source, target, SUFFIX, compress, force)
+  if sizes:
+    total, pixels = map(sum, zip(*sizes))
+    summary += f', {total} bytes, {8 * total / pixels:.4f} bpp'
+  return summary
+
+
+def decompress_folder(load: Callable[[str], exported.ExportedCodec], source: str | os.PathLike,
+                      target: str | os.PathLike, force: bool = False) -> str:
+  """Decompresses every `.usq` file of a folder and its sub-folders to PNG.
+
+  Args:
+    load: Gives the codec of an identity, hexadecimal; called once for each.
+    source: Folder of files.
+    target: Folder of images, made if need be.
+    force: As of `compress_folder`.
+
+  Returns:
+    What was done, in one line.
+
+  Raises:
+    ContainerError: if there are no files.
+    BulkError: if some can't be decompressed; says which, after all others are.
+  """
+  codecs = {}
+
+  def decompress(path: Path) -> bytes:
+    written = path.read_bytes()
+    identity = container.read_header(written).identity.hex()
+    if identity not in codecs:
+      codecs[identity] = load(identity)
+    return data.encode_image(codecs[identity].decompress(written), 'png')
+
+  found = sorted(path for path in Path(source).rglob(f'*{SUFFIX}') if path.is_file())
+  if not found:
+    raise container.ContainerError(f'no {SUFFIX} files in {source}')
+  return _each(found, source, target, '.png', decompress, force)
+
+
+def _each(paths: Iterable[Path], source, target, suffix: str, work: Callable[[Path], bytes],
+          force: bool) -> str:
+  outputs, errors, skipped, done = {}, [], 0, 0
+  for path in tqdm(paths, unit='file'):
+    output = (Path(target) / path.relative_to(source)).with_suffix(suffix)
+    try:
+      if output in outputs:
+        raise files.Exists(f'{output} is also where {outputs[output]} goes; rename one')
+      outputs[output] = path
+      if output.exists() and not force:
+        skipped += 1
+        continue
+      files.write(output, work(path), force)
+      done += 1
+    except (data.ImageError, container.ContainerError, exported.CodecError, OSError) as error:
+      errors.append(f'{path}: {error}')
+  summary = f'{target}: {done} files'
+  if skipped:
+    summary += f', {skipped} were there already (--force replaces them)'
+  if errors:
+    raise BulkError('\n  '.join([f'{summary}, {len(errors)} failed:', *errors]))
+  return summary
