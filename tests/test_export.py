@@ -269,3 +269,27 @@ def test_a_forged_size_is_refused_before_memory_is_asked_for(exported_codec, pho
 def test_identity_is_of_the_bound_that_decides_the_tables():
   assert export.CodecModule(make_codec()).identity != export.CodecModule(
       make_codec(bound=.2)).identity
+
+
+def test_a_decoder_alone_decodes_the_whole_codecs_files(
+    trained, exported_codec, exported_path, photograph, tmp_path):
+  path = tmp_path / 'decoder'
+  identity = export.export(trained, path, {}, decoder_only=True)
+  data, _, reconstruction = exported_codec.evaluate(photograph[:50, :60])
+  assert container.read_header(data).identity.hex() == identity
+  decoder = exported.ExportedCodec(exported.find(path, identity))
+  np.testing.assert_array_equal(decoder.decompress(data), reconstruction)
+  with pytest.raises(exported.CodecError, match='decompresses only'):
+    exported.find(path, compresses=True)
+
+  def weights(folder):
+    return sum(np.prod(shape, dtype=int) for _, shape in tf.train.list_variables(
+        str(folder / 'variables' / 'variables')))
+
+  encoder = [variable for name in trained.model.encoder_only
+             for variable in getattr(trained.model, name).variables]
+  assert weights(exported_path) - weights(path) == sum(map(tf.size, encoder)) > 0
+  graph = saved_model_pb2.SavedModel.FromString((path / 'saved_model.pb').read_bytes())
+  ops = {node.op for function in graph.meta_graphs[0].graph_def.library.function
+         for node in function.node_def}
+  assert 'EntropyEncodeIndex' not in ops and 'EntropyDecodeIndex' in ops

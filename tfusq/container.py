@@ -82,11 +82,15 @@ def read_header(data: bytes) -> Header:
 
 def is_intact(data: bytes) -> bool:
   """Whether the checksum of a file whose header was read is right (imports TensorFlow)."""
-  import tensorflow as tf
   header = read_header(data)
   place = slice(header.bytes - _CHECK_BYTES, header.bytes)
-  content = tf.constant(data[:place.start] + data[place.stop:])
-  return fingerprint(content).numpy().astype('uint8').tobytes() == data[place]
+  return fingerprint_of(data[:place.start] + data[place.stop:]) == data[place]
+
+
+def fingerprint_of(data: bytes) -> bytes:
+  """Returns the fingerprint of bytes as they are in a file (imports TensorFlow)."""
+  import tensorflow as tf
+  return fingerprint(tf.constant(data)).numpy().astype('uint8').tobytes()
 
 
 def fingerprint(x):

@@ -1,0 +1,124 @@
+"""One codec in many clients: who writes which file, and who decodes whose to what.
+
+    python tests/clients.py --codec CODEC --images FOLDER [--python INTERPRETER ...]
+
+Each interpreter runs the exported codec in processes of its own, with one and two threads and with
+oneDNN's kernels on and off. It needs TensorFlow and the range coder's operations, from
+tensorflow-compression or from tensorflow-compression-ops, and not tfusq.
+"""
+
+import argparse
+import itertools
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+CLIENT = """
+import os, sys
+os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'
+sys.path = [entry for entry in sys.path if entry]
+import numpy as np
+import tensorflow as tf
+try:
+  import tensorflow_compression
+except ImportError:
+  import tensorflow_compression_ops
+assert 'tfusq' not in sys.modules
+tf.config.threading.set_intra_op_parallelism_threads(int(sys.argv[4]))
+tf.config.threading.set_inter_op_parallelism_threads(int(sys.argv[4]))
+codec, source, target = tf.saved_model.load(sys.argv[1]), sys.argv[2], sys.argv[3]
+for name in sorted(os.listdir(source)):
+  path = os.path.join(source, name)
+  if name.endswith('.npy'):
+    data = codec.compress(np.load(path)).numpy()
+    open(os.path.join(target, name[:-4] + '.usq'), 'wb').write(data)
+  else:
+    try:
+      np.save(os.path.join(target, name + '.npy'), codec.decompress(open(path, 'rb').read()))
+    except tf.errors.InvalidArgumentError as error:
+      open(os.path.join(target, name + '.txt'), 'w').write(str(error))
+print(tf.__version__)
+"""
+
+
+def clients(interpreters):
+  """Returns `(interpreter, threads, oneDNN)` of every client."""
+  return list(itertools.product(interpreters, (1, 2), (0, 1)))
+
+
+def run(client, codec, source, target):
+  """Runs a client over a folder of images or of files; returns its TensorFlow's version."""
+  interpreter, threads, onednn = client
+  target.mkdir()
+  result = subprocess.run(
+      [interpreter, '-c', CLIENT, str(codec), str(source), str(target), str(threads)],
+      capture_output=True, text=True, cwd=source,
+      env={**os.environ, 'TF_ENABLE_ONEDNN_OPTS': str(onednn)})
+  assert result.returncode == 0, result.stderr[-2000:]
+  return result.stdout.split()[-1]
+
+
+def compare(interpreters, codec, images, folder):
+  """Has every client compress every image and decompress every other client's files.
+
+  Args:
+    interpreters: Paths of Python interpreters.
+    codec: An exported codec.
+    images: Arrays by name.
+    folder: An empty one to work in.
+
+  Yields:
+    Writer, reader (each version, threads, oneDNN), how many files the writer has in common with
+    the first, how many the reader decodes, how many of these to the writer's own pixels, and the
+    greatest difference of a pixel.
+  """
+  folder = Path(folder)
+  (folder / 'images').mkdir()
+  for name, image in images.items():
+    np.save(folder / 'images' / f'{name}.npy', image)
+  (folder / 'files').mkdir()
+  everyone = clients(interpreters)
+  labels = []
+  for k, client in enumerate(everyone):
+    version = run(client, codec, folder / 'images', folder / f'written{k}')
+    labels.append(f'{version} {client[1]} {"on" if client[2] else "off"}')
+    for name in images:
+      (folder / f'written{k}' / f'{name}.usq').rename(folder / 'files' / f'{k}{name}.usq')
+  for k, client in enumerate(everyone):
+    run(client, codec, folder / 'files', folder / f'read{k}')
+  for writer, reader in itertools.product(range(len(everyone)), repeat=2):
+    same = decoded = equal = worst = 0
+    for name in images:
+      first, file = (folder / 'files' / f'{k}{name}.usq' for k in (0, writer))
+      same += first.read_bytes() == file.read_bytes()
+      ours, theirs = (folder / f'read{k}' / f'{file.name}.npy' for k in (writer, reader))
+      if theirs.exists():
+        decoded += 1
+        apart = np.abs(np.load(ours).astype(int) - np.load(theirs)).max()
+        equal += apart == 0
+        worst = max(worst, apart)
+    yield labels[writer], labels[reader], same, decoded, equal, worst
+
+
+def main():
+  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument('--codec', required=True)
+  parser.add_argument('--images', required=True)
+  parser.add_argument('--python', action='append', default=[], help='repeatable; beside this one')
+  arguments = parser.parse_args()
+  from tfusq import data
+  images = {path.stem: data.read_image(path) for path in data.list_images(arguments.images)}
+  print(f'{len(images)} images; TensorFlow, threads, oneDNN of writer and reader\n'
+        f'{"writer":<16}{"reader":<16}{"files as first":>15}{"decoded":>9}{"equal":>7}{"worst":>7}')
+  with tempfile.TemporaryDirectory() as folder:
+    for row in compare([sys.executable, *arguments.python], Path(arguments.codec).resolve(),
+                       images, folder):
+      print('{:<16}{:<16}{:>15}{:>9}{:>7}{:>7}'.format(*row))
+
+
+if __name__ == '__main__':
+  main()

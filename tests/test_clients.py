@@ -1,0 +1,29 @@
+"""Clients in environments of their own, none of which has tfusq."""
+
+import subprocess
+import sys
+
+import pytest
+
+from clients import compare
+
+ENVIRONMENTS = {
+    'of 2.14': ['tensorflow~=2.14.0', 'tensorflow-compression==2.14.1'],
+    'newer': ['tensorflow-cpu==2.17.1', 'tensorflow-compression-ops'],
+}
+
+
+@pytest.mark.slow
+def test_clients_of_two_versions_read_each_others_files(exported_path, photograph, tmp_path):
+  interpreters = []
+  for name, packages in ENVIRONMENTS.items():
+    subprocess.run([sys.executable, '-m', 'venv', str(tmp_path / name)], check=True)
+    interpreters.append(str(tmp_path / name / 'bin' / 'python'))
+    subprocess.run([interpreters[-1], '-m', 'pip', 'install', '--quiet', *packages], check=True)
+  (tmp_path / 'work').mkdir()
+  images = {'odd': photograph[:83, :131], 'small': photograph[:17, :23], 'whole': photograph}
+  rows = list(compare(interpreters, exported_path, images, tmp_path / 'work'))
+  assert len(rows) == 64 and len({row[0].split()[0] for row in rows}) == 2
+  for writer, reader, _, decoded, _, worst in rows:
+    assert decoded == len(images), (writer, reader)  # the entropy parameters are exact
+    assert worst <= 1, (writer, reader)              # the synthesis transform is in floats

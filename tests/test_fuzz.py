@@ -1,0 +1,31 @@
+"""Changed files end in an error or a picture; see `fuzz.py`, which does ten thousand."""
+
+import pytest
+
+from fuzz import forge, fuzz
+from tfusq import container
+
+
+def test_forged_files_have_the_right_checksum(exported_codec, photograph):
+  import numpy as np
+  data = exported_codec.compress(photograph[:64, :64])
+  rng = np.random.default_rng(1)
+  forged = [forge(data, rng) for _ in range(20)]
+  assert all(container.is_intact(file) for file in forged)
+  assert len(set(forged)) > 15
+
+
+def test_some_changed_files(exported_codec, photograph):
+  (mutated, _), (hostile, longest) = fuzz(exported_codec, photograph[:64, :64], 300, 60)
+  assert sum(mutated.values()) == 300 and sum(hostile.values()) == 60
+  assert not mutated['GARBAGE'] and len(mutated) >= 4
+  assert hostile['picture'] < 60
+  assert longest < 60
+
+
+@pytest.mark.slow
+def test_many_changed_files(exported_codec, photograph):
+  (mutated, slowest), (hostile, longest) = fuzz(exported_codec, photograph[:64, :64], 10_000, 2_000)
+  assert sum(mutated.values()) == 10_000 and sum(hostile.values()) == 2_000
+  assert not mutated['GARBAGE']
+  assert max(slowest, longest) < 60
