@@ -41,6 +41,18 @@ def test_every_stage_and_pair_of_quantizers_builds(quantizers, stage):
   assert codec.model.entropy_models['y'].bound == (.11 if stage.startswith('joint') else 1e-6)
 
 
+@pytest.mark.parametrize('stage, bound', [('joint', .11), ('post', 1e-6)])
+@pytest.mark.parametrize('path', sorted(
+    Path(config.search_path()[0]).glob('entropy_models/*.gin')), ids=lambda path: path.stem)
+def test_every_entropy_model_takes_the_stages_bound(path, stage, bound):
+  codec = build_codec('LMBDA = 0.01', 'Codec.zero_centre = False', files=(
+      'models/ms_hyper_small.gin', f'entropy_models/{path.name}', f'stages/{stage}.gin',
+      'quantizers/round_ste.gin', 'data/folder.gin'))
+  entropy_model = codec.model.entropy_models['y']
+  assert type(entropy_model).__name__.lower() == path.stem.replace('_', '')
+  assert entropy_model.bound == bound
+
+
 def test_a_row_of_a_table_is_a_few_lines():
   codec = build_codec('rate/Quantizer.surrogate = @AUN()', 'rate/Quantizer.estimator = @PGE()')
   rate, distortion = codec.quantizers['y']

@@ -187,17 +187,17 @@ def _raiser(error):
 
 
 def _unused():
-  """Returns the bindings that no call has read."""
+  """Returns the bindings that no call has read, but not those that only hand a macro on."""
   used = [_split(key) for key in _bindings(gin.operative_config_str())]
-  for key in _bindings(gin.config_str()):
+  for key in _bindings(gin.config_str(), r'\s*(?![\s%])'):
     scope, name = _split(key)
     if not any(name == other and (not scope or f'{outer}/'.startswith(f'{scope}/'))
                for outer, other in used):
       yield key
 
 
-def _bindings(text):
-  return re.findall(r'^([\w./]+) =', text, re.MULTILINE)
+def _bindings(text, value=''):
+  return re.findall(rf'^([\w./]+) ={value}', text, re.MULTILINE)
 
 
 def _split(key):
