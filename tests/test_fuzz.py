@@ -1,13 +1,15 @@
 """Changed files end in an error or a picture; see `fuzz.py`, which does ten thousand."""
 
+import numpy as np
 import pytest
 
+import tfusq
+from conftest import make_codec
 from fuzz import forge, fuzz
-from tfusq import container
+from tfusq import container, export, exported
 
 
 def test_forged_files_have_the_right_checksum(exported_codec, photograph):
-  import numpy as np
   data = exported_codec.compress(photograph[:64, :64])
   rng = np.random.default_rng(1)
   forged = [forge(data, rng) for _ in range(20)]
@@ -21,6 +23,14 @@ def test_some_changed_files(exported_codec, photograph):
   assert not mutated['GARBAGE'] and len(mutated) >= 4
   assert hostile['picture'] < 60
   assert longest < 60
+
+
+def test_some_changed_files_of_a_nonzero_centre_mixture(photograph, tmp_path):
+  codec = make_codec(4, 6, zero_centre=False, entropy_model=tfusq.GaussianMixture(2))
+  export.export(codec, tmp_path / 'codec', {})
+  (mutated, _), (hostile, longest) = fuzz(
+      exported.ExportedCodec(tmp_path / 'codec'), photograph[:64, :64], 100, 60)
+  assert not mutated['GARBAGE'] and hostile['picture'] < 60 and longest < 60
 
 
 @pytest.mark.slow

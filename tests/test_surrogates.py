@@ -6,6 +6,7 @@ import tensorflow_compression as tfc
 from tfusq import AUN, SGA, SHA, SR, SRA, SUA, Round, SGAHard, SUAn, UQi, UQs
 from tfusq.entropy_models import gaussian_bits
 from tfusq.soft_rounding import denoise, soft_round, soft_round_slope
+from tfusq.testing import describe
 
 ALPHAS = [1e-3, .5, 1., 5., 12., 16., 50.]
 
@@ -155,6 +156,14 @@ def test_rate_of_a_gaussian_source_matches_the_reference(name, reference):
         assert abs(np.mean(bits, dtype=np.float64) - row['rate']) < 4.5 * error, (setting, key)
         compared += 1
   assert compared >= 12
+
+
+@pytest.mark.parametrize('surrogate', [Round(), UQs(), SUA(3.), SR()], ids=describe)
+def test_even_the_rank_may_be_unknown_when_traced(surrogate):
+  y = tf.random.stateless_normal([2, 3, 4], [1, 2])
+  traced = tf.function(lambda y: surrogate(y, surrogate.noise(y, [3, 4])),
+                       input_signature=[tf.TensorSpec(None, tf.float32)])
+  np.testing.assert_allclose(traced(y), surrogate(y, surrogate.noise(y, [3, 4])), rtol=1e-5)
 
 
 def test_noise_is_uniform_and_a_function_of_the_seed():

@@ -68,7 +68,7 @@ class Deterministic(Surrogate):
   """A surrogate without noise."""
 
   def noise(self, y, seed):
-    return tf.zeros([1] * y.shape.rank, y.dtype)
+    return tf.zeros(tf.ones_like(tf.shape(y)), y.dtype)
 
 
 class Annealed(Surrogate):
@@ -124,7 +124,8 @@ class UQs(UQi):
   """
 
   def noise(self, y, seed):
-    shape = tf.concat([tf.shape(y)[:1], tf.ones([y.shape.rank - 1], tf.int32)], 0)
+    shape = tf.shape(y)
+    shape = tf.concat([shape[:1], tf.ones_like(shape[1:])], 0)
     return tf.random.stateless_uniform(shape, seed, -.5, .5, y.dtype)
 
 
