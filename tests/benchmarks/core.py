@@ -10,7 +10,7 @@ import tensorflow_compression as tfc
 import tfusq
 import timing
 from tfusq import transforms
-from tfusq.entropy_models import gaussian_bits
+from tfusq.entropy_models import gaussian_bits, mixture_bits
 
 
 def training_step(gdn):
@@ -48,6 +48,19 @@ def main():
           timing.value_and_gradients(gaussian_bits, y, mean, scale),
           timing.value_and_gradients(lambda y, mean, scale: -tfc.NoisyNormal(
               loc=mean, scale=scale).log_prob(y) / np.log(2), y, mean, scale))
+  logits, means, scales = (
+      tf.random.stateless_normal([*y.shape, 3], [seed, 4]) for seed in range(3))
+  scales = tf.exp(scales)
+
+  def mixture(y, logits, means, scales):
+    components = gaussian_bits(tf.repeat(y[..., None], 3, -1), means, scales)
+    return mixture_bits(components, logits)
+
+  compare('mixture bits, three components, NoisyNormalMixture',
+          timing.value_and_gradients(mixture, y, logits, means, scales),
+          timing.value_and_gradients(lambda y, logits, means, scales: -tfc.NoisyNormalMixture(
+              loc=means, scale=scales, weight=tf.nn.softmax(logits)).log_prob(y) / np.log(2),
+              y, logits, means, scales))
   compare('small MS-hyper, training step 8x128x128, GDN',
           training_step(transforms.GDN), training_step(tfc.GDN))
 
