@@ -41,6 +41,18 @@ def test_every_stage_and_pair_of_quantizers_builds(quantizers, stage):
   assert codec.model.entropy_models['y'].bound == (.11 if stage.startswith('joint') else 1e-6)
 
 
+@pytest.mark.parametrize('path', sorted(
+    Path(config.search_path()[0]).glob('models/*.gin')), ids=lambda path: path.stem)
+def test_every_model_builds_at_its_size(path):
+  config.parse([f'models/{path.name}', 'stages/joint.gin', 'quantizers/aun_pge.gin',
+                'data/folder.gin'],
+               [IMAGES_BINDING, 'LMBDA = 0.01', 'Codec.zero_centre = True'], [])
+  model = config.build_parameter('train.codec').model
+  assert type(model).__name__.lower() == path.stem.replace('_small', '').replace('_', '')
+  small = path.stem.endswith('_small')
+  assert model.analysis.layers[0].filters == (64 if small else 192)
+
+
 @pytest.mark.parametrize('stage, bound', [('joint', .11), ('post', 1e-6)])
 @pytest.mark.parametrize('path', sorted(
     Path(config.search_path()[0]).glob('entropy_models/*.gin')), ids=lambda path: path.stem)

@@ -13,7 +13,7 @@ BUILT_IN = {
     'tfusq.estimators': ['EP', 'PGE', 'STE'],
     'tfusq.schedules': ['Constant', 'Exponential', 'Linear', 'Piecewise'],
     'tfusq.entropy_models': ['Factorized', 'Gaussian', 'GaussianMixture', 'Laplacian'],
-    'tfusq.models': ['MSHyper'],
+    'tfusq.models': ['Charm', 'MSHyper'],
 }
 
 

@@ -15,7 +15,7 @@ _PUBLIC = {
     'temperature': ('Schedule', 'Constant', 'Linear', 'Exponential', 'Piecewise', 'Temperature'),
     'coding': ('Coder', 'Tables'),
     'entropy_models': ('EntropyModel', 'Gaussian', 'Laplacian', 'GaussianMixture', 'Factorized'),
-    'models': ('Model', 'MSHyper', 'Part'),
+    'models': ('Model', 'Hyperprior', 'MSHyper', 'Charm', 'Part'),
     'codec': ('Codec',),
     'data': ('Patches',),
 }

@@ -248,16 +248,27 @@ class Codec(tf.keras.Model):
     return {name: self._means[name].result() for name in scalars}
 
   def _trained_networks(self):
-    return {name: network for name, network in vars(self.model).items()
-            if isinstance(network, tf.keras.layers.Layer) and network.trainable_variables}
+    """Returns the variables that are trained of each attribute of the model that holds layers."""
+    found = {}
+    for name, networks in vars(self.model).items():
+      if name.startswith('_'):
+        continue
+      networks = [networks] if isinstance(networks, tf.keras.layers.Layer) else networks
+      if isinstance(networks, (list, tuple)):  # as Keras wraps them
+        variables = [variable for network in networks
+                     if isinstance(network, tf.keras.layers.Layer)
+                     for variable in network.trainable_variables]
+        if variables:
+          found[name] = variables
+    return found
 
   def _gradient_norms(self, variables, gradients):
     """Norms over everything and over each sub-network, from its name in the model."""
     by_variable = {variable.ref(): gradient for variable, gradient in zip(variables, gradients)}
     norms = {'gradient': tf.linalg.global_norm(gradients)}
-    for name, network in self._trained_networks().items():
+    for name, trained in self._trained_networks().items():
       norms[f'gradient/{name}'] = tf.linalg.global_norm(
-          [by_variable[variable.ref()] for variable in network.trainable_variables])
+          [by_variable[variable.ref()] for variable in trained])
     return norms
 
 

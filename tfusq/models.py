@@ -66,7 +66,69 @@ class Model(tf.keras.layers.Layer):
     raise NotImplementedError
 
 
-class MSHyper(Model):
+class Hyperprior(Model):
+  """What models of a latent and one hyperlatent share.
+
+  Attributes:
+    analysis: Image to latent y.
+    synthesis: Quantized latent to image.
+    hyper_analysis: Latent to hyperlatent z, which a subclass gives.
+  """
+
+  encoder_only = ('analysis', 'hyper_analysis')
+
+  def __init__(self, name: str, entropy_model: EntropyModel, hyper_entropy_model: EntropyModel,
+               filters: int, latent_channels: int):
+    """Initializer.
+
+    Args:
+      name: Of the Keras layer.
+      entropy_model: Of the latent y, conditioned on z.
+      hyper_entropy_model: Of the hyperlatent z; an unconditional one.
+      filters: Width N of the transforms, and the channels of z.
+      latent_channels: M, the channels of y.
+
+    Raises:
+      ValueError: if a size is less than 1, or an entropy model of the wrong kind.
+    """
+    super().__init__(name=name)
+    label = type(self).__name__
+    for argument, kind in (('entropy_model', entropy_model),
+                           ('hyper_entropy_model', hyper_entropy_model)):
+      if not isinstance(kind, EntropyModel):
+        raise TypeError(f'{label}.{argument} must be an EntropyModel, not {kind!r}')
+    for argument, size in (('filters', filters), ('latent_channels', latent_channels)):
+      if not (isinstance(size, int) and size > 0):
+        raise ValueError(f'{label}.{argument} must be a positive integer, not {size!r}')
+    if hyper_entropy_model.channels:
+      raise ValueError(f'{label}.hyper_entropy_model is conditioned on nothing; '
+                       f'{type(hyper_entropy_model).__name__} needs parameters')
+    if not entropy_model.channels:
+      raise ValueError(f'{label}.entropy_model is conditioned on z; '
+                       f'{type(entropy_model).__name__} takes no parameters')
+    self.analysis = transforms.analysis(filters, latent_channels)
+    self.synthesis = transforms.synthesis(filters)
+    self.entropy_models = {'z': hyper_entropy_model, 'y': entropy_model}
+    hyper_entropy_model.build(filters)
+    entropy_model.build(latent_channels)
+
+  def latents(self, x):
+    y = self.analysis(transforms.pad_to_multiple(x, 16))
+    return {'z': self.hyper_analysis(transforms.pad_to_multiple(y, 4)), 'y': y}
+
+  def visit_hyperlatent(self, visit: Visit, batch: tf.Tensor, height: tf.Tensor,
+                        width: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Visits z; returns it quantized, and the latent's height and width."""
+    height, width = (transforms.ceil_div(size, 16) for size in (height, width))
+    unconditional = tf.zeros(
+        [batch, transforms.ceil_div(height, 4), transforms.ceil_div(width, 4), 0])
+    return visit(Part('z'), unconditional), height, width
+
+  def reconstruct(self, y_hat, height, width):
+    return self.synthesis(y_hat)[:, :height, :width]
+
+
+class MSHyper(Hyperprior):
   """Mean-scale hyperprior: MS-hyper, and MS-hyper-zero where quantized zero-centre.
 
   #### References
@@ -75,7 +137,6 @@ class MSHyper(Model):
   """
 
   parts = 1
-  encoder_only = ('analysis', 'hyper_analysis')
 
   def __init__(self, entropy_model: EntropyModel, hyper_entropy_model: EntropyModel,
                filters: int = 192, latent_channels: int = 320):
@@ -90,39 +151,69 @@ class MSHyper(Model):
     Raises:
       ValueError: if a size is less than 1, or an entropy model of the wrong kind.
     """
-    super().__init__(name='ms_hyper')
-    for name, kind in (('entropy_model', entropy_model),
-                       ('hyper_entropy_model', hyper_entropy_model)):
-      if not isinstance(kind, EntropyModel):
-        raise TypeError(f'MSHyper.{name} must be an EntropyModel, not {kind!r}')
-    for name, size in (('filters', filters), ('latent_channels', latent_channels)):
-      if not (isinstance(size, int) and size > 0):
-        raise ValueError(f'MSHyper.{name} must be a positive integer, not {size!r}')
-    if hyper_entropy_model.channels:
-      raise ValueError(f'MSHyper.hyper_entropy_model is conditioned on nothing; '
-                       f'{type(hyper_entropy_model).__name__} needs parameters')
-    if not entropy_model.channels:
-      raise ValueError(f'MSHyper.entropy_model is conditioned on z; '
-                       f'{type(entropy_model).__name__} takes no parameters')
-    self.analysis = transforms.analysis(filters, latent_channels)
-    self.synthesis = transforms.synthesis(filters)
+    super().__init__('ms_hyper', entropy_model, hyper_entropy_model, filters, latent_channels)
     self.hyper_analysis = transforms.hyper_analysis(filters)
     self.hyper_synthesis = transforms.hyper_synthesis(
         latent_channels, entropy_model.channels * latent_channels)
-    self.entropy_models = {'z': hyper_entropy_model, 'y': entropy_model}
-    hyper_entropy_model.build(filters)
-    entropy_model.build(latent_channels)
-
-  def latents(self, x):
-    y = self.analysis(transforms.pad_to_multiple(x, 16))
-    return {'z': self.hyper_analysis(transforms.pad_to_multiple(y, 4)), 'y': y}
 
   def walk(self, visit, batch, height, width):
-    height, width = (transforms.ceil_div(size, 16) for size in (height, width))
-    unconditional = tf.zeros(
-        [batch, transforms.ceil_div(height, 4), transforms.ceil_div(width, 4), 0])
-    z_hat = visit(Part('z'), unconditional)
+    z_hat, height, width = self.visit_hyperlatent(visit, batch, height, width)
     return visit(Part('y'), self.hyper_synthesis(z_hat)[:, :height, :width])
 
-  def reconstruct(self, y_hat, height, width):
-    return self.synthesis(y_hat)[:, :height, :width]
+
+class Charm(Hyperprior):
+  """Channel-wise autoregressive: Charm, and Charm-zero where quantized zero-centre.
+
+  The latent is coded in slices of its channels; each is conditioned on z and on the first slices
+  before it. Every parameter of the entropy model has transforms of its own. Without latent
+  residual prediction, as in Sec. 6.1.1.
+
+  #### References
+  Minnen and Singh, Channel-wise autoregressive entropy models for learned image compression, 2020,
+  and its model `ms2020.py` in TensorFlow Compression.
+  """
+
+  def __init__(self, entropy_model: EntropyModel, hyper_entropy_model: EntropyModel,
+               filters: int = 192, latent_channels: int = 320, slices: int = 10,
+               max_support: int = 5):
+    """Initializer.
+
+    Args:
+      entropy_model: Of the latent y, conditioned on z and on slices of y.
+      hyper_entropy_model: Of the hyperlatent z; an unconditional one.
+      filters: Width N of the transforms, and the channels of z.
+      latent_channels: M, the channels of y; the other networks' widths are in proportion.
+      slices: How many slices y is coded in; a divisor of `latent_channels`.
+      max_support: How many of the first slices condition later ones.
+
+    Raises:
+      ValueError: if a number is out of range, or an entropy model of the wrong kind.
+    """
+    super().__init__('charm', entropy_model, hyper_entropy_model, filters, latent_channels)
+    if not (isinstance(slices, int) and slices > 0 and latent_channels % slices == 0):
+      raise ValueError(f'Charm.slices must divide Charm.latent_channels = {latent_channels}, '
+                       f'not {slices!r}')
+    if not (isinstance(max_support, int) and max_support >= 0):
+      raise ValueError(f'Charm.max_support must be an integer of at least 0, not {max_support!r}')
+    self.parts = slices
+    self._depth = latent_channels // slices
+    self._max_support = max_support
+    self.hyper_analysis = transforms.channelwise_hyper_analysis(filters, latent_channels)
+    self.hyper_synthesis = transforms.Parallel([
+        transforms.channelwise_hyper_synthesis(filters, latent_channels)
+        for _ in range(entropy_model.channels)])
+    self.context = [
+        transforms.Parallel([transforms.slice_transform(latent_channels, self._depth)
+                             for _ in range(entropy_model.channels)])
+        for _ in range(slices)]
+
+  def walk(self, visit, batch, height, width):
+    z_hat, height, width = self.visit_hyperlatent(visit, batch, height, width)
+    features = [feature[:, :height, :width] for feature in self.hyper_synthesis([z_hat])]
+    y_hat = []
+    for place, context in enumerate(self.context):
+      support = y_hat[:self._max_support]
+      raw = tf.concat(context([tf.concat([feature, *support], -1) for feature in features]), -1)
+      y_hat.append(visit(
+          Part('y', slice(place * self._depth, (place + 1) * self._depth)), raw))
+    return tf.concat(y_hat, -1)

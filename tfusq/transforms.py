@@ -71,6 +71,68 @@ def hyper_synthesis(latent_channels: int, outputs: int) -> tf.keras.Sequential:
       Conv2D(outputs, 3)], name='hyper_synthesis')
 
 
+def channelwise_hyper_analysis(filters: int, latent_channels: int) -> tf.keras.Sequential:
+  """Latent to hyperlatent, 4 times smaller a side, of the channel-wise model.
+
+  Args:
+    filters: The paper's N, also the number of hyperlatent channels.
+    latent_channels: The paper's M; of 320 and 192, the widths are 320, 256 and 192.
+
+  Returns:
+    `[batch, height, width, latent channels]` -> `[batch, height / 4, width / 4, filters]`.
+
+  #### References
+  Minnen and Singh, Channel-wise autoregressive entropy models, 2020, Appendix C.2.
+  """
+  return tf.keras.Sequential([
+      Conv2D(latent_channels, 3), _leaky(), _down(latent_channels * 4 // 5), _leaky(),
+      _down(filters)], name='hyper_analysis')
+
+
+def channelwise_hyper_synthesis(filters: int, latent_channels: int) -> tf.keras.Sequential:
+  """Hyperlatent to features of the channel-wise model, 4 times larger a side.
+
+  Args:
+    filters: The paper's N.
+    latent_channels: The paper's M; of 320 and 192, the widths are 192, 256 and 320.
+
+  Returns:
+    `[batch, height, width, filters]` -> `[batch, 4 height, 4 width, latent_channels]`.
+  """
+  # Where the original has ReLU, which a hyperlatent of zeros would leave without any gradient.
+  return tf.keras.Sequential([
+      _up(filters), _leaky(), _up(latent_channels * 4 // 5), _leaky(), Conv2D(latent_channels, 3),
+      _leaky()])
+
+
+def slice_transform(latent_channels: int, outputs: int) -> tf.keras.Sequential:
+  """Features and slices to one parameter of the next slice.
+
+  Args:
+    latent_channels: The paper's M; of 320, the widths are 224 and 128.
+    outputs: Channels of a slice.
+
+  Returns:
+    `[batch, height, width, channels]` -> `[batch, height, width, outputs]`.
+  """
+  return tf.keras.Sequential([
+      Conv2D(latent_channels * 7 // 10, 5), _leaky(), Conv2D(latent_channels * 2 // 5, 5),
+      _leaky(), Conv2D(outputs, 3)])
+
+
+class Parallel(tf.keras.layers.Layer):
+  """Transforms side by side: each takes its own input, or all the one there is."""
+
+  def __init__(self, networks: list[tf.keras.layers.Layer]):
+    super().__init__()
+    self.networks = networks
+
+  def call(self, inputs):
+    if len(inputs) == 1:
+      inputs = inputs * len(self.networks)
+    return [network(x) for network, x in zip(self.networks, inputs)]
+
+
 class Conv2D(tf.keras.layers.Conv2D):
   """Convolution, padded with zeros; in exact arithmetic where that is in force."""
 
