@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from conftest import IMAGES
-from tfusq import bulk, data, exported
+from tfusq import bulk, data, exported, files
 from tfusq.container import ContainerError
 
 
@@ -73,6 +73,19 @@ def test_errors_name_every_file_and_spare_the_others(folder, tmp_path, exported_
   with pytest.raises(bulk.BulkError, match='2 files, 2 failed') as error:
     bulk.decompress_folder(load, tmp_path / 'files', tmp_path / 'back')
   assert 'grey.usq: truncated' in str(error.value) and 'other.usq: no such' in str(error.value)
+
+
+def test_a_target_that_is_a_file_or_the_images_themselves_is_refused(
+    folder, tmp_path, exported_codec):
+  (folder / 'broken.png').unlink()
+  (tmp_path / 'file').write_bytes(b'mine')
+  with pytest.raises(files.Exists, match='is a file'):
+    bulk.compress_folder(exported_codec, folder, tmp_path / 'file')
+  bulk.compress_folder(exported_codec, folder, folder)
+  before = (folder / 'a.png').read_bytes()
+  with pytest.raises(files.Exists, match='is the input'):
+    bulk.decompress_folder(lambda identity: exported_codec, folder, folder, force=True)
+  assert (folder / 'a.png').read_bytes() == before
 
 
 def test_a_folder_without_files_is_an_error(tmp_path, exported_codec):

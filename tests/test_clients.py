@@ -4,8 +4,12 @@ import subprocess
 import sys
 
 import pytest
+import tensorflow as tf
 
+import tfusq
 from clients import compare
+from conftest import make_codec
+from tfusq import export
 
 ENVIRONMENTS = {
     'of 2.14': ['tensorflow~=2.14.0', 'tensorflow-compression==2.14.1'],
@@ -20,10 +24,17 @@ def test_clients_of_two_versions_read_each_others_files(exported_path, photograp
     subprocess.run([sys.executable, '-m', 'venv', str(tmp_path / name)], check=True)
     interpreters.append(str(tmp_path / name / 'bin' / 'python'))
     subprocess.run([interpreters[-1], '-m', 'pip', 'install', '--quiet', *packages], check=True)
-  (tmp_path / 'work').mkdir()
+  mixture = make_codec(4, 6, zero_centre=False, entropy_model=tfusq.GaussianMixture())
+  for variable in mixture.model.variables:
+    variable.assign_add(.1 * tf.random.stateless_normal(variable.shape, [1, 2]))
+  mixture.model.analysis.layers[-1].kernel.assign(30 * mixture.model.analysis.layers[-1].kernel)
+  export.export(mixture, tmp_path / 'mixture', {})
   images = {'odd': photograph[:83, :131], 'small': photograph[:17, :23], 'whole': photograph}
-  rows = list(compare(interpreters, exported_path, images, tmp_path / 'work'))
-  assert len(rows) == 64 and len({row[0].split()[0] for row in rows}) == 2
-  for writer, reader, _, decoded, _, worst in rows:
-    assert decoded == len(images), (writer, reader)  # the entropy parameters are exact
-    assert worst <= 1, (writer, reader)              # the synthesis transform is in floats
+  for number, codec in enumerate((exported_path, tmp_path / 'mixture')):
+    work = tmp_path / f'work{number}'
+    work.mkdir()
+    rows = list(compare(interpreters, codec, images, work))
+    assert len(rows) == 64 and len({row[0].split()[0] for row in rows}) == 2
+    for writer, reader, _, decoded, _, worst in rows:
+      assert decoded == len(images), (writer, reader)  # the entropy parameters are exact
+      assert worst <= 1, (writer, reader)              # the synthesis transform is in floats

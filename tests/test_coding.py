@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from tfusq import Factorized, Gaussian, GaussianMixture, Laplacian
-from tfusq.coding import PRECISION, RAW_BITS, TAIL_MASS, Tables, wrap
+from tfusq.coding import PRECISION, RAW_BITS, TAIL_MASS, Tables, trim, wrap
 from tfusq.entropy_models import gaussian_bits, laplacian_bits
 from tfusq.quantizer import MAX_SYMBOL
 
@@ -103,6 +103,93 @@ def test_symbols_far_from_the_mean_return(cls, zero_centre):
   index = coder.index(model.parameters(tf.constant(np.concatenate(parts, -1), tf.float32)))
   symbols = tf.constant(symbols, tf.int32)
   np.testing.assert_array_equal(round_trip(coder, symbols, index)[1], symbols)
+
+
+@pytest.mark.parametrize('spread, scale', [(5., .001), (20., .003), (100., .02), (400., .5)])
+def test_a_mixture_of_separated_narrow_components_takes_its_ideal_length(spread, scale):
+  """Zero-centre too: what is subtracted is the centre that the code has."""
+  rng = np.random.default_rng(8)
+  shape, components = (1, 100, 300), (1, 100, 300, 3)
+  model = GaussianMixture(bound=1e-6, floor=0.)
+  logits, means = rng.normal(0, 1, components), rng.normal(0, spread, components)
+  chosen = np.argmax(logits - np.log(-np.log(rng.uniform(size=components))), -1)[..., None]
+  raw = [logits, means, np.full(components, np.log(scale))]
+  parameters = model.parameters(tf.constant(
+      np.concatenate([x.reshape(1, 100, -1) for x in raw], -1), tf.float32))
+  # Means on the code's grid, so that only the weights are approximated.
+  parameters = parameters._replace(mean=tf.round(parameters.mean * 2**12) / 2**12)
+  mean = np.take_along_axis(parameters.mean.numpy(), chosen, -1)[..., 0]
+  y = tf.constant(mean + scale * rng.normal(size=shape), tf.float32)
+  wide = tf.nest.map_structure(lambda x: tf.cast(x, tf.float64), parameters)
+  for zero_centre in (True, False):
+    coder = model.coder(zero_centre)
+    centre = model.centre(parameters) if zero_centre else tf.zeros(shape)
+    np.testing.assert_array_equal(centre * 2**12, tf.round(centre * 2**12))
+    symbols = tf.cast(tf.round(y - centre), tf.int32)
+    string, decoded = round_trip(coder, symbols, coder.index(parameters))
+    np.testing.assert_array_equal(decoded, symbols)
+    ideal = float(tf.reduce_sum(model.bits(
+        tf.cast(symbols, tf.float64) + tf.cast(centre, tf.float64), wide)))
+    assert 8 * len(string) - ideal < .002 * ideal + 32, zero_centre
+
+
+def test_a_mixtures_centre_is_near_the_weighted_mean_and_has_its_gradient():
+  model = GaussianMixture()
+  raw = tf.random.stateless_normal([1, 4, 5, 18], [1, 2])
+  with tf.GradientTape(persistent=True) as tape:
+    tape.watch(raw)
+    parameters = model.parameters(raw)
+    centre = model.centre(parameters)
+    smooth = tf.reduce_sum(tf.nn.softmax(parameters.logits) * parameters.mean, -1)
+  np.testing.assert_allclose(centre, smooth, atol=5e-3)
+  np.testing.assert_array_equal(tape.gradient(centre, raw), tape.gradient(smooth, raw))
+
+
+def test_bisection_works_inside_a_loop():
+  """As in a serial context: symbol by symbol, each index from the one before."""
+  coder = GaussianMixture(2).coder(False)
+  symbols = tf.constant([3, -1, 0, 40, -7000, 2])
+
+  def index(previous):
+    mean = tf.cast(tf.clip_by_value(previous, -9, 9), tf.float32)
+    parts = [tf.stack([0., 1.]), tf.stack([mean, mean + 1]), tf.stack([0., .5])]
+    return coder.index([part[None] for part in parts])
+
+  @tf.function
+  def encode():
+    handle, previous = coder.encoder(), tf.constant(0)
+    for k in tf.range(6):
+      handle = coder.encode(handle, symbols[k:k + 1], index(previous))
+      previous = symbols[k]
+    return coder.finalize(handle)
+
+  @tf.function
+  def decode(string):
+    handle, previous = coder.decoder(string), tf.constant(0)
+    decoded = tf.TensorArray(tf.int32, 6)
+    for k in tf.range(6):
+      handle, symbol = coder.decode(handle, index(previous))
+      previous = tf.reshape(symbol, [])
+      decoded = decoded.write(k, previous)
+    return decoded.stack()
+
+  np.testing.assert_array_equal(decode(encode()), symbols)
+
+
+def test_trimming_keeps_what_codes_better_in_the_table():
+  y = np.arange(-4000, 4001)
+  pmf = np.exp(-np.abs(y) / 200) / (2 * 200)
+  kept, count = trim(pmf)
+  np.testing.assert_array_equal(kept, pmf[count:-count])
+
+  def length(pmf):  # expected, under the real table
+    counts = np.diff(Tables([pmf], [0], None).lookup.numpy()[1:len(pmf) + 3])
+    return (pmf * (16 - np.log2(counts[:-1]))).sum() + (1 - pmf.sum()) * (
+        16 - np.log2(counts[-1]) + RAW_BITS)
+
+  best = min((length(y_kept), extra) for extra in range(0, 3500, 100)
+             for y_kept in [pmf[extra:len(pmf) - extra]])
+  assert length(kept) < best[0] + .003
 
 
 def test_a_mixture_of_one_is_the_gaussian_and_its_price_that_of_its_escapes():

@@ -208,12 +208,26 @@ def test_weights_too_large_for_exact_arithmetic_are_refused():
     export.CodecModule(codec)
 
 
-def test_latents_that_are_not_finite_are_an_error():
+def test_what_is_not_finite_is_an_error():
   codec = make_codec()
-  codec.model.analysis.layers[-1].bias.assign([np.nan] * 12)
+  codec.model.analysis.layers[-1].bias.assign([3e38] * 12)
+  codec.model.analysis.layers[-1].kernel.assign(tf.fill([5, 5, 8, 12], 3e38))
+  codec.model.hyper_analysis.layers[0].kernel.assign(tf.zeros([3, 3, 12, 8]))
   module = export.CodecModule(codec)
   with pytest.raises(tf.errors.InvalidArgumentError, match='is not finite'):
-    module.compress(tf.zeros([20, 20, 3], tf.uint8))
+    module.compress(tf.fill([20, 20, 3], tf.constant(200, tf.uint8)))
+  codec.model.hyper_synthesis.layers[0].bias.assign([np.nan] * 12)
+  with pytest.raises(export.ExportError, match='not finite'):
+    export.CodecModule(codec)
+
+
+def test_another_failure_of_tensorflow_is_one_error(exported_codec, monkeypatch):
+  def fails(image):
+    raise tf.errors.ResourceExhaustedError(None, None, 'OOM when allocating')
+
+  monkeypatch.setattr(exported_codec._codec, 'compress', fails)
+  with pytest.raises(exported.CodecError, match='ResourceExhaustedError: OOM'):
+    exported_codec.compress(np.zeros([8, 8, 3], np.uint8))
 
 
 def test_an_image_without_pixels_is_refused(exported_codec):
@@ -245,7 +259,8 @@ def test_codecs_are_found_by_identity(exported_path, tmp_path):
 
 
 @pytest.mark.parametrize('damage', [
-    ('codec.json', lambda data: b'{}'), ('codec.json', lambda data: data[:9]),
+    ('codec.json', lambda data: b'{}'), ('codec.json', lambda data: b'[]'),
+    ('codec.json', lambda data: data[:9]),
     ('saved_model.pb', lambda data: data[:1000]), ('saved_model.pb', lambda data: b''),
     ('variables/variables.data-00000-of-00001', lambda data: data[:1000]),
     ('variables/variables.data-00000-of-00001', lambda data: b'x' * len(data))])

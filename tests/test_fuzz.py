@@ -21,16 +21,18 @@ def test_some_changed_files(exported_codec, photograph):
   (mutated, _), (hostile, longest) = fuzz(exported_codec, photograph[:64, :64], 300, 60)
   assert sum(mutated.values()) == 300 and sum(hostile.values()) == 60
   assert not mutated['GARBAGE'] and len(mutated) >= 4
-  assert hostile['picture'] < 60
+  assert 5 < hostile['picture'] < 55  # some reach the latent's decoder
   assert longest < 60
 
 
 def test_some_changed_files_of_a_nonzero_centre_mixture(photograph, tmp_path):
   codec = make_codec(4, 6, zero_centre=False, entropy_model=tfusq.GaussianMixture(2))
+  last = codec.model.analysis.layers[-1]
+  last.kernel.assign(100 * last.kernel)
   export.export(codec, tmp_path / 'codec', {})
   (mutated, _), (hostile, longest) = fuzz(
       exported.ExportedCodec(tmp_path / 'codec'), photograph[:64, :64], 100, 60)
-  assert not mutated['GARBAGE'] and hostile['picture'] < 60 and longest < 60
+  assert not mutated['GARBAGE'] and 0 < hostile['picture'] < 60 and longest < 60
 
 
 @pytest.mark.slow

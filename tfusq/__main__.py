@@ -43,12 +43,14 @@ def _train(arguments):
 
 def _export(arguments):
   from tfusq import run
+  if arguments.tfc:
+    from tfusq import tfc_client
+    tfc_client.outputs(arguments.out, arguments.tfc, arguments.force)
   identity = run.export_run(arguments.model_dir, arguments.out, arguments.gin_search_path,
                             arguments.force, arguments.decoder_only)
   print(f'{arguments.out}: codec {identity}')
   if arguments.tfc:
-    from tfusq import tfc_client
-    for path in tfc_client.export_for_tfc(arguments.out, arguments.tfc):
+    for path in tfc_client.export_for_tfc(arguments.out, arguments.tfc, arguments.force):
       print(path)
 
 
@@ -273,13 +275,16 @@ def main(arguments: argparse.Namespace) -> int:
   """Runs a command.
 
   Returns:
-    The exit code: 0, or 1 after an error of use.
+    The exit code: 0, 1 after an error of use, or 130 when interrupted.
   """
   try:
     arguments.run(arguments)
     return 0
   except BrokenPipeError:
     return 1
+  except KeyboardInterrupt:
+    print(f'tfusq {arguments.command}: interrupted', file=sys.stderr)
+    return 130
   except Exception as error:  # pylint: disable=broad-except
     if not _is_of_use(error):
       raise

@@ -2,10 +2,14 @@
 
 A mixture has too many parameters for tables of its own. Its cumulative distribution at an integer's
 border is a sum over components of one table of the normal distribution function, in integers:
-parameters are integers on fixed grids, and what lies between is single multiplications and
-roundings of exactly represented numbers. A symbol is found by halving a window around the mixture,
-each decision coded by the one of 2^16 two-symbol tables that has its probability. So both ends
-agree to the last bit, given equal integer parameters, in loops and on any device.
+parameters are integers on fixed grids, and what lies between is single operations that IEEE 754
+defines to the last bit. A symbol is found by halving a window around the mixture, each decision
+coded by the one of 2^16 two-symbol tables that has its probability. So both ends agree, given equal
+integer parameters, in loops too. What lies more than 2,048 from the origin is coded by an escape.
+
+Measured on two cores (`tests/benchmarks/coding.py`): 0.002 % to 0.004 % above the ideal at 3 to 4
+million symbols a second. A table for every symbol, the alternative, codes 0.1 to 0.7 million, and
+0.03 % to 0.13 % above.
 """
 
 import math
@@ -22,6 +26,7 @@ from tfusq.coding import PRECISION, RAW_BITS, Coder, wrap
 _MEAN_UNIT = 2**12        # steps of a mean to 1
 _WEIGHT_UNIT = 2**8       # steps of a logit to 1
 _WEIGHT_SUM = 2**14
+_WEIGHTS = np.round(2**16 * np.exp(-np.arange(12 * _WEIGHT_UNIT) / _WEIGHT_UNIT))
 _CDF_PRECISION = 16       # bits of the normal distribution function; with the weights, 30
 _CDF_REACH = 8            # scales to either side of the mean
 _CDF_STEPS = 2**12        # steps to a scale
@@ -32,11 +37,11 @@ _REACH = 4.8              # scales that a window must hold, to either side
 
 
 class _Mixture(NamedTuple):
-  """Integers of n symbols, `[n, components]`, held exactly by floats where they are multiplied.
+  """Integers of n symbols, `[n, components]`, as floats where they are multiplied.
 
   Attributes:
     weights: `int32`, sum at most `_WEIGHT_SUM`.
-    means: `float32`, in `1 / _MEAN_UNIT`, relative to the shift.
+    means: `float32`, in `1 / _MEAN_UNIT`, relative to the origin: exact to 4,096 from it.
     steepness: `float32`: steps of the normal table to one of a mean.
   """
   weights: tf.Tensor
@@ -75,9 +80,6 @@ class Bisection(Coder):
     with tf.device('/cpu:0'):
       self.cdf = tf.Variable(
           np.round(2**_CDF_PRECISION * cdf).astype(np.int32), trainable=False)
-      self.weights = tf.Variable(
-          np.round(2**16 * np.exp(-np.arange(12 * _WEIGHT_UNIT) / _WEIGHT_UNIT)).astype(np.int32),
-          trainable=False)
       scales = np.exp(np.linspace(_LEAST_LOG_SCALE, _GREATEST_LOG_SCALE, _SCALE_LEVELS))
       self.steepness = tf.Variable(
           (_CDF_STEPS / _MEAN_UNIT / scales).astype(np.float32), trainable=False)
@@ -85,13 +87,10 @@ class Bisection(Coder):
 
   def index(self, parameters):
     logits, means, log_scales = parameters
-    rarity = tf.round((tf.reduce_max(logits, -1, keepdims=True) - logits) * _WEIGHT_UNIT)
     level = tf.round((log_scales - _LEAST_LOG_SCALE) * (
         (_SCALE_LEVELS - 1) / (_GREATEST_LOG_SCALE - _LEAST_LOG_SCALE)))
-    numbers = [tf.clip_by_value(rarity, 0, 12 * _WEIGHT_UNIT - 1),
-               tf.clip_by_value(tf.round(means * _MEAN_UNIT), -2.**30, 2.**30),
-               tf.clip_by_value(level, 0, _SCALE_LEVELS - 1)]
-    return tf.cast(tf.concat(numbers, -1), tf.int32)
+    level = tf.cast(tf.clip_by_value(level, 0, _SCALE_LEVELS - 1), tf.int32)
+    return tf.concat([*_logits_and_means(logits, means), level], -1)
 
   def encode(self, handle, symbols, index):
     mixture, shift, size = self._prepare(index)
@@ -144,12 +143,7 @@ class Bisection(Coder):
     """Returns the mixtures, the shifts, and the logarithms of half the windows' widths."""
     components = index.shape[-1] // 3
     rarity, means, level = tf.unstack(tf.reshape(index, [-1, 3, components]), axis=1)
-    weights = tf.gather(self.weights, rarity)
-    # Floats of 53 bits hold products of these integers exactly.
-    weights = tf.cast(weights, tf.float64)
-    weights = tf.floor(_WEIGHT_SUM * weights / tf.reduce_sum(weights, -1, keepdims=True))
-    centre = tf.round(tf.reduce_sum(weights * tf.cast(means, tf.float64), -1) /
-                      tf.reduce_sum(weights, -1))
+    weights, centre = _weights_and_centre(rarity, means)
     whole = tf.round(centre / _MEAN_UNIT)
     origin = tf.cast(centre if self._zero_centre else whole * _MEAN_UNIT, tf.int32)
     means = tf.cast(means - origin[:, None], tf.float32)
@@ -208,6 +202,37 @@ class Bisection(Coder):
     return handle, _Search(
         tf.where(right, middle, state.low), tf.where(right, state.high, middle),
         tf.where(right, mass, state.mass_low), tf.where(right, state.mass_high, mass))
+
+
+def centre(logits: tf.Tensor, means: tf.Tensor) -> tf.Tensor:
+  """The weighted mean of each mixture as its code has it, a multiple of 2^-12, equal everywhere.
+
+  Args:
+    logits: `[..., components]`.
+    means: Of the same shape.
+
+  Returns:
+    `[...]`, of their dtype, without a gradient.
+  """
+  _, weighted = _weights_and_centre(*_logits_and_means(logits, means))
+  return tf.stop_gradient(tf.cast(weighted / _MEAN_UNIT, means.dtype))
+
+
+def _logits_and_means(logits, means):
+  """Returns how far below the greatest each logit is, and the means, as `int32` on their grids."""
+  rarity = tf.round((tf.reduce_max(logits, -1, keepdims=True) - logits) * _WEIGHT_UNIT)
+  rarity = tf.clip_by_value(rarity, 0, len(_WEIGHTS) - 1)
+  means = tf.clip_by_value(tf.round(means * _MEAN_UNIT), -2.**30, 2.**30)
+  return tf.cast(rarity, tf.int32), tf.cast(means, tf.int32)
+
+
+def _weights_and_centre(rarity, means):
+  """Returns `float64` integers: weights of sum `_WEIGHT_SUM` or little less, and the centre."""
+  # Floats of 53 bits hold sums and products of these integers exactly.
+  weights = tf.gather(tf.constant(_WEIGHTS, tf.float64), rarity)
+  weights = tf.floor(_WEIGHT_SUM * weights / tf.reduce_sum(weights, -1, keepdims=True))
+  weighted = tf.reduce_sum(weights * tf.cast(means, tf.float64), -1)
+  return weights, tf.round(weighted / tf.reduce_sum(weights, -1))
 
 
 def _at_edge(symbols, half):

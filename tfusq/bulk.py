@@ -31,6 +31,7 @@ def compress_folder(codec: exported.ExportedCodec, source: str | os.PathLike,
 
   Raises:
     ImageError: if there are no images.
+    Exists: if `target` is a file.
     BulkError: if some can't be compressed; says which, after all others are.
   """
   images = data.list_images(source)
@@ -64,6 +65,7 @@ def decompress_folder(load: Callable[[str], exported.ExportedCodec], source: str
 
   Raises:
     ContainerError: if there are no files.
+    Exists: if `target` is a file, or `source` itself, whose images would be replaced.
     BulkError: if some can't be decompressed; says which, after all others are.
   """
   codecs = {}
@@ -83,6 +85,11 @@ def decompress_folder(load: Callable[[str], exported.ExportedCodec], source: str
 
 def _each(paths: Iterable[Path], source, target, suffix: str, work: Callable[[Path], bytes],
           force: bool) -> str:
+  if Path(target).exists():
+    if not Path(target).is_dir():
+      raise files.Exists(f'{target} is a file; name a folder')
+    if suffix == '.png' and os.path.samefile(source, target):
+      raise files.Exists(f'{target} is the input; name another folder')
   outputs, errors, skipped, done = {}, [], 0, 0
   for path in tqdm(paths, unit='file'):
     output = (Path(target) / path.relative_to(source)).with_suffix(suffix)

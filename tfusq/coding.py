@@ -7,6 +7,7 @@ one is bounded by the number of symbols. The tables are stored where both ends r
 machine's floats would make others.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -119,6 +120,30 @@ class Coder(tf.Module):
     zigzag = tf.reduce_sum(tf.bitwise.left_shift(digits, 8 * tf.range(_RAW_DIGITS)), -1)
     half = tf.bitwise.right_shift(zigzag, 1)
     return handle, tf.where(tf.equal(tf.bitwise.bitwise_and(zigzag, 1), 0), half, -half - 1)
+
+
+def trim(pmf: np.ndarray) -> tuple[np.ndarray, int]:
+  """Drops from both ends of a window what costs less as an escape.
+
+  Every symbol of a table has a count, which takes mass from the others where it is worth less; an
+  escape costs raw bits.
+
+  Args:
+    pmf: Probabilities over a window around their centre.
+
+  Returns:
+    The probabilities that stay, and how many were dropped at each end.
+  """
+  half = len(pmf) // 2
+  ends = (pmf[:half] + pmf[::-1][:half])  # dropped in pairs
+  bits = -pmf[:half] * np.log2(np.maximum(pmf[:half], 1e-30)) * 2
+  idle = np.maximum(2.**-PRECISION - pmf, 0)
+  dropped = np.append(0, np.cumsum(ends)) + max(1 - pmf.sum(), 0)
+  waste = idle.sum() - np.append(0, np.cumsum(idle[:half] + idle[::-1][:half]))
+  escapes = dropped * (RAW_BITS - np.log2(np.maximum(dropped, 2.**-PRECISION)))
+  cost = waste / math.log(2) + escapes - np.append(0, np.cumsum(bits))
+  count = int(np.argmin(cost))
+  return pmf[count:len(pmf) - count], count
 
 
 def wrap(symbols: tf.Tensor) -> tf.Tensor:

@@ -7,8 +7,8 @@ holds them exactly, so the order does not matter. The result is rounded to the a
 which float32 holds. What lies between (biases, leaky ReLU) are single operations, which IEEE 754
 defines to the last bit.
 
-Layers use it while `arithmetic()` is in force; an exported codec is traced in it wherever table
-indexes are decided.
+Activations and results beyond +-4096 are clipped, at both ends alike. Layers use it while
+`arithmetic()` is in force; an exported codec is traced in it wherever table indexes are decided.
 """
 
 import contextlib

@@ -17,6 +17,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
@@ -83,7 +84,7 @@ class CodecModule(tf.Module):
 
     Raises:
       ExportError: if an entropy model has no bitstream for the way this codec quantizes, or
-        weights are too large for exact arithmetic.
+        weights are not finite or too large for exact arithmetic.
     """
     super().__init__(name='codec')
     model = codec.model
@@ -137,7 +138,8 @@ def _encoder(model: Model, coders: dict[str, Coder], zero_centre: dict[str, bool
       index = coder.index(parameters)
       latent = latents[part.latent][..., part.channels]
       with tf.control_dependencies([tf.debugging.Assert(
-          tf.reduce_all(tf.math.is_finite(latent)), [f'the latent {part.latent} is not finite'])]):
+          tf.reduce_all(tf.math.is_finite(latent)) & tf.reduce_all(tf.math.is_finite(raw)),
+          [f'the latent {part.latent} or what it is conditioned on is not finite'])]):
         latent = tf.identity(latent)
       symbols, y_hat = quantize(
           latent, _offset(entropy_model, parameters, zero_centre[part.latent]))
@@ -190,6 +192,9 @@ def _decoder(model: Model, coders: dict[str, Coder], zero_centre: dict[str, bool
 
 
 def _require_exact(model: Model) -> None:
+  for variable in model.variables:
+    if not np.isfinite(variable.numpy()).all():
+      raise ExportError(f'the weights {variable.name} are not finite')
   for layer in model.submodules:
     if isinstance(layer, transforms.CONVOLUTIONS):
       total = exact.weight_sum(layer.kernel.numpy(), layer.output_axis)

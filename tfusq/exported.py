@@ -39,7 +39,7 @@ def find(path: str | os.PathLike, identity: str | None = None, compresses: bool 
           decoders.append(str(description.parent))
         else:
           codecs.setdefault(str(content['identity']), description.parent)
-      except (ValueError, KeyError, TypeError):
+      except (ValueError, KeyError, TypeError, AttributeError):
         damaged.append(str(description))
   if decoders and not codecs:
     raise CodecError(f'{", ".join(decoders)} decompresses only')
@@ -87,6 +87,7 @@ class ExportedCodec:
 
     Raises:
       ContainerError: if no file can hold it; says why.
+      CodecError: if TensorFlow fails, as for want of memory.
     """
     return self._call(self._codec.compress, image).numpy()
 
@@ -96,6 +97,7 @@ class ExportedCodec:
     Raises:
       ContainerError: if the file is not this codec's, truncated, corrupt, or can't be decoded on
         this machine.
+      CodecError: if TensorFlow fails, as for want of memory.
     """
     container.read_header(data)
     return self._call(self._codec.decompress, data).numpy()
@@ -110,6 +112,7 @@ class ExportedCodec:
       return function(argument)
     except self._errors.OpError as error:
       reason = re.search(r'assertion failed: \[(.*?)\]', error.message)
-      if reason is None:
-        raise
+      if reason is None:  # memory, for one
+        raise CodecError(f'TensorFlow: {type(error).__name__}: '
+                         f'{" ".join(error.message.split())[:200]}') from error
       raise container.ContainerError(reason[1]) from error

@@ -16,21 +16,38 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from tfusq import files
 
+_MARKER = 'keras_metadata.pb'  # that it is empty makes Keras load the model as what it is
 
-def export_for_tfc(codec: str | os.PathLike, folder: str | os.PathLike) -> tuple[Path, Path]:
+
+def outputs(codec: str | os.PathLike, folder: str | os.PathLike, force: bool) -> tuple[Path, Path]:
+  """Returns where the metagraph and the SavedModel go, named like the codec's folder.
+
+  Raises:
+    Exists: if one is there and may not be replaced.
+  """
+  name = Path(codec).resolve().name
+  metagraph, saved_model = Path(folder) / f'{name}.metagraph', Path(folder) / name
+  files.check_output(metagraph, force)
+  files.check_folder(saved_model, force, _MARKER)
+  return metagraph, saved_model
+
+
+def export_for_tfc(codec: str | os.PathLike, folder: str | os.PathLike,
+                   force: bool = False) -> tuple[Path, Path]:
   """Writes `NAME.metagraph` and the SavedModel `NAME`, where NAME is that of the codec's folder.
 
   Args:
     codec: An exported codec's folder.
     folder: Where to write; made if need be.
+    force: Whether to replace what is there.
 
   Returns:
     Paths of both.
 
   Raises:
-    Exists: if the SavedModel's folder is there; nothing is replaced.
+    Exists: if one is there and may not be replaced.
   """
-  name = Path(codec).resolve().name
+  metagraph, saved_model = outputs(codec, folder, force)
   exported = tf.saved_model.load(str(codec))
   module = tf.Module()
   module.codec = exported
@@ -42,13 +59,13 @@ def export_for_tfc(codec: str | os.PathLike, folder: str | os.PathLike) -> tuple
                               [tf.TensorSpec([1, None, None, 3], tf.uint8, 'image')])
   module.receiver = tf.function(lambda strings: exported.decompress(strings[0])[None], [strings])
 
-  saved_model, metagraph = Path(folder) / name, Path(folder) / f'{name}.metagraph'
-  with files.new_folder(saved_model, False, 'saved_model.pb') as draft:
+  with files.new_folder(saved_model, force, _MARKER) as draft:
     tf.saved_model.save(module, str(draft), signatures={
         'sender': module.sender, 'receiver': module.receiver})
-    (draft / 'keras_metadata.pb').touch()  # Keras then loads it as what it is
+    (draft / _MARKER).touch()
   files.write(metagraph, _metagraph({
-      'sender': module.sender, 'receiver': module.receiver}).SerializeToString(deterministic=True))
+      'sender': module.sender, 'receiver': module.receiver
+  }).SerializeToString(deterministic=True), force)
   return metagraph, saved_model
 
 

@@ -134,12 +134,14 @@ class Parallel(tf.keras.layers.Layer):
 
 
 class Conv2D(tf.keras.layers.Conv2D):
-  """Convolution, padded with zeros; in exact arithmetic where that is in force."""
+  """Convolution with a bias, padded with zeros; in exact arithmetic where that is in force."""
 
   output_axis = -1  # of the kernel
 
-  def __init__(self, filters: int, kernel_size: int, **options):
-    super().__init__(filters, kernel_size, padding='same', **options)
+  def __init__(self, filters: int, kernel_size: int, strides: int = 1,
+               kernel_initializer='glorot_uniform'):
+    super().__init__(filters, kernel_size, strides=strides, padding='same',
+                     kernel_initializer=kernel_initializer)
 
   def call(self, inputs):
     if not exact.active():
@@ -150,12 +152,14 @@ class Conv2D(tf.keras.layers.Conv2D):
 
 
 class Conv2DTranspose(tf.keras.layers.Conv2DTranspose):
-  """Transposed convolution; in exact arithmetic where that is in force."""
+  """Transposed convolution with a bias; in exact arithmetic where that is in force."""
 
   output_axis = -2  # of the kernel
 
-  def __init__(self, filters: int, kernel_size: int, **options):
-    super().__init__(filters, kernel_size, padding='same', **options)
+  def __init__(self, filters: int, kernel_size: int, strides: int = 1,
+               kernel_initializer='glorot_uniform', bias_initializer='zeros'):
+    super().__init__(filters, kernel_size, strides=strides, padding='same',
+                     kernel_initializer=kernel_initializer, bias_initializer=bias_initializer)
 
   def call(self, inputs):
     if not exact.active():

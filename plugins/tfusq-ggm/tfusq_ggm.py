@@ -9,7 +9,7 @@ import tensorflow_compression as tfc
 import tensorflow_probability as tfp
 
 import tfusq
-from tfusq.coding import MAX_WINDOW, TAIL_MASS
+from tfusq.coding import MAX_WINDOW, TAIL_MASS, trim
 from tfusq.entropy_models import saturate
 
 SHAPES = np.geomspace(.5, 4., 16)
@@ -108,8 +108,10 @@ class GeneralizedGaussian(tfusq.EntropyModel):
       y = np.concatenate([np.arange(-radius, radius + 1.) for radius in radii])
       bits = generalized_gaussian_bits(*(tf.constant(x, tf.float64) for x in (
           y, 0 * y, np.repeat(deviations, widths), 0 * y + shape)))
-      pmfs += np.split(np.exp2(-bits.numpy()), np.cumsum(widths)[:-1])
-      minima += (-radii).tolist()
+      for pmf, radius in zip(np.split(np.exp2(-bits.numpy()), np.cumsum(widths)[:-1]), radii):
+        pmf, dropped = trim(pmf)
+        pmfs.append(pmf)
+        minima.append(int(dropped - radius))
 
     log_shapes = np.log(self.shapes)
     borders = ((log_shapes[1:] + log_shapes[:-1]) / 2).tolist()

@@ -56,8 +56,11 @@ class Factorized(EntropyModel):
     beyond = _first_integer(
         lambda y: self.density.log_survival_function(y) < math.log(TAIL_MASS / 2),
         self.density.batch_shape)
-    minima = lowest.astype(int)
-    sizes = np.minimum(beyond.astype(int) - minima + 1, MAX_WINDOW)
+    sizes = np.minimum(beyond - lowest + 1, MAX_WINDOW).astype(int)
+    # A window that is cut goes around the median.
+    median = _first_integer(lambda y: self.density.log_cdf(y) > math.log(.5),
+                            self.density.batch_shape)
+    minima = np.clip(median - sizes // 2, lowest, beyond + 1 - sizes).astype(int)
     grid = minima + np.arange(sizes.max())[:, None]
     pmf = tfc.UniformNoiseAdapter(self.density).prob(tf.constant(grid, tf.float32)).numpy()
     channels = len(sizes)

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_compression as tfc
 
-from tfusq.coding import MAX_WINDOW, TAIL_MASS, Coder, Tables
+from tfusq.coding import MAX_WINDOW, TAIL_MASS, Coder, Tables, trim
 from tfusq.entropy_models.base import EntropyModel
 from tfusq.entropy_models.bits import gaussian_bits, laplacian_bits, saturate
 from tfusq.quantizer import MAX_SYMBOL
@@ -144,15 +144,16 @@ class LocationScale(EntropyModel):
 
   def _pmfs(self, scales: np.ndarray, means: np.ndarray) -> tuple[list[np.ndarray], list[int]]:
     """Returns the probabilities over a window around each mean, and where the windows start."""
-    # The more symbols a window has, the more mass goes to counts that they need but are not worth.
-    reach = scales * [self.quantile(TAIL_MASS / 2 * max(1, scale)) for scale in scales]
+    reach = self.quantile(TAIL_MASS / 2) * scales
     first, last = np.floor(means - reach), np.ceil(means + reach)
     widths = np.minimum(last - first + 1, MAX_WINDOW).astype(int)
     ends = np.cumsum(widths)
     y = np.arange(ends[-1]) - np.repeat(ends - widths - first, widths)
     bits = self.exact_bits(*(tf.constant(x, tf.float64) for x in (
         y, np.repeat(means, widths), np.repeat(scales, widths))))
-    return np.split(np.exp2(-bits.numpy()), ends[:-1]), first.astype(int).tolist()
+    trimmed = [trim(pmf) for pmf in np.split(np.exp2(-bits.numpy()), ends[:-1])]
+    return [pmf for pmf, _ in trimmed], [
+        int(start) + dropped for start, (_, dropped) in zip(first, trimmed)]
 
 
 class Gaussian(LocationScale):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import tensorflow as tf
 import tensorflow_compression as tfc
 
-from tfusq.bisection import Bisection
+from tfusq import bisection
 from tfusq.entropy_models.base import EntropyModel
 from tfusq.entropy_models.bits import gaussian_bits, mixture_bits, saturate
 from tfusq.entropy_models.location_scale import MAX_SCALE, MIN_BOUND
@@ -23,7 +23,7 @@ class GaussianMixture(EntropyModel):
   """Mixture of Gaussians, integrated over unit bins.
 
   The network gives a logit, a mean and the logarithm of a scale for each component; scales are
-  bounded as those of `Gaussian`. The centre is the weighted mean.
+  bounded as those of `Gaussian`. The centre is the weighted mean, on the grid of the code.
 
   #### References
   Cheng, Sun, Takeuchi and Katto, Learned image compression with discretized Gaussian mixture
@@ -64,7 +64,10 @@ class GaussianMixture(EntropyModel):
     return Mixture(logits, mean, tfc.lower_bound(log_scale, math.log(self.bound)))
 
   def centre(self, parameters):
-    return tf.reduce_sum(tf.nn.softmax(parameters.logits) * parameters.mean, -1)
+    logits, mean, _ = parameters
+    smooth = tf.reduce_sum(tf.nn.softmax(logits) * mean, -1)
+    # The code's value, with the gradient of the smooth one.
+    return bisection.centre(logits, mean) + (smooth - tf.stop_gradient(smooth))
 
   def bits(self, y, parameters):
     logits, mean, log_scale = parameters
@@ -73,4 +76,4 @@ class GaussianMixture(EntropyModel):
         mixture_bits(gaussian_bits(y, mean, tf.exp(log_scale)), logits), self.floor)
 
   def coder(self, zero_centre):
-    return Bisection(zero_centre)
+    return bisection.Bisection(zero_centre)
