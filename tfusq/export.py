@@ -195,8 +195,9 @@ def _require_exact(model: Model) -> None:
   for variable in model.variables:
     if not np.isfinite(variable.numpy()).all():
       raise ExportError(f'the weights {variable.name} are not finite')
+  encoder = _encoder_variables(model)
   for layer in model.submodules:
-    if isinstance(layer, transforms.CONVOLUTIONS):
+    if isinstance(layer, transforms.CONVOLUTIONS) and layer.kernel.ref() not in encoder:
       total = exact.weight_sum(layer.kernel.numpy(), layer.output_axis)
       if not total <= exact.MAX_WEIGHT_SUM:
         raise ExportError(f'the weights of {layer.name} are too large for exact arithmetic: their '

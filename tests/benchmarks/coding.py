@@ -1,9 +1,10 @@
 """Coding alone: `python tests/benchmarks/coding.py [--compressai INTERPRETER]`.
 
 For each entropy model, zero-centre and not, on one latent of 32x48x192 (an image of 768x512) drawn
-from the model itself (the deep factorized one as it is initialized, on logistic latents): millions of symbols a second, and how far the string is above the float64
-ideal. Beside it TensorFlow Compression's own class on the same Gaussian latent, and CompressAI's
-rANS on it, run by an interpreter that has CompressAI.
+from the model itself (the deep factorized one as it is initialized, on logistic latents): millions
+of symbols a second, and how far the string is above the float64 ideal. Beside it TensorFlow
+Compression's own class on the same Gaussian latent, and CompressAI's rANS on it, run by an
+interpreter that has CompressAI.
 """
 
 import argparse
