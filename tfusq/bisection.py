@@ -222,7 +222,7 @@ def _logits_and_means(logits, means):
   """Returns how far below the greatest each logit is, and the means, as `int32` on their grids."""
   rarity = tf.round((tf.reduce_max(logits, -1, keepdims=True) - logits) * _WEIGHT_UNIT)
   rarity = tf.clip_by_value(rarity, 0, len(_WEIGHTS) - 1)
-  means = tf.clip_by_value(tf.round(means * _MEAN_UNIT), -2.**30, 2.**30)
+  means = tf.clip_by_value(tf.round(means * _MEAN_UNIT), -2.**29, 2.**29)
   return tf.cast(rarity, tf.int32), tf.cast(means, tf.int32)
 
 

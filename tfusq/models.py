@@ -47,7 +47,9 @@ class Model(tf.keras.layers.Layer):
     """Visits every part in coding order.
 
     Training, estimating, encoding and decoding are visitors of this one walk, and everything that
-    decides a table index is computed in it.
+    decides a table index is computed in it: by the convolutions of `tfusq.transforms`, which are
+    exact there once exported, and by single operations that IEEE 754 defines. With others, files
+    may be refused on another machine than the one that wrote them.
 
     Args:
       visit: Called with each part and its raw parameters; what it returns is all that later

@@ -30,6 +30,10 @@ class GeneralizedGaussian(tfusq.EntropyModel):
   hyperbolic tangent. The deviation's lower bound depends on the shape: there the mass outside of
   the central bin is that of a Gaussian at its bound.
 
+  Bits take about 15 times as long as a Gaussian's, 7 times with a fixed shape, for the incomplete
+  gamma function in float64 and its derivative. Table indexes are made with `tanh`, `exp` and `log`,
+  which may differ in the last bit between machines: a file is then refused there, not misread.
+
   #### References
   Zhang, Li and Liu, Generalized Gaussian model for learned image compression, 2024
   (arXiv 2411.19320).
