@@ -43,10 +43,11 @@ def gradients(mode):
 
 
 def make_codec(filters=8, latent_channels=12, bound=.11, zero_centre=True, distortion=None,
-               train_encoder=True, lmbda=.05, seed=0, rate=None, entropy_model=None):
-  """A codec small enough for tests; `SUA+EP | SUA+STE` unless told otherwise."""
+               train_encoder=True, lmbda=.05, seed=0, rate=None, entropy_model=None,
+               model=tfusq.MSHyper):
+  """A codec small enough for tests; MS-hyper, `SUA+EP | SUA+STE` unless told otherwise."""
   tf.keras.utils.set_random_seed(seed)
-  model = tfusq.MSHyper(
+  model = model(
       entropy_model or tfusq.Gaussian(bound), tfusq.Factorized(), filters, latent_channels)
   alpha = tfusq.Linear(12., 60)
   codec = tfusq.Codec(

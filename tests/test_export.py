@@ -168,16 +168,25 @@ def test_identity_is_of_what_decoding_needs(trained):
   assert export.CodecModule(other).identity != identity
 
 
-CONDITIONED = [cls for plugin, cls in plugins.load_all()[0].items()
-               if plugin.distribution == 'tfusq' and plugin.group == 'tfusq.entropy_models'
-               and cls.channels]
+def built_in(group):
+  return [cls for plugin, cls in plugins.load_all()[0].items()
+          if plugin.distribution == 'tfusq' and plugin.group == group]
 
 
-@pytest.mark.parametrize('zero_centre', [True, False])
-@pytest.mark.parametrize('cls', CONDITIONED)
-def test_evaluation_is_the_decoder_for_every_entropy_model(cls, zero_centre, photograph):
+# Every model with every entropy model; the fast tests take all of them with one model.
+PRODUCT = [
+    pytest.param(model, cls, zero_centre, id=f'{model.__name__}-{cls.__name__}-{zero_centre}',
+                 marks=[pytest.mark.slow] * (model is not tfusq.MSHyper and
+                                             (cls, zero_centre) != (tfusq.Gaussian, True)))
+    for model in built_in('tfusq.models')
+    for cls in built_in('tfusq.entropy_models') if cls.channels
+    for zero_centre in (True, False)]
+
+
+@pytest.mark.parametrize('model, cls, zero_centre', PRODUCT)
+def test_evaluation_is_the_decoder(model, cls, zero_centre, photograph):
   """Bit for bit, and the estimate is of the symbols that are coded."""
-  codec = make_codec(4, 6, zero_centre=zero_centre, entropy_model=cls())
+  codec = make_codec(4, 10, zero_centre=zero_centre, entropy_model=cls(), model=model)
   for variable in codec.model.variables:
     variable.assign_add(.1 * tf.random.stateless_normal(variable.shape, [1, 2]))
   codec.model.analysis.layers[-1].kernel.assign(30 * codec.model.analysis.layers[-1].kernel)
