@@ -163,7 +163,7 @@ def test_a_mixture_reads_logits_means_and_scales_and_is_centred_at_its_mean():
   assert parameters.logits.shape == [1, 2, 2]
   np.testing.assert_allclose(parameters.mean, [[[-1., 3.], [0., 0.]]])
   np.testing.assert_allclose(tf.exp(parameters.log_scale), [[[.11, 1.], [256., 1.]]], rtol=1e-6)
-  np.testing.assert_allclose(model.centre(parameters), [[2., 0.]], rtol=1e-6)
+  np.testing.assert_allclose(model.centre(parameters), [[2., 0.]], atol=1e-3)  # the code's grid
 
 
 @pytest.mark.parametrize('cls', [Gaussian, Laplacian, GaussianMixture])
