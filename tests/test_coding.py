@@ -190,6 +190,8 @@ def test_trimming_keeps_what_codes_better_in_the_table():
   best = min((length(y_kept), extra) for extra in range(0, 3500, 100)
              for y_kept in [pmf[extra:len(pmf) - extra]])
   assert length(kept) < best[0] + .003
+  narrow = np.full(255, 1e-9)
+  assert trim(narrow)[0] is narrow
 
 
 def test_a_mixture_of_one_is_the_gaussian_and_its_price_that_of_its_escapes():
