@@ -7,6 +7,14 @@ import tensorflow as tf
 from tfusq.coding import Coder
 
 
+def require_floor(model: tf.Module, floor: float) -> float:
+  """Returns a floor of the probability; raises `ValueError` unless it is in [0, 1)."""
+  if not 0 <= floor < 1:
+    raise ValueError(
+        f'{type(model).__name__}.floor must be a probability below 1, not {floor}')
+  return float(floor)
+
+
 class EntropyModel(tf.Module):
   """`P(y_hat | parameters)`: the base class of the group `tfusq.entropy_models`.
 

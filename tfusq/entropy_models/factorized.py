@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_compression as tfc
 
 from tfusq.coding import MAX_WINDOW, TAIL_MASS, Tables
-from tfusq.entropy_models.base import EntropyModel
+from tfusq.entropy_models.base import EntropyModel, require_floor
 from tfusq.entropy_models.bits import saturate
 
 
@@ -35,9 +35,7 @@ class Factorized(EntropyModel):
       ValueError: if `floor` is no probability below 1.
     """
     super().__init__()
-    if not 0 <= floor < 1:
-      raise ValueError(f'Factorized.floor must be a probability below 1, not {floor}')
-    self.floor = float(floor)
+    self.floor = require_floor(self, floor)
 
   def build(self, latent_channels):
     self.density = tfc.DeepFactorized(batch_shape=[latent_channels])

@@ -8,12 +8,26 @@ import tensorflow as tf
 import tensorflow_compression as tfc
 
 from tfusq.coding import MAX_WINDOW, TAIL_MASS, Coder, Tables, trim
-from tfusq.entropy_models.base import EntropyModel
+from tfusq.entropy_models.base import EntropyModel, require_floor
 from tfusq.entropy_models.bits import gaussian_bits, laplacian_bits, saturate
 from tfusq.quantizer import MAX_SYMBOL
 
 MAX_SCALE = 256.
 MIN_BOUND = 1e-6
+
+
+def require_bound(model: tf.Module, bound: float) -> float:
+  """Returns a lower bound of a scale; raises `ValueError` unless it is one that tables reach."""
+  if not MIN_BOUND <= bound <= MAX_SCALE:
+    raise ValueError(f'{type(model).__name__}.bound must lie in [{MIN_BOUND}, {MAX_SCALE}], '
+                     f'not {bound}')
+  return float(bound)
+
+
+def bounded(log_scale: tf.Tensor, bound: float) -> tf.Tensor:
+  """Holds the logarithm of a scale between those of `bound` and `MAX_SCALE`, Eq. (34)."""
+  log_scale = tfc.upper_bound(log_scale, math.log(MAX_SCALE))
+  return tfc.lower_bound(log_scale, math.log(bound))
 
 
 class MeanScale(NamedTuple):
@@ -58,13 +72,8 @@ class LocationScale(EntropyModel):
       ValueError: if an argument is out of range.
     """
     super().__init__()
-    name = type(self).__name__
-    if not MIN_BOUND <= bound <= MAX_SCALE:
-      raise ValueError(f'{name}.bound must lie in [{MIN_BOUND}, {MAX_SCALE}], not {bound}')
-    if not 0 <= floor < 1:
-      raise ValueError(f'{name}.floor must be a probability below 1, not {floor}')
-    self.bound = float(bound)
-    self.floor = float(floor)
+    self.bound = require_bound(self, bound)
+    self.floor = require_floor(self, floor)
 
   @staticmethod
   def exact_bits(y: tf.Tensor, mean: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
@@ -78,8 +87,7 @@ class LocationScale(EntropyModel):
 
   def parameters(self, raw):
     mean, log_scale = tf.split(raw, 2, axis=-1)
-    log_scale = tfc.upper_bound(log_scale, math.log(MAX_SCALE))
-    return MeanScale(mean, tfc.lower_bound(log_scale, math.log(self.bound)))
+    return MeanScale(mean, bounded(log_scale, self.bound))
 
   def centre(self, parameters):
     return parameters.mean

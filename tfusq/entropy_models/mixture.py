@@ -1,15 +1,13 @@
 """The discretized Gaussian mixture."""
 
-import math
 from typing import NamedTuple
 
 import tensorflow as tf
-import tensorflow_compression as tfc
 
 from tfusq import bisection
-from tfusq.entropy_models.base import EntropyModel
+from tfusq.entropy_models.base import EntropyModel, require_floor
 from tfusq.entropy_models.bits import gaussian_bits, mixture_bits, saturate
-from tfusq.entropy_models.location_scale import MAX_SCALE, MIN_BOUND
+from tfusq.entropy_models.location_scale import bounded, require_bound
 
 
 class Mixture(NamedTuple):
@@ -46,22 +44,16 @@ class GaussianMixture(EntropyModel):
     super().__init__()
     if not (isinstance(components, int) and components >= 1):
       raise ValueError(f'GaussianMixture.components must be at least 1, not {components!r}')
-    if not MIN_BOUND <= bound <= MAX_SCALE:
-      raise ValueError(
-          f'GaussianMixture.bound must lie in [{MIN_BOUND}, {MAX_SCALE}], not {bound}')
-    if not 0 <= floor < 1:
-      raise ValueError(f'GaussianMixture.floor must be a probability below 1, not {floor}')
     self.channels = 3 * components
-    self.bound = float(bound)
-    self.floor = float(floor)
+    self.bound = require_bound(self, bound)
+    self.floor = require_floor(self, floor)
 
   def parameters(self, raw):
     components = self.channels // 3
     shape = tf.concat([tf.shape(raw)[:-1], [-1, components]], 0)
     logits, mean, log_scale = (
         tf.reshape(part, shape) for part in tf.split(raw, 3, axis=-1))
-    log_scale = tfc.upper_bound(log_scale, math.log(MAX_SCALE))
-    return Mixture(logits, mean, tfc.lower_bound(log_scale, math.log(self.bound)))
+    return Mixture(logits, mean, bounded(log_scale, self.bound))
 
   def centre(self, parameters):
     logits, mean, _ = parameters

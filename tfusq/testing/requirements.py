@@ -45,6 +45,23 @@ def gradient_of(f: Callable, *xs: tf.Tensor) -> tuple:
   return value, tape.gradient(value, xs, unconnected_gradients='zero')
 
 
+def across(low: float, high: float, dtype: tf.DType) -> list[tf.Tensor]:
+  """Returns `[SAMPLES, 1]` latents that are all `low`, all `high`, and evenly spread between."""
+  return [tf.constant(y, dtype)[:, None] for y in (
+      np.full(SAMPLES, low), np.full(SAMPLES, high),
+      low + (high - low) * (np.arange(SAMPLES) + .5) / SAMPLES)]
+
+
+def require_integral(change: tf.Tensor, slope: tf.Tensor, low: float, high: float,
+                     mean_of: str) -> None:
+  """Requires that a sampled gradient, over [low, high], integrates to the sampled change."""
+  change, integral = change.numpy(), (high - low) * slope.numpy()
+  error = np.hypot(change.std(), integral.std()) / np.sqrt(SAMPLES) + 1e-4
+  z = (change.mean() - integral.mean()) / error
+  require(abs(z) < MAX_Z, f'{mean_of} over [{low}, {high}] changes by {change.mean():.5f}, and the '
+          f'gradient integrates to {integral.mean():.5f}: z = {z:.1f}')
+
+
 def require_same_when_traced(f: Callable, *xs: tf.Tensor) -> None:
   """Requires of `f(*xs)`, a list of tensors, that a graph of unknown shapes gives it as well."""
   traced = tf.function(f, input_signature=[
