@@ -1,10 +1,12 @@
-"""Table II from the library's own quantizers and autodiff, against quadrature and the paper."""
+"""Table II against quadrature and the paper; coded length against the ideal."""
 
 import math
 
 import pytest
+import tensorflow as tf
 
-from tfusq.analysis import gradient
+from tfusq import container, export
+from tfusq.analysis import code_length, gradient
 
 FIGURES = {'bias': 0, 'variance': 1}
 
@@ -39,3 +41,16 @@ def test_the_papers_figures_are_those_of_the_reference(reference):
   for estimator, _, name, paper in gradient.TABLE_II:
     row = reference['table2']['paper'][f'{type(estimator).__name__} {name}']
     assert [value for column in paper for value in column] == row
+
+
+def test_code_length_is_the_exported_codecs_and_near_the_ideal(
+    trained, exported_codec, photograph):
+  image = photograph[:200, :256]
+  found = code_length.lengths(trained, export.make_coders(trained), tf.constant(image))
+  assert [length.latent for length in found] == ['z', 'y']
+  sections = container.read_header(exported_codec.compress(image)).sections
+  assert tuple(length.coded for length in found) == sections and min(sections) > 20
+  bpp = trained.hard(tf.cast(image[None], tf.float32) / 255).bpp
+  assert sum(length.ideal for length in found) == pytest.approx(
+      float(bpp) * 200 * 256 / 8, rel=1e-3)
+  assert all(length.coded < 1.001 * length.ideal + 4 for length in found)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_compression as tfc
 
 from tfusq import Factorized, Gaussian, GaussianMixture, Laplacian
 from tfusq.coding import PRECISION, RAW_BITS, TAIL_MASS, Tables, trim, wrap
@@ -293,10 +294,12 @@ def test_zero_mean_tables_no_longer_change_below_the_narrow_scale(cls, bits, cha
   assert cls.quantile(TAIL_MASS * 2) * cls.NARROW < .5  # half a count on either side
 
 
-def test_factorized_tables_cover_each_channel():
+@pytest.mark.parametrize('width', [10., .1])  # of the density
+def test_factorized_tables_cover_each_channel(width):
   tf.random.set_seed(1)
   model = Factorized()
   model.build(4)
+  model.density = tfc.DeepFactorized(batch_shape=[4], init_scale=width)
   for variable in model.density.trainable_variables:
     variable.assign_add(tf.random.stateless_normal(variable.shape, [5, 6], stddev=.5))
   coder = model.coder(zero_centre=False)

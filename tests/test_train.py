@@ -10,8 +10,9 @@ import pytest
 import tensorflow as tf
 
 from conftest import IMAGES, make_codec, make_patches
-from tfusq import data, train
+from tfusq import data, train, transfer
 from tfusq.train import TrainingError
+from tfusq.transfer import TransferError
 
 STEPS = 8
 
@@ -118,14 +119,14 @@ def test_an_unreadable_photograph_is_named_and_stops_the_run(tmp_path):
 
 def test_networks_are_taken_over_and_what_does_not_fit_is_refused(uninterrupted, tmp_path):
   codec = make_codec(seed=5)
-  assert train.restore_model(codec, str(uninterrupted)) == STEPS
+  assert transfer.restore(codec, str(uninterrupted)) == STEPS
   reference = make_codec(seed=6)
-  train.restore_model(reference, str(uninterrupted))
+  transfer.restore(reference, str(uninterrupted))
   for a, b in zip(codec.model.variables, reference.model.variables):
     np.testing.assert_array_equal(a, b)
-  with pytest.raises(TrainingError, match='other networks'):
-    train.restore_model(make_codec(filters=6), str(uninterrupted))
-  with pytest.raises(TrainingError, match='no checkpoint'):
+  with pytest.raises(TransferError, match='other networks'):
+    transfer.restore(make_codec(filters=6), str(uninterrupted))
+  with pytest.raises(TransferError, match='no checkpoint'):
     run(tmp_path, init_from=str(tmp_path / 'absent'))
 
 
@@ -152,8 +153,8 @@ def test_a_damaged_checkpoint_is_named(tmp_path):
   run(tmp_path, steps=2)
   data_file, = tmp_path.glob('ckpt-2.data*')
   data_file.write_bytes(data_file.read_bytes()[:500])
-  with pytest.raises(TrainingError, match='ckpt-2 is damaged'):
-    train.restore_model(make_codec(), str(tmp_path))
+  with pytest.raises(TransferError, match='ckpt-2 is damaged'):
+    transfer.restore(make_codec(), str(tmp_path))
 
 
 def test_a_dry_run_refuses_what_a_run_would_and_writes_nothing(uninterrupted, tmp_path, capsys):
@@ -161,7 +162,7 @@ def test_a_dry_run_refuses_what_a_run_would_and_writes_nothing(uninterrupted, tm
   assert '4 photographs' in capsys.readouterr().out and not (tmp_path / 'run').exists()
   with pytest.raises(TrainingError, match='another configuration'):
     run(uninterrupted, recipe='other', dry_run=True)
-  with pytest.raises(TrainingError, match='no checkpoint'):
+  with pytest.raises(TransferError, match='no checkpoint'):
     run(tmp_path / 'run', init_from='/nowhere', dry_run=True)
 
 

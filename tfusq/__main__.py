@@ -9,6 +9,7 @@
     tfusq plugins [--details | --pairs]
     tfusq check NAME [--gin_bindings 'NAME.parameter = VALUE' ...]
     tfusq analyze table2 [--samples N]
+    tfusq analyze code_length --model_dir RUN FOLDER
     tfusq quickstart [--out FOLDER]
 
 TensorFlow is imported only by the commands that need it. Errors of use are one line on standard
@@ -161,9 +162,16 @@ def _check(arguments):
     raise plugins.PluginError(f'{arguments.name} fails {failed} checks')
 
 
-def _analyze(arguments):
+def _table2(arguments):
   from tfusq.analysis import gradient
   gradient.print_table2(arguments.samples)
+
+
+def _code_length(arguments):
+  from tfusq import run
+  from tfusq.analysis import code_length
+  code_length.print_code_length(
+      run.load_run(arguments.model_dir, arguments.gin_search_path), arguments.folder)
 
 
 def _quickstart(arguments):
@@ -260,11 +268,18 @@ def _add_library(command):
       "repeatable; such as 'SUA.alpha = 3.0'; temperatures that are not bound take typical "
       'values'))
 
-  sub = command('analyze', _analyze, "run one of the paper's simulations")
-  simulations = sub.add_subparsers(dest='simulation', metavar='SIMULATION', required=True)
-  sub = simulations.add_parser('table2', help=(
+  sub = command('analyze', None, "the paper's simulations, and what a run's code costs")
+  analyses = sub.add_subparsers(dest='analysis', metavar='ANALYSIS', required=True)
+  sub = analyses.add_parser('table2', help=(
       'bias and variance of gradient estimators of the rate, beside the paper\'s'))
+  sub.set_defaults(run=_table2)
   sub.add_argument('--samples', type=int, default=8000, help='noise samples at each point')
+  sub = analyses.add_parser('code_length', help=(
+      'bytes of a run\'s strings over the images of a folder, beside the float64 ideal'))
+  sub.set_defaults(run=_code_length)
+  sub.add_argument('--model_dir', required=True, help='run directory')
+  sub.add_argument('--gin_search_path', action='append', default=[], help='repeatable; folder')
+  sub.add_argument('folder', help='searched for PNG, JPEG and WebP files')
 
   sub = command('quickstart', _quickstart,
                 'train a small codec on embedded photographs, and compress one it has not seen')

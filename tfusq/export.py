@@ -88,11 +88,7 @@ class CodecModule(tf.Module):
     """
     super().__init__(name='codec')
     model = codec.model
-    try:
-      self._coders = {name: entropy_model.coder(codec.zero_centre[name])
-                      for name, entropy_model in model.entropy_models.items()}
-    except NotImplementedError as error:
-      raise ExportError(f'this codec has no bitstream: {error}') from error
+    self._coders = make_coders(codec)
     _require_exact(model)
     # Only variables are tracked: Keras layers would be saved with a graph for each call.
     left_out = _encoder_variables(model) if decoder_only else set()
@@ -114,6 +110,19 @@ class CodecModule(tf.Module):
       self.compress = tf.function(lambda image: encode(image)[0], [image])
       self.evaluate = tf.function(evaluate, [image])
     self.functions = ['decompress'] if decoder_only else ['compress', 'decompress', 'evaluate']
+
+
+def make_coders(codec: Codec) -> dict[str, Coder]:
+  """Makes the coder of each latent of a created codec, by name, in coding order.
+
+  Raises:
+    ExportError: if an entropy model has no bitstream for the way this codec quantizes.
+  """
+  try:
+    return {name: entropy_model.coder(codec.zero_centre[name])
+            for name, entropy_model in codec.model.entropy_models.items()}
+  except NotImplementedError as error:
+    raise ExportError(f'this codec has no bitstream: {error}') from error
 
 
 def _encoder(model: Model, coders: dict[str, Coder], zero_centre: dict[str, bool],

@@ -3,8 +3,25 @@
 import importlib.metadata
 import os
 
-from tfusq import config, export, train
+from tfusq import config, export, train, transfer
 from tfusq.codec import Codec
+
+
+def load_run(model_dir: str | os.PathLike, gin_search_path: list[str]) -> Codec:
+  """Builds a run's codec as its recipe says, with the networks of its newest checkpoint.
+
+  Args:
+    model_dir: Run directory.
+    gin_search_path: Folders.
+
+  Raises:
+    TrainingError: if the run has no recipe.
+    TransferError: if it has no checkpoint.
+  """
+  codec = _build(model_dir, gin_search_path)
+  codec.create()
+  transfer.restore(codec, str(model_dir))
+  return codec
 
 
 def export_run(model_dir: str | os.PathLike, out: str | os.PathLike, gin_search_path: list[str],
@@ -22,13 +39,13 @@ def export_run(model_dir: str | os.PathLike, out: str | os.PathLike, gin_search_
     The codec's identity, hexadecimal.
 
   Raises:
-    TrainingError: if the run has no recipe or no checkpoint.
+    TrainingError: if the run has no recipe.
+    TransferError: if it has no checkpoint.
     ExportError: if its codec has no bitstream.
     Exists: if `out` is there and may not be replaced.
   """
-  config.parse([str(train.newest_recipe(model_dir))], [], gin_search_path)
-  codec = config.build_parameter('train.codec')
-  return export_codec(codec, model_dir, out, force, decoder_only)
+  return export_codec(
+      _build(model_dir, gin_search_path), model_dir, out, force, decoder_only)
 
 
 def export_codec(codec: Codec, model_dir: str | os.PathLike, out: str | os.PathLike,
@@ -36,9 +53,14 @@ def export_codec(codec: Codec, model_dir: str | os.PathLike, out: str | os.PathL
   """Exports the newest checkpoint of a run into which a new `codec` fits; see `export_run`."""
   codec.create()
   description = {
-      'step': train.restore_model(codec, model_dir),
+      'step': transfer.restore(codec, model_dir),
       'lmbda': codec.lmbda,
       'versions': {name: importlib.metadata.version(name)
                    for name in ('tfusq', 'tensorflow', 'tensorflow-compression')},
       'recipe': train.newest_recipe(model_dir).read_text()}
   return export.export(codec, out, description, force, decoder_only)
+
+
+def _build(model_dir, gin_search_path):
+  config.parse([str(train.newest_recipe(model_dir))], [], gin_search_path)
+  return config.build_parameter('train.codec')

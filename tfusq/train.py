@@ -5,7 +5,6 @@ and TensorBoard events. Nothing else is state: temperatures, noise and batches a
 step and the seed, so that a resumed run equals an uninterrupted one bit for bit.
 """
 
-import contextlib
 import difflib
 import os
 import re
@@ -16,7 +15,7 @@ from pathlib import Path
 import tensorflow as tf
 from absl import logging
 
-from tfusq import files
+from tfusq import files, transfer
 from tfusq.codec import Codec
 from tfusq.data import ImageError, Patches
 
@@ -41,12 +40,13 @@ def train(model_dir: str, recipe: Callable[[], str], codec: Codec,
     interval: Steps between checkpoints, summaries and validations; divides `steps`.
     validation: What to validate on, with the training-time forward calculation and with rounding.
     validation_batches: How many batches of it.
-    init_from: Run directory whose networks a new run starts from.
+    init_from: Run directory whose networks a new run starts from, as far as they fit.
     dry_run: Whether only to build everything and evaluate one batch, writing nothing.
 
   Raises:
-    TrainingError: if an argument is out of range, the run has another recipe, `init_from` does not
-      fit, or a term of the loss is not finite; the last checkpoint stays.
+    TrainingError: if an argument is out of range, the run has another recipe, or a term of the loss
+      is not finite; the last checkpoint stays.
+    TransferError: if a checkpoint does not fit.
     ImageError: if a photograph can't be read.
   """
   for name, value, kind in (('codec', codec, Codec), ('data', data, Patches),
@@ -63,7 +63,8 @@ def train(model_dir: str, recipe: Callable[[], str], codec: Codec,
   if latest:
     text = _checked(text, init_from, newest_recipe(model_dir))
   elif init_from:
-    restore_model(codec, init_from)
+    for line in transfer.transfer(codec, init_from):
+      logging.warning('%s', line)
     text += _origin(init_from)
   elif not codec.train_encoder:
     raise TrainingError('a frozen encoder must come from somewhere: give --init_from')
@@ -83,7 +84,7 @@ def _fit(model_dir, text, codec, data, steps, interval, validation):
   manager = tf.train.CheckpointManager(checkpoint, model_dir, max_to_keep=3,
                                        step_counter=codec.optimizer.iterations)
   if manager.latest_checkpoint:
-    with _restoring(manager.latest_checkpoint):
+    with transfer.restoring(manager.latest_checkpoint):
       checkpoint.restore(manager.latest_checkpoint).assert_consumed()
     logging.info('resuming from %s', manager.latest_checkpoint)
   start = int(codec.optimizer.iterations)
@@ -99,42 +100,6 @@ def _fit(model_dir, text, codec, data, steps, interval, validation):
       steps_per_epoch=interval, verbose=1 if sys.stdout.isatty() else 2,
       validation_data=patches and patches.dataset().take(batches),
       callbacks=[_Record(codec, manager, model_dir, patches)])
-
-
-@contextlib.contextmanager
-def _restoring(path):
-  """Gives what a checkpoint that does not fit or is damaged raises one type."""
-  try:
-    yield
-  except (AssertionError, ValueError) as error:
-    raise TrainingError(f'{path} holds other networks than this configuration: '
-                        f'{str(error).splitlines()[0]}') from error
-  except (IndexError, tf.errors.OpError) as error:
-    raise TrainingError(f'{path} is damaged ({type(error).__name__}); the file `checkpoint` beside '
-                        'it can name an older one') from error
-
-
-def restore_model(codec: Codec, run: str) -> int:
-  """Loads the networks of a run's newest checkpoint.
-
-  Args:
-    codec: A created codec.
-    run: Run directory.
-
-  Returns:
-    The run's step.
-
-  Raises:
-    TrainingError: if there is no checkpoint, or it holds other networks.
-  """
-  path = tf.train.latest_checkpoint(run)
-  if path is None:
-    raise TrainingError(f'no checkpoint in {run}')
-  with _restoring(path):
-    status = tf.train.Checkpoint(model=codec.model).restore(path)
-    status.expect_partial().assert_existing_objects_matched()
-  logging.info('loaded the networks of %s', path)
-  return int(path.rsplit('-', 1)[1])
 
 
 class _Record(tf.keras.callbacks.Callback):

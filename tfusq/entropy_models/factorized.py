@@ -72,10 +72,10 @@ class Factorized(EntropyModel):
 
 
 def _first_integer(holds, shape) -> np.ndarray:
-  """Returns the least integer in +-2^20 from which on the monotone predicate `holds`."""
+  """Returns the least integer in +-2^20 at whose bin's upper end a monotone predicate `holds`."""
   low, high = np.full(shape, -2.**20), np.full(shape, 2.**20)
   while (high - low).max() > 1:
     middle = np.floor((low + high) / 2)
-    above = holds(tf.constant(middle, tf.float32)).numpy()
+    above = holds(tf.constant(middle + .5, tf.float32)).numpy()
     low, high = np.where(above, low, middle), np.where(above, middle, high)
   return high

@@ -1,0 +1,105 @@
+"""Coded length against the ideal of the entropy models, on the latents of real images."""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from tfusq import exact, export
+from tfusq.codec import Codec
+from tfusq.coding import Coder
+from tfusq.data import list_images, read_image
+from tfusq.models import Part
+from tfusq.quantizer import quantize
+
+_STRING_OVERHEAD = 4  # bytes that a range coder may spend on ending a string
+
+
+class Length(NamedTuple):
+  """Lengths of one latent of one image.
+
+  Attributes:
+    latent: Its name.
+    coded: Bytes of its string.
+    ideal: Bytes: `-log2 P` summed over the symbols that are coded.
+  """
+  latent: str
+  coded: int
+  ideal: float
+
+
+def lengths(codec: Codec, coders: dict[str, Coder], image: tf.Tensor) -> list[Length]:
+  """Codes an image as the exported codec does, and computes what it should take.
+
+  The ideal is evaluated in float64 from the network outputs that the coder is given too, for the
+  symbols that it codes; unconditional entropy models, whose variables are float32, in float32.
+
+  Args:
+    codec: A created codec.
+    coders: Of its entropy models, by the names of their latents.
+    image: `uint8[height, width, 3]`.
+
+  Returns:
+    One for each latent, in coding order.
+  """
+  model = codec.model
+  x = tf.cast(image, tf.float32)[None] / 255
+  latents = model.latents(x)
+  handles = {name: coder.encoder() for name, coder in coders.items()}
+  ideal = dict.fromkeys(coders, 0.)
+
+  def visit(part: Part, raw):
+    name = part.latent
+    entropy_model, coder = model.entropy_models[name], coders[name]
+
+    def centre(parameters):
+      return entropy_model.centre(parameters) if codec.zero_centre[name] else None
+
+    parameters = entropy_model.parameters(raw)
+    symbols, y_hat = quantize(latents[name][..., part.channels], centre(parameters))
+    handles[name] = coder.encode(
+        handles[name], tf.cast(symbols, tf.int32), coder.index(parameters))
+    dtype = tf.float64 if entropy_model.channels else tf.float32
+    wide = entropy_model.parameters(tf.cast(raw, dtype))
+    value = tf.cast(symbols, dtype)
+    if codec.zero_centre[name]:
+      value += centre(wide)
+    ideal[name] += float(tf.reduce_sum(tf.cast(entropy_model.bits(value, wide), tf.float64))) / 8
+    return y_hat
+
+  with exact.arithmetic():
+    model.walk(visit, 1, *image.shape[:2])
+  return [Length(name, len(coder.finalize(handles[name]).numpy()), ideal[name])
+          for name, coder in coders.items()]
+
+
+def print_code_length(codec: Codec, folder: str) -> None:
+  """Prints sums over a folder's images, and the greatest excess of one string.
+
+  Args:
+    codec: A created codec.
+    folder: Searched for images.
+
+  Raises:
+    ExportError: if an entropy model has no bitstream for the way this codec quantizes.
+    ImageError: if there are no images, or one can't be read.
+  """
+  coders = export.make_coders(codec)
+  found, pixels = {name: [] for name in codec.model.entropy_models}, 0
+  for path in tqdm(list_images(folder), unit='image'):
+    image = read_image(path)
+    pixels += image.shape[0] * image.shape[1]
+    for length in lengths(codec, coders, tf.constant(image)):
+      found[length.latent].append(length[1:])
+  print(f'{"latent":<8}{"model":<18}{"centred":<9}{"bpp":>8}{"coded":>10}{"ideal":>13}'
+        f'{"excess %":>10}{"greatest %":>12}')
+  for name, rows in found.items():
+    coded, ideal = np.array(rows).T
+    beyond = 100 * ((coded - _STRING_OVERHEAD) / ideal - 1)
+    kind = type(codec.model.entropy_models[name]).__name__
+    print(f'{name:<8}{kind:<18}{"zero" if codec.zero_centre[name] else "integers":<9}'
+          f'{8 * coded.sum() / pixels:>8.4f}{coded.sum():>10.0f}{ideal.sum():>13.1f}'
+          f'{100 * (coded.sum() / ideal.sum() - 1):>10.4f}{beyond.max():>12.4f}')
+  print(f'coded and ideal: bytes of all images; greatest: excess of one string, less '
+        f'{_STRING_OVERHEAD} bytes')
