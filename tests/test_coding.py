@@ -4,7 +4,7 @@ import tensorflow as tf
 import tensorflow_compression as tfc
 
 from tfusq import Factorized, Gaussian, GaussianMixture, Laplacian
-from tfusq.coding import PRECISION, RAW_BITS, TAIL_MASS, Tables, trim, wrap
+from tfusq.coding import LONG_BITS, PRECISION, TAIL_MASS, Tables, trim, wrap
 from tfusq.entropy_models import gaussian_bits, laplacian_bits
 from tfusq.quantizer import MAX_SYMBOL
 
@@ -186,7 +186,7 @@ def test_trimming_keeps_what_codes_better_in_the_table():
   def length(pmf):  # expected, under the real table
     counts = np.diff(Tables([pmf], [0], None).lookup.numpy()[1:len(pmf) + 3])
     return (pmf * (16 - np.log2(counts[:-1]))).sum() + (1 - pmf.sum()) * (
-        16 - np.log2(counts[-1]) + RAW_BITS)
+        16 - np.log2(counts[-1]) + LONG_BITS)
 
   best = min((length(y_kept), extra) for extra in range(0, 3500, 100)
              for y_kept in [pmf[extra:len(pmf) - extra]])
@@ -237,8 +237,22 @@ def test_far_symbols_are_escaped_and_return(gaussian, coder):
   string, decoded = round_trip(coder, symbols, index)
   np.testing.assert_array_equal(decoded, symbols)
   bits = coder.price(tf.fill(symbols.shape, 1.), symbols, index).numpy()
-  assert (bits[0, 3:9] >= RAW_BITS).all() and (bits[0, :3] == 1).all()
+  assert (bits[0, 3:9] >= LONG_BITS).all() and (bits[0, :3] == 1).all()
   assert abs(8 * len(string) - bits[0, 3:9].sum()) < 64
+
+
+@pytest.mark.parametrize('cls', [Gaussian, GaussianMixture])
+def test_symbols_just_outside_take_eight_bits_more_and_return(cls):
+  model = cls(bound=.11)
+  coder = model.coder(zero_centre=True)
+  symbols = tf.constant([8, -9, 60, -60, 130, -130, 140, -140, 300, -300])[:, None]
+  index = coder.index(model.parameters(tf.zeros([10, model.channels])))  # of scale 1
+  string, decoded = round_trip(coder, symbols, index)
+  np.testing.assert_array_equal(decoded, symbols)
+  bits = coder.price(tf.fill(symbols.shape, 99.), symbols, index).numpy()[:, 0]
+  assert (bits[:4] > 16).all() and (bits[:4] < (26 if cls is Gaussian else 40)).all()
+  np.testing.assert_allclose(bits[-2:], bits[:2] + 24, rtol=1e-6)
+  assert abs(8 * len(string) - bits.sum()) < 32
 
 
 def test_every_table_codes_its_window_and_beyond(coder):

@@ -8,6 +8,7 @@ from conftest import IMAGES
 from tfusq import Codec, config
 from tfusq.config import ConfigError
 from tfusq.estimators import Undefined
+from tfusq.transforms.residual import Attention
 
 IMAGES_BINDING = f"TRAIN_IMAGES = '{IMAGES / 'train'}'"
 TINY = [IMAGES_BINDING, 'MSHyper.filters = 4', 'MSHyper.latent_channels = 6']
@@ -41,16 +42,41 @@ def test_every_stage_and_pair_of_quantizers_builds(quantizers, stage):
   assert codec.model.entropy_models['y'].bound == (.11 if stage.startswith('joint') else 1e-6)
 
 
-@pytest.mark.parametrize('path', sorted(
-    Path(config.search_path()[0]).glob('models/*.gin')), ids=lambda path: path.stem)
-def test_every_model_builds_at_its_size(path):
-  config.parse([f'models/{path.name}', 'stages/joint.gin', 'quantizers/aun_pge.gin',
-                'data/folder.gin'],
-               [IMAGES_BINDING, 'LMBDA = 0.01', 'Codec.zero_centre = True'], [])
-  model = config.build_parameter('train.codec').model
-  assert type(model).__name__.lower() == path.stem.replace('_small', '').replace('_', '')
-  small = path.stem.endswith('_small')
-  assert model.analysis.layers[0].filters == (64 if small else 192)
+# Class and centring of the paper's nine models.
+MODELS = {
+    'ms_hyper': ('MSHyper', False), 'ms_hyper_zero': ('MSHyper', True),
+    'ms_context': ('MSContext', False), 'cheng_anchor': ('Cheng', False),
+    'cheng_attn': ('Cheng', False), 'charm': ('Charm', False), 'charm_zero': ('Charm', True),
+    'elic_zero': ('ELIC', True), 'elic_sm_zero': ('ELIC', True)}
+
+
+@pytest.mark.parametrize('name', sorted(
+    path.stem for path in Path(config.search_path()[0]).glob('models/*.gin')))
+def test_every_model_builds_at_its_size(name):
+  config.parse([f'models/{name}.gin', 'stages/joint.gin', 'quantizers/aun_pge.gin',
+                'data/folder.gin'], [IMAGES_BINDING, 'LMBDA = 0.01'], [])
+  codec = config.build_parameter('train.codec')
+  cls, zero_centre = MODELS[name.removesuffix('_small')]
+  assert type(codec.model).__name__ == cls and codec.zero_centre['y'] == zero_centre
+  mixture = type(codec.model.entropy_models['y']).__name__ == 'GaussianMixture'
+  assert mixture == name.startswith('cheng')
+  small = name.endswith('_small')
+  assert (codec.model.hyper_analysis.layers[-1].filters == 192) != small
+  attention = [layer for layer in codec.model.submodules if isinstance(layer, Attention)]
+  assert len(attention) == 4 * (name.startswith(('cheng_attn', 'elic_zero')))
+
+
+@pytest.mark.parametrize('analysis', [False, True])
+@pytest.mark.parametrize('synthesis', [False, True])
+def test_attention_is_chosen_separately_as_in_table_four(analysis, synthesis):
+  codec = build_codec(
+      'LMBDA = 0.01', f'analysis/Residual.attention = {analysis}',
+      f'synthesis/Residual.attention = {synthesis}', files=(
+          'models/ms_hyper_zero_small.gin', 'transforms/residual.gin',
+          'quantizers/aun_pge.gin', 'stages/joint.gin', 'data/folder.gin'))
+  for name, wanted in (('analysis', analysis), ('synthesis', synthesis)):
+    network = getattr(codec.model, name)
+    assert any(isinstance(layer, Attention) for layer in network.submodules) == wanted
 
 
 @pytest.mark.parametrize('stage, bound', [('joint', .11), ('post', 1e-6)])

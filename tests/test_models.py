@@ -2,18 +2,51 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfusq import Charm, Factorized, Gaussian, GaussianMixture, MSHyper, Part
+from tfusq import (
+    ELIC,
+    Bottleneck,
+    Charm,
+    Cheng,
+    Convolutional,
+    Factorized,
+    Gaussian,
+    GaussianMixture,
+    MSContext,
+    MSHyper,
+    Residual,
+    Visitor,
+)
 
 TINY = {
     'MS-hyper': lambda entropy_model: MSHyper(entropy_model, Factorized(), 4, 6),
+    'MS-context': lambda entropy_model: MSContext(entropy_model, Factorized(), 4, 6),
+    'Cheng-anchor': lambda entropy_model: Cheng(entropy_model, Factorized(), 4, 6, hidden=12),
+    'Cheng-attn': lambda entropy_model: Cheng(
+        entropy_model, Factorized(), 4, 6, hidden=12, analysis=Residual(True),
+        synthesis=Residual(True)),
     'Charm': lambda entropy_model: Charm(entropy_model, Factorized(), 4, 10, slices=5,
                                          max_support=2),
+    'ELIC': lambda entropy_model: ELIC(entropy_model, Factorized(), 4, 6, groups=(1, 2, 3)),
 }
 
 
 @pytest.fixture(params=TINY)
 def make(request):
   return TINY[request.param]
+
+
+class Visiting(Visitor):
+  """Calls a function at each part; a serial one's raw parameters are of the whole latent."""
+
+  def __init__(self, function, latents):
+    self._function = function
+    self._latents = latents
+
+  def visit(self, part, raw):
+    return self._function(part, raw)
+
+  def visit_serially(self, part, context):
+    return self._function(part, context.raw(part.of(self._latents[part.latent])))
 
 
 def conv(kernel, inputs, outputs):
@@ -30,19 +63,51 @@ def transforms_of_2018(n, m):
           'synthesis': conv(5, m, n) + 2 * conv(5, n, n) + conv(5, n, 3) + 3 * gdn(n)}
 
 
+def bottleneck(channels):
+  half = channels // 2
+  return conv(1, channels, half) + conv(3, half, half) + conv(1, half, channels)
+
+
+def attention(channels):
+  return 6 * bottleneck(channels) + conv(1, channels, channels)
+
+
+def residual_transforms(n, m, attend):
+  """Of Cheng et al. 2020, from the authors' code."""
+  residual = {channels: 2 * conv(3, channels, channels) for channels in (n, m)}
+
+  def down(inputs):
+    return conv(3, inputs, n) + conv(3, n, n) + gdn(n) + conv(1, inputs, n)
+
+  def up(inputs):
+    return conv(3, inputs, 4 * n) + conv(3, n, n) + gdn(n) + conv(1, inputs, 4 * n)
+
+  extra = attend * (attention(n) + attention(m))
+  return {
+      'analysis': down(3) + 2 * down(n) + 3 * residual[n] + conv(3, n, m) + extra,
+      'synthesis': residual[m] + up(m) + 3 * residual[n] + 2 * up(n) + conv(3, n, 12) + extra}
+
+
+def bottleneck_transforms(n, m, blocks, attend):
+  """Of He et al. 2022, Figure 3."""
+  extra = attend * (attention(n) + attention(m)) + 3 * blocks * bottleneck(n)
+  return {'analysis': conv(5, 3, n) + 2 * conv(5, n, n) + conv(5, n, m) + extra,
+          'synthesis': conv(5, m, n) + 2 * conv(5, n, n) + conv(5, n, 3) + extra}
+
+
 def parameters_of(model):
   x = tf.zeros([1, 64, 64, 3])
   latents = model.latents(x)
   model.reconstruct(model.walk(
-      lambda part, raw: latents[part.latent][..., part.channels], 1, 64, 64), 64, 64)
+      Visiting(lambda part, raw: part.of(latents[part.latent]), latents), 1, 64, 64), 64, 64)
 
   def count(networks):
     return sum(network.count_params() for network in (
         networks if isinstance(networks, list) else [networks]))
 
   return {name: count(getattr(model, name)) for name in (
-      'analysis', 'synthesis', 'hyper_analysis', 'hyper_synthesis', 'context')
-      if hasattr(model, name)}
+      'analysis', 'synthesis', 'hyper_analysis', 'hyper_synthesis', 'context', 'parameters',
+      'space_context', 'channel_context') if hasattr(model, name)}
 
 
 def test_ms_hyper_at_paper_size_has_the_parameters_of_the_published_layers():
@@ -52,6 +117,35 @@ def test_ms_hyper_at_paper_size_has_the_parameters_of_the_published_layers():
       **transforms_of_2018(n, m),
       'hyper_analysis': conv(3, m, n) + 2 * conv(5, n, n),
       'hyper_synthesis': conv(5, n, m) + conv(5, m, 3 * m // 2) + conv(3, 3 * m // 2, 2 * m)}
+
+
+def test_ms_context_at_paper_size_has_the_parameters_of_the_published_layers():
+  """From the layer table of Minnen et al. 2018; the numbers are those of CompressAI's mbt2018."""
+  found = parameters_of(MSContext(Gaussian(), Factorized()))
+  assert found == {**transforms_of_2018(192, 320), 'hyper_analysis': 2396736,
+                   'hyper_synthesis': 8142240, 'context': 5120640, 'parameters': 2822257}
+  assert (found['analysis'], found['synthesis']) == (3505664, 3505347)  # CompressAI's too
+
+
+@pytest.mark.parametrize('n, attend', [(128, False), (192, False), (192, True)])
+def test_cheng_at_paper_size_has_the_parameters_of_the_published_layers(n, attend):
+  """From the authors' code, but for a bias on three layers; the mixture has K=3.
+
+  CompressAI's cheng2020_anchor and cheng2020_attn agree on the analysis and the hyper analysis;
+  its shortcuts to twice the size are 3x3, and its entropy model a single Gaussian.
+  """
+  half = 3 * n // 2
+  found = parameters_of(Cheng(GaussianMixture(), Factorized(), n, n, 640, Residual(attend),
+                              Residual(attend)))
+  assert found == {
+      **residual_transforms(n, n, attend), 'hyper_analysis': 5 * conv(3, n, n),
+      'hyper_synthesis': 2 * conv(3, n, n) + conv(3, n, half) + conv(3, half, half) + conv(
+          3, half, 2 * n),
+      'context': conv(5, n, 2 * n),
+      'parameters': conv(1, 4 * n, 640) + conv(1, 640, 640) + conv(1, 640, 9 * n)}
+  if n == 192:
+    assert found['hyper_analysis'] == 1659840
+    assert found['analysis'] == (5691456 if attend else 4175040)
 
 
 def test_charm_at_paper_size_has_the_parameters_of_the_published_layers():
@@ -66,27 +160,61 @@ def test_charm_at_paper_size_has_the_parameters_of_the_published_layers():
                          for width in inputs)}
 
 
+@pytest.mark.parametrize('blocks, attend', [(3, True), (1, False)])
+def test_elic_at_paper_size_has_the_parameters_of_the_published_layers(blocks, attend):
+  """The numbers are those of CompressAI's `Elic2022Official`; ELIC-sm has the same contexts."""
+  transforms = Bottleneck(blocks, attend)
+  found = parameters_of(ELIC(Gaussian(), Factorized(), analysis=transforms, synthesis=transforms))
+  assert found == {
+      **bottleneck_transforms(192, 320, blocks, attend), 'hyper_analysis': 2396736,
+      'hyper_synthesis': 3300192, 'channel_context': 6158816,
+      'space_context': sum([12832, 12832, 51264, 204928, 1843584]),
+      'parameters': sum([320288, 332576, 369472, 530389, 1853312])}
+  if attend:
+    assert (found['analysis'], found['synthesis']) == (7337792, 7337475)
+
+
+FAMILIES = {
+    'conv': (Convolutional(), lambda n, m: transforms_of_2018(n, m)),
+    'res': (Residual(), lambda n, m: residual_transforms(n, m, False)),
+    'res+attn': (Residual(True), lambda n, m: residual_transforms(n, m, True)),
+    'bottleneck': (Bottleneck(2, True), lambda n, m: bottleneck_transforms(n, m, 2, True))}
+
+
+@pytest.mark.parametrize('analysis', FAMILIES)
+@pytest.mark.parametrize('synthesis', FAMILIES)
+def test_analysis_and_synthesis_are_chosen_separately(analysis, synthesis):
+  found = parameters_of(MSHyper(Gaussian(), Factorized(), 4, 6, FAMILIES[analysis][0],
+                                FAMILIES[synthesis][0]))
+  assert found['analysis'] == FAMILIES[analysis][1](4, 6)['analysis']
+  assert found['synthesis'] == FAMILIES[synthesis][1](4, 6)['synthesis']
+
+
 @pytest.mark.parametrize('height, width', [(1, 1), (17, 23), (64, 64), (50, 130)])
 @pytest.mark.parametrize('components', [0, 2])
 def test_walk_visits_z_then_the_parts_of_y_in_shape_with_the_latents(
     make, height, width, components):
   entropy_model = GaussianMixture(components) if components else Gaussian()
   model = make(entropy_model)
-  x = tf.zeros([2, height, width, 3])
+  x = tf.random.stateless_uniform([2, height, width, 3], [1, 2])
   latents = model.latents(x)
   visited = []
 
   def visit(part, raw):
     visited.append(part)
-    latent = latents[part.latent][..., part.channels]
+    latent = part.of(latents[part.latent])
     channels = model.entropy_models[part.latent].channels
     assert raw.shape == [*latent.shape[:3], channels * latent.shape[-1]]
     return latent
 
-  y_hat = model.walk(visit, 2, height, width)
-  assert visited[0] == Part('z') and len(visited) == 1 + model.parts
-  seen = np.concatenate([np.arange(y_hat.shape[-1])[part.channels] for part in visited[1:]])
-  np.testing.assert_array_equal(seen, np.arange(y_hat.shape[-1]))
+  y_hat = model.walk(Visiting(visit, latents), 2, height, width)
+  assert visited[0].latent == 'z' and len(visited) == 1 + model.parts
+  seen = np.zeros(y_hat.shape[1:], int)
+  for part in visited[1:]:
+    places = range(seen.shape[0] * seen.shape[1])
+    places = places if part.positions is None else part.positions.numpy()
+    seen.reshape(-1, seen.shape[2])[np.ix_(places, np.arange(seen.shape[2])[part.channels])] += 1
+  assert (seen == 1).all()
   np.testing.assert_array_equal(y_hat, latents['y'])
   assert model.reconstruct(y_hat, height, width).shape == x.shape
 
@@ -100,15 +228,68 @@ def test_a_slice_is_conditioned_on_the_first_ones_before_it():
 
     def visit(part, raw):
       seen.append(raw.numpy())
-      return latents[part.latent][..., part.channels] + 3. * (len(seen) - 2 == changed)
+      return part.of(latents[part.latent]) + 3. * (len(seen) - 2 == changed)
 
-    model.walk(visit, 1, 64, 64)
+    model.walk(Visiting(visit, latents), 1, 64, 64)
     return seen[1:]
 
   before = raws()
   for changed in range(5):
     apart = [not np.array_equal(a, b) for a, b in zip(before, raws(changed))]
     assert apart == [changed < 2 and place > changed for place in range(5)]
+
+
+def test_an_elic_part_is_conditioned_on_those_before_it_and_sees_the_other_colour():
+  model = ELIC(Gaussian(), Factorized(), 4, 6, groups=(1, 2, 3))
+  latents = model.latents(tf.random.stateless_uniform([1, 144, 144, 3], [1, 2]))
+
+  def raws(changed=None):
+    seen = []
+
+    def visit(part, raw):
+      seen.append(raw.numpy())
+      y = part.of(latents[part.latent])
+      # One component in the middle: of a 9x9 latent each colour has about 40.
+      return y + 3. * (len(seen) - 2 == changed) * tf.one_hot([20], y.shape[1])[..., None, None]
+
+    model.walk(Visiting(visit, latents), 1, 144, 144)
+    return seen[1:]
+
+  before = raws()
+  first, second = ({(k // 9, k % 9) for k in range(81) if (k // 9 + k % 9) % 2 == colour}
+                   for colour in (0, 1))
+  for changed in range(6):
+    after = raws(changed)
+    apart = [not np.array_equal(a, b) for a, b in zip(before, after)]
+    # A first colour is seen by its group's second, and whole groups by those after.
+    assert apart == [place > changed and (place // 2 > changed // 2 or changed % 2 == 0)
+                     for place in range(6)]
+    if changed % 2 == 0:
+      row, column = sorted(first)[20]
+      touched = np.abs(before[changed + 1] - after[changed + 1])[0, :, 0].max(-1) > 0
+      assert {at for at, apart in zip(sorted(second), touched) if apart} == {
+          at for at in second if max(abs(at[0] - row), abs(at[1] - column)) <= 2}
+
+
+@pytest.mark.parametrize('name', ['MS-context', 'Cheng-anchor'])
+def test_a_serial_position_is_conditioned_on_the_twelve_before_it(name):
+  model = TINY[name](Gaussian())
+  latents = model.latents(tf.random.stateless_uniform([1, 112, 112, 3], [1, 2]))
+  at = 3, 2  # of a 7x7 latent
+  change = tf.pad(5. * tf.ones([1, 1, 1, 6]), [[0, 0], [at[0], 6 - at[0]], [at[1], 6 - at[1]],
+                                               [0, 0]])
+  raws = []
+
+  class Context(Visiting):
+    def visit_serially(self, part, context):
+      raws.extend(context.raw(y).numpy() for y in (latents['y'], latents['y'] + change))
+      return latents['y']
+
+  model.walk(Context(lambda part, raw: part.of(latents[part.latent]), latents), 1, 112, 112)
+  touched = np.argwhere(np.abs(raws[0] - raws[1])[0].max(-1) > 0).tolist()
+  assert touched == [[row, column] for row in range(7) for column in range(7)
+                     if abs(column - at[1]) <= 2 and (
+                         0 < row - at[0] <= 2 or row == at[0] and column > at[1])]
 
 
 def test_gradients_reach_every_variable(make):
@@ -119,11 +300,11 @@ def test_gradients_reach_every_variable(make):
 
     def visit(part, raw):
       entropy_model = model.entropy_models[part.latent]
-      latent = latents[part.latent][..., part.channels]
+      latent = part.of(latents[part.latent])
       bits.append(tf.reduce_sum(entropy_model.bits(latent, entropy_model.parameters(raw))))
       return latent
 
-    y_hat = model.walk(visit, 1, 64, 64)
+    y_hat = model.walk(Visiting(visit, latents), 1, 64, 64)
     loss = tf.add_n(bits) + tf.reduce_sum(model.reconstruct(y_hat, 64, 64)**2)
   gradients = tape.gradient(loss, model.trainable_variables)
   assert len(gradients) >= 48

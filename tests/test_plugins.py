@@ -13,7 +13,8 @@ BUILT_IN = {
     'tfusq.estimators': ['EP', 'PGE', 'STE'],
     'tfusq.schedules': ['Constant', 'Exponential', 'Linear', 'Piecewise'],
     'tfusq.entropy_models': ['Factorized', 'Gaussian', 'GaussianMixture', 'Laplacian'],
-    'tfusq.models': ['Charm', 'MSHyper'],
+    'tfusq.models': ['Charm', 'Cheng', 'ELIC', 'MSContext', 'MSHyper'],
+    'tfusq.transforms': ['Bottleneck', 'Convolutional', 'Residual'],
 }
 
 

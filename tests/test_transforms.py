@@ -27,11 +27,33 @@ def test_padding_repeats_the_edge_and_leaves_multiples_alone(mode):
   np.testing.assert_array_equal(transforms.pad_to_multiple(padded, 4), padded)
 
 
-def test_shapes_of_the_transforms():
-  x = tf.zeros([1, 64, 128, 3])
-  y = transforms.analysis(4, 6)(x)
-  assert y.shape == [1, 4, 8, 6]
-  assert transforms.synthesis(4)(y).shape == x.shape
-  z = transforms.hyper_analysis(4)(y)
-  assert z.shape == [1, 1, 2, 4]
-  assert transforms.hyper_synthesis(6, 12)(z).shape == [1, 4, 8, 12]
+@pytest.mark.parametrize('family', [
+    transforms.Convolutional(), transforms.Residual(), transforms.Residual(True),
+    transforms.Bottleneck(), transforms.Bottleneck(1, False)], ids=lambda x: f'{vars(x)}')
+def test_shapes_of_the_transforms_and_where_they_begin(family):
+  x = tf.random.stateless_uniform([1, 64, 128, 3], [1, 2])
+  y = family.analysis(8, 6)(x)
+  assert y.shape == [1, 4, 8, 6] and .05 < np.std(y) < 20
+  image = family.synthesis(8, 6)(y)
+  assert image.shape == x.shape and np.std(image) < 20
+  at_zero = family.synthesis(8, 6)(tf.zeros([1, 4, 8, 6]))
+  np.testing.assert_allclose(at_zero, .5)
+
+
+def test_shapes_of_the_hyper_transforms():
+  y = tf.zeros([1, 4, 8, 6])
+  for analysis in (transforms.hyper_analysis(4), transforms.channelwise_hyper_analysis(4, 10),
+                   transforms.residual_hyper_analysis(4)):
+    z = analysis(y)
+    assert z.shape == [1, 1, 2, 4]
+  for synthesis, channels in (
+      (transforms.hyper_synthesis(6, 12), 12), (transforms.residual_hyper_synthesis(4), 8),
+      (transforms.channelwise_hyper_synthesis(4, 10), 10),
+      (transforms.grouped_hyper_synthesis(4), 8)):
+    assert synthesis(z).shape == [1, 4, 8, channels]
+
+
+@pytest.mark.parametrize('blocks', [0, 2.])
+def test_bottlenecks_are_a_positive_number(blocks):
+  with pytest.raises(ValueError, match='Bottleneck.blocks'):
+    transforms.Bottleneck(blocks)

@@ -15,7 +15,9 @@ _PUBLIC = {
     'temperature': ('Schedule', 'Constant', 'Linear', 'Exponential', 'Piecewise', 'Temperature'),
     'coding': ('Coder', 'Tables'),
     'entropy_models': ('EntropyModel', 'Gaussian', 'Laplacian', 'GaussianMixture', 'Factorized'),
-    'models': ('Model', 'Hyperprior', 'MSHyper', 'Charm', 'Part'),
+    'transforms': ('Transforms', 'Convolutional', 'Residual', 'Bottleneck'),
+    'models': ('Model', 'Hyperprior', 'MSHyper', 'MSContext', 'Cheng', 'Charm', 'ELIC', 'Part',
+               'Visitor'),
     'codec': ('Codec',),
     'data': ('Patches',),
 }

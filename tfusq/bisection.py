@@ -21,7 +21,7 @@ import tensorflow as tf
 import tensorflow_compression as tfc
 import tensorflow_probability as tfp
 
-from tfusq.coding import PRECISION, RAW_BITS, Coder, wrap
+from tfusq.coding import PRECISION, Coder, bits_outside, wrap
 
 _MEAN_UNIT = 2**12        # steps of a mean to 1
 _WEIGHT_UNIT = 2**8       # steps of a logit to 1
@@ -104,7 +104,9 @@ class Bisection(Coder):
       return tfc.entropy_encode_index(handle, table, right), right
 
     handle, found = self._bisect(handle, mixture, size, decide)
-    return self.encode_raw(handle, tf.boolean_mask(symbols, _at_edge(found.low, half)))
+    edge = _at_edge(found.low, half)
+    return self.encode_outside(
+        handle, tf.boolean_mask(symbols, edge), *_inside(tf.boolean_mask(half, edge)))
 
   def decode(self, handle, index):
     mixture, shift, size = self._prepare(index)
@@ -114,8 +116,9 @@ class Bisection(Coder):
       return tfc.entropy_decode_index(handle, table, tf.shape(table), tf.int32)
 
     handle, found = self._bisect(handle, mixture, size, decide)
-    edge = tf.where(_at_edge(found.low, tf.bitwise.left_shift(1, size)))
-    handle, outside = self.decode_raw(handle, tf.shape(edge)[0])
+    half = tf.bitwise.left_shift(1, size)
+    edge = tf.where(_at_edge(found.low, half))
+    handle, outside = self.decode_outside(handle, *_inside(tf.gather_nd(half, edge)))
     symbols = wrap(tf.tensor_scatter_nd_update(found.low, edge, outside) + shift)
     return handle, tf.reshape(symbols, tf.shape(index)[:-1])
 
@@ -123,7 +126,8 @@ class Bisection(Coder):
     """As of `Coder`; the code's own length where that is above `PRECISION` or has an escape."""
     mixture, shift, size = self._prepare(index)
     half = tf.bitwise.left_shift(1, size)
-    inside = tf.clip_by_value(wrap(tf.reshape(symbols, [-1]) - shift), -half, half - 1)
+    symbols = wrap(tf.reshape(symbols, [-1]) - shift)
+    inside = tf.clip_by_value(symbols, -half, half - 1)
 
     def decide(length, table, middle, chosen):
       right = (inside if chosen is None else tf.gather(inside, chosen)) >= middle
@@ -135,9 +139,9 @@ class Bisection(Coder):
 
     length, found = self._bisect(tf.zeros(tf.shape(inside)), mixture, size, decide)
     edge = _at_edge(found.low, half)
-    length = tf.cast(tf.reshape(length + tf.where(edge, float(RAW_BITS), 0.), tf.shape(bits)),
-                     bits.dtype)
-    return tf.where((bits > PRECISION) | tf.reshape(edge, tf.shape(bits)), length, bits)
+    length += tf.where(edge, bits_outside(symbols, *_inside(half)), 0.)
+    length, edge = (tf.reshape(x, tf.shape(bits)) for x in (length, edge))
+    return tf.where((bits > PRECISION) | edge, tf.cast(length, bits.dtype), bits)
 
   def _prepare(self, index):
     """Returns the mixtures, the shifts, and the logarithms of half the windows' widths."""
@@ -237,3 +241,8 @@ def _weights_and_centre(rarity, means):
 
 def _at_edge(symbols, half):
   return tf.equal(symbols, -half) | tf.equal(symbols, half - 1)
+
+
+def _inside(half):
+  """Returns the first integers of windows without their edges, and those after."""
+  return 1 - half, half - 1

@@ -1,12 +1,11 @@
 """A codec in training: R + lambda D, one training step for the joint and the post stage (Eq. 5)."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
 
 from tfusq.estimators import Undefined
-from tfusq.models import Model, Part
+from tfusq.models import Model, Visitor
 from tfusq.quantizer import Quantizer, quantize
 
 
@@ -61,7 +60,7 @@ class Codec(tf.keras.Model):
 
     Raises:
       Undefined: if a distortion's estimator is defined for elementwise losses only.
-      ValueError: if an argument is out of range.
+      ValueError: if an argument is out of range, or the model can't be quantized zero-centre.
     """
     super().__init__(name='codec')
     if not isinstance(model, Model):
@@ -82,6 +81,9 @@ class Codec(tf.keras.Model):
     if zero_centre and not model.entropy_models[own].has_centre():
       raise ValueError(f'Codec.zero_centre: {type(model.entropy_models[own]).__name__} has no '
                        'centre; use zero_centre = False')
+    if zero_centre and model.serial:
+      raise ValueError(f'Codec.zero_centre: {type(model).__name__} has a serial context, in which '
+                       'centres depend on each other; use zero_centre = False')
     self.model = model
     self.quantizers = {
         name: (rate, distortion) if name == own else (hyper_rate, hyper_distortion)
@@ -91,7 +93,7 @@ class Codec(tf.keras.Model):
     self.train_encoder = bool(train_encoder)
     self.seed = int(seed)
     self._means = None
-    self._stop_offset = {'rate': bool(stop_offset_in_rate),
+    self.stop_offset = {'rate': bool(stop_offset_in_rate),
                          'distortion': bool(stop_offset_in_distortion)}
 
   def compile(self, *args, **kwargs) -> None:
@@ -136,24 +138,7 @@ class Codec(tf.keras.Model):
       x: Images, `[batch, height, width, 3]`, float, 0 to 1.
       index: `int64[batch]`: each image's number in the run, which its noise is a function of.
     """
-    latents = self.model.latents(x)
-    noise = {name: [self._noise(quantizer, y, name, index) for quantizer in self.quantizers[name]]
-             for name, y in latents.items()}
-    bits = []
-
-    def visit(part: Part, raw):
-      y = latents[part.latent][..., part.channels]
-      u_rate, u_distortion = (u[..., part.channels] for u in noise[part.latent])
-      rate, distortion = self.quantizers[part.latent]
-      entropy_model = self.model.entropy_models[part.latent]
-      parameters = entropy_model.parameters(raw)
-      bits.append(tf.reduce_sum(rate.evaluate(
-          lambda v: entropy_model.bits(v, parameters), y, u_rate,
-          self._offset(part, parameters, self._stop_offset['rate']))))
-      return distortion(
-          y, u_distortion, self._offset(part, parameters, self._stop_offset['distortion']))
-
-    return self._figures(x, visit, bits)
+    return self._figures(x, _Soft(self, x, index))
 
   def hard(self, x: tf.Tensor) -> RateDistortion:
     """The same with rounding, batched; evaluation proper is the exported codec's.
@@ -161,18 +146,7 @@ class Codec(tf.keras.Model):
     Args:
       x: Images, `[batch, height, width, 3]`, float, 0 to 1.
     """
-    latents = self.model.latents(x)
-    bits = []
-
-    def visit(part: Part, raw):
-      entropy_model = self.model.entropy_models[part.latent]
-      parameters = entropy_model.parameters(raw)
-      _, y_hat = quantize(
-          latents[part.latent][..., part.channels], self._offset(part, parameters))
-      bits.append(tf.reduce_sum(entropy_model.bits(y_hat, parameters)))
-      return y_hat
-
-    return self._figures(x, visit, bits)
+    return self._figures(x, _Hard(self, x))
 
   def train_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """One step on `image`, uint8 `[batch, height, width, 3]`, and `index`, `int64[batch]`."""
@@ -205,30 +179,12 @@ class Codec(tf.keras.Model):
         'rate_mismatch': soft.bpp - hard.bpp,
         'distortion_mismatch': self._distortion(soft) - self._distortion(hard)})
 
-  def _noise(self, quantizer: Quantizer, y, latent: str, index):
-    """Draws each image's noise from (seed, latent, image), whichever replica holds it."""
-    run = tf.constant([self.seed, list(self.quantizers).index(latent)], tf.int64)
-
-    def draw(arguments):
-      image, number = arguments
-      seed = tf.random.experimental.stateless_fold_in(run, number)
-      return quantizer.noise(image[None], seed)[0]
-
-    u = tf.map_fn(draw, (y, index), fn_output_signature=y.dtype)
-    return tf.broadcast_to(u, tf.shape(y))
-
-  def _offset(self, part, parameters, stop=True):
-    if not self.zero_centre[part.latent]:
-      return None
-    centre = self.model.entropy_models[part.latent].centre(parameters)
-    return tf.stop_gradient(centre) if stop else centre
-
-  def _figures(self, x, visit: Callable, bits: list) -> RateDistortion:
+  def _figures(self, x, visitor: '_Training') -> RateDistortion:
     batch, height, width = tf.unstack(tf.shape(x))[:3]
-    y_tilde = self.model.walk(visit, batch, height, width)
+    y_tilde = self.model.walk(visitor, batch, height, width)
     reconstruction = self.model.reconstruct(y_tilde, height, width)
     pixels = tf.cast(batch * height * width, tf.float32)
-    return RateDistortion(tf.add_n(bits) / pixels,
+    return RateDistortion(tf.add_n(visitor.bits) / pixels,
                           tf.reduce_mean(tf.square(x - reconstruction)), reconstruction)
 
   def _distortion(self, figures):
@@ -274,3 +230,95 @@ class Codec(tf.keras.Model):
 
 def _as_float(image):
   return tf.cast(image, tf.float32) / 255
+
+
+class _Training(Visitor):
+  """What the visitors in training share: of each part its bits, and what is known of it after.
+
+  Attributes:
+    bits: Of each part.
+  """
+
+  def __init__(self, codec: Codec, x: tf.Tensor):
+    self._codec = codec
+    self._latents = codec.model.latents(x)
+    self.bits = []
+
+  def visit(self, part, raw):
+    parameters = self._codec.model.entropy_models[part.latent].parameters(raw)
+    y_tilde = self._quantize(part, parameters)
+    self.bits.append(self._bits(part, parameters))
+    return y_tilde
+
+  def visit_serially(self, part, context):
+    y_tilde = self._quantize(part, None)
+    entropy_model = self._codec.model.entropy_models[part.latent]
+    self.bits.append(self._bits(part, entropy_model.parameters(context.raw(y_tilde))))
+    return y_tilde
+
+  def _quantize(self, part, parameters):
+    """Returns what later parts and the distortion see; without parameters, nonzero-centre."""
+    raise NotImplementedError
+
+  def _bits(self, part, parameters):
+    """Returns the part's bits, a scalar."""
+    raise NotImplementedError
+
+  def _offset(self, part, parameters):
+    if not self._codec.zero_centre[part.latent]:
+      return None
+    return self._codec.model.entropy_models[part.latent].centre(parameters)
+
+
+class _Soft(_Training):
+  """The training-time forward calculation, of rate and of distortion, with equal noise."""
+
+  def __init__(self, codec, x, index):
+    super().__init__(codec, x)
+    self._noise = {
+        name: [self._draw(quantizer, y, name, index) for quantizer in codec.quantizers[name]]
+        for name, y in self._latents.items()}
+
+  def _quantize(self, part, parameters):
+    _, distortion = self._codec.quantizers[part.latent]
+    _, u = self._noise[part.latent]
+    return distortion(part.of(self._latents[part.latent]), part.of(u),
+                      self._stopped('distortion', part, parameters))
+
+  def _bits(self, part, parameters):
+    rate, _ = self._codec.quantizers[part.latent]
+    u, _ = self._noise[part.latent]
+    entropy_model = self._codec.model.entropy_models[part.latent]
+    return tf.reduce_sum(rate.evaluate(
+        lambda v: entropy_model.bits(v, parameters), part.of(self._latents[part.latent]),
+        part.of(u), self._stopped('rate', part, parameters)))
+
+  def _stopped(self, term, part, parameters):
+    offset = self._offset(part, parameters)
+    stop = offset is not None and self._codec.stop_offset[term]
+    return tf.stop_gradient(offset) if stop else offset
+
+  def _draw(self, quantizer: Quantizer, y, latent: str, index):
+    """Draws each image's noise from (seed, latent, image), whichever replica holds it."""
+    run = tf.constant([self._codec.seed, list(self._codec.quantizers).index(latent)], tf.int64)
+
+    def draw(arguments):
+      image, number = arguments
+      seed = tf.random.experimental.stateless_fold_in(run, number)
+      return quantizer.noise(image[None], seed)[0]
+
+    u = tf.map_fn(draw, (y, index), fn_output_signature=y.dtype)
+    return tf.broadcast_to(u, tf.shape(y))
+
+
+class _Hard(_Training):
+  """Rounding."""
+
+  def _quantize(self, part, parameters):
+    _, y_hat = quantize(
+        part.of(self._latents[part.latent]), self._offset(part, parameters))
+    return y_hat
+
+  def _bits(self, part, parameters):
+    y_hat = self._quantize(part, parameters)
+    return tf.reduce_sum(self._codec.model.entropy_models[part.latent].bits(y_hat, parameters))

@@ -1,10 +1,10 @@
 """Symbols <-> strings by TensorFlow Compression's range coder, over integer tables made once.
 
 Every table has 16-bit precision, gives each of its symbols a count, and ends with an escape: an
-integer outside the table's window is coded as the escape here and by 24 raw bits after the part.
-The coder's own escape (an Elias gamma code) is not used, because it does not end on bad bits; this
-one is bounded by the number of symbols. The tables are stored where both ends read them: another
-machine's floats would make others.
+integer outside the table's window is coded as the escape here and by raw bits after the part: 8 for
+how far outside, or 32 where that is too far. The coder's own escape (an Elias gamma code) is not
+used, because it does not end on bad bits; this one is bounded by the number of symbols. The tables
+are stored where both ends read them: another machine's floats would make others.
 """
 
 import math
@@ -22,9 +22,10 @@ MAX_WINDOW = 2**14
 # Probability that a table leaves to its escape; below a 16-bit count, so that widening the window
 # further would change nothing.
 TAIL_MASS = 2.**-18
-_RAW_DIGITS = 3  # base 256
-RAW_BITS = 8 * _RAW_DIGITS
-assert 2 * MAX_SYMBOL + 1 < 2**RAW_BITS
+_LONG_DIGITS = 3  # base 256
+_LONG = 255  # the digit before them
+SHORT_BITS, LONG_BITS = 8, 8 + 8 * _LONG_DIGITS
+assert 2 * MAX_SYMBOL + 1 < 256**_LONG_DIGITS
 
 
 class Coder(tf.Module):
@@ -106,20 +107,56 @@ class Coder(tf.Module):
     """Returns the scalar string of what was coded into `handle`."""
     return tfc.entropy_encode_finalize(handle)
 
-  def encode_raw(self, handle: tf.Tensor, symbols: tf.Tensor) -> tf.Tensor:
-    """Codes `int32[n]` symbols by 24 bits each."""
-    zigzag = tf.where(symbols >= 0, 2 * symbols, -2 * symbols - 1)
-    digits = tf.bitwise.bitwise_and(
-        tf.bitwise.right_shift(zigzag[:, None], 8 * tf.range(_RAW_DIGITS)), 255)
+  def encode_outside(self, handle: tf.Tensor, symbols: tf.Tensor, low: tf.Tensor,
+                     high: tf.Tensor) -> tf.Tensor:
+    """Codes symbols by raw bits, few for those that are near their windows.
+
+    Args:
+      handle: Of the range coder.
+      symbols: `int32[n]`, outside of the windows.
+      low: `int32[n]`, the first integer of each window.
+      high: `int32[n]`, the first integer after it.
+
+    Returns:
+      The handle to go on with.
+    """
+    short = _zigzag(symbols - tf.where(symbols < low, low, high))
+    handle = self._encode_digits(handle, tf.minimum(short, _LONG)[:, None])
+    long = _zigzag(tf.boolean_mask(symbols, short >= _LONG))
+    return self._encode_digits(handle, tf.bitwise.bitwise_and(
+        tf.bitwise.right_shift(long[:, None], 8 * tf.range(_LONG_DIGITS)), 255))
+
+  def decode_outside(self, handle: tf.Tensor, low: tf.Tensor,
+                     high: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Decodes what `encode_outside` coded, `int32[n]`; the windows are those of its arguments."""
+    handle, short = self._decode_digits(handle, tf.stack([tf.size(low), 1]))
+    beyond = _unzigzag(short[:, 0])
+    near = beyond + tf.where(beyond < 0, low, high)
+    far = tf.where(short[:, 0] >= _LONG)
+    handle, digits = self._decode_digits(handle, tf.stack([tf.shape(far)[0], _LONG_DIGITS]))
+    long = tf.reduce_sum(tf.bitwise.left_shift(digits, 8 * tf.range(_LONG_DIGITS)), -1)
+    return handle, tf.tensor_scatter_nd_update(near, far, _unzigzag(long))
+
+  def _encode_digits(self, handle, digits):
     return tfc.entropy_encode_index(handle, tf.fill(tf.shape(digits), self._raw), digits)
 
-  def decode_raw(self, handle: tf.Tensor, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Decodes `count` symbols that `encode_raw` coded."""
-    table = tf.fill([count, _RAW_DIGITS], self._raw)
-    handle, digits = tfc.entropy_decode_index(handle, table, tf.shape(table), tf.int32)
-    zigzag = tf.reduce_sum(tf.bitwise.left_shift(digits, 8 * tf.range(_RAW_DIGITS)), -1)
-    half = tf.bitwise.right_shift(zigzag, 1)
-    return handle, tf.where(tf.equal(tf.bitwise.bitwise_and(zigzag, 1), 0), half, -half - 1)
+  def _decode_digits(self, handle, shape):
+    return tfc.entropy_decode_index(handle, tf.fill(shape, self._raw), shape, tf.int32)
+
+
+def bits_outside(symbols: tf.Tensor, low: tf.Tensor, high: tf.Tensor) -> tf.Tensor:
+  """Returns how many raw bits each symbol takes, `float32`; see `Coder.encode_outside`."""
+  short = _zigzag(symbols - tf.where(symbols < low, low, high))
+  return tf.where(short < _LONG, float(SHORT_BITS), float(LONG_BITS))
+
+
+def _zigzag(x):
+  return tf.where(x >= 0, 2 * x, -2 * x - 1)
+
+
+def _unzigzag(x):
+  half = tf.bitwise.right_shift(x, 1)
+  return tf.where(tf.equal(tf.bitwise.bitwise_and(x, 1), 0), half, -half - 1)
 
 
 def trim(pmf: np.ndarray) -> tuple[np.ndarray, int]:
@@ -143,7 +180,7 @@ def trim(pmf: np.ndarray) -> tuple[np.ndarray, int]:
   idle = np.maximum(2.**-PRECISION - pmf, 0)
   dropped = np.append(0, np.cumsum(ends)) + max(1 - pmf.sum(), 0)
   waste = idle.sum() - np.append(0, np.cumsum(idle[:half] + idle[::-1][:half]))
-  escapes = dropped * (RAW_BITS - np.log2(np.maximum(dropped, 2.**-PRECISION)))
+  escapes = dropped * (LONG_BITS - np.log2(np.maximum(dropped, 2.**-PRECISION)))
   cost = waste / math.log(2) + escapes - np.append(0, np.cumsum(bits))
   count = int(np.argmin(cost))
   return pmf[count:len(pmf) - count], count
@@ -160,7 +197,7 @@ class Tables(Coder):
   Attributes:
     minima: `int32[tables]`, the smallest integer in each table's window.
     sizes: `int32[tables]`, how many integers the window holds.
-    escape_bits: `float32[tables]`, the length of an escaped symbol's code.
+    escape_bits: `float32[tables]`, the length of each table's escape.
   """
 
   def __init__(self, pmfs: list[np.ndarray], minima: list[int],
@@ -184,7 +221,7 @@ class Tables(Coder):
       self.minima = tf.Variable(np.asarray(minima, np.int32), trainable=False)
       self.sizes = tf.Variable([len(pmf) for pmf in pmfs], trainable=False, dtype=tf.int32)
       self.escape_bits = tf.Variable(
-          [PRECISION - np.log2(table[-1] - table[-2]) + RAW_BITS for table in tables],
+          [PRECISION - np.log2(table[-1] - table[-2]) for table in tables],
           trainable=False, dtype=tf.float32)
     self._table = table
     self._shift = shift
@@ -198,21 +235,29 @@ class Tables(Coder):
     symbols, position, escaped = self._place(symbols, index)
     handle = tfc.entropy_encode_index(
         handle, table, tf.where(escaped, tf.gather(self.sizes, table), position))
-    return self.encode_raw(handle, tf.boolean_mask(symbols, escaped))
+    return self.encode_outside(
+        handle, tf.boolean_mask(symbols, escaped), *self._window(tf.boolean_mask(table, escaped)))
 
   def decode(self, handle, index):
     table, shift = self._parts(index)
     handle, position = tfc.entropy_decode_index(handle, table, tf.shape(table), tf.int32)
     symbols = position + tf.gather(self.minima, table)
     escaped = tf.where(position >= tf.gather(self.sizes, table))
-    handle, outside = self.decode_raw(handle, tf.shape(escaped)[0])
+    handle, outside = self.decode_outside(handle, *self._window(tf.gather_nd(table, escaped)))
     return handle, wrap(tf.tensor_scatter_nd_update(symbols, escaped, outside) + shift)
 
   def price(self, bits, symbols, index):
     """As of `Coder`; inside a table's window at most `PRECISION`, as every symbol has a count."""
-    _, _, escaped = self._place(symbols, index)
-    return tf.where(escaped, tf.gather(self.escape_bits, self._parts(index)[0]),
+    table, _ = self._parts(index)
+    symbols, _, escaped = self._place(symbols, index)
+    escape = tf.gather(self.escape_bits, table) + bits_outside(symbols, *self._window(table))
+    return tf.where(escaped, tf.cast(escape, bits.dtype),
                     tf.minimum(bits, tf.constant(PRECISION, bits.dtype)))
+
+  def _window(self, table):
+    """Returns the first integers of tables' windows, and those after."""
+    low = tf.gather(self.minima, table)
+    return low, low + tf.gather(self.sizes, table)
 
   def _parts(self, index):
     return (index, 0) if self._shift is None else (index[..., 0], index[..., 1])

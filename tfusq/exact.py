@@ -14,6 +14,7 @@ Activations and results beyond +-4096 are clipped, at both ends alike. Layers us
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -43,21 +44,30 @@ def active() -> bool:
   return getattr(_state, 'active', False)
 
 
+class Weights(NamedTuple):
+  """Weights and bias of a layer on their grids, `float64`."""
+  kernel: tf.Tensor
+  bias: tf.Tensor
+
+
+def weights(kernel: tf.Tensor, bias: tf.Tensor) -> Weights:
+  """Rounds a float32 kernel to multiples of 2^-16, and a bias to those of 2^-28."""
+  return Weights(_to_grid(kernel, _WEIGHT_BITS), _to_grid(bias, _ACTIVATION_BITS + _WEIGHT_BITS))
+
+
 def convolve(convolution: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], x: tf.Tensor,
-             kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+             weights: Weights) -> tf.Tensor:
   """Returns `convolution(x, kernel) + bias` on the activations' grid.
 
   Args:
-    convolution: Any linear map of activations and weights, such as `tf.nn.conv2d`.
+    convolution: Any linear map of activations and a kernel, such as `tf.nn.conv2d`.
     x: Activations, float32; clipped to +-4096 and rounded to multiples of 2^-12.
-    kernel: Weights, float32; rounded to multiples of 2^-16.
-    bias: Float32, of the last axis.
+    weights: From `weights`; the bias is of the last axis.
 
   Returns:
     Float32, in the same range and on the same grid as the activations.
   """
-  y = convolution(_to_grid(_clip(x), _ACTIVATION_BITS), _to_grid(kernel, _WEIGHT_BITS))
-  y += _to_grid(bias, _ACTIVATION_BITS + _WEIGHT_BITS)
+  y = convolution(_to_grid(_clip(x), _ACTIVATION_BITS), weights.kernel) + weights.bias
   return tf.cast(_to_grid(_clip(y), _ACTIVATION_BITS), tf.float32)
 
 

@@ -14,28 +14,18 @@ decoded, detects another machine's floats.
 import hashlib
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from tfusq import container, exact, files, transforms
+from tfusq import bitstream, container, exact, files, transforms
+from tfusq.bitstream import ExportError
 from tfusq.codec import Codec
 from tfusq.coding import Coder
 from tfusq.exported import DESCRIPTION
-from tfusq.models import Model, Part
-from tfusq.quantizer import quantize
-
-_IMAGE_LIMITS = (f'an image has 1 to {container.MAX_SIDE} rows and columns, and at most '
-                 f'{container.MAX_PIXELS} pixels')
-_INDEX_MISMATCH = ('this machine computes other table indexes than the one that wrote the file: '
-                   'it cannot be decoded here')
-
-
-class ExportError(RuntimeError):
-  """A codec that has no bitstream; says why."""
+from tfusq.models import Model
 
 
 def export(codec: Codec, path: str | os.PathLike, description: dict, force: bool = False,
@@ -88,116 +78,30 @@ class CodecModule(tf.Module):
     """
     super().__init__(name='codec')
     model = codec.model
-    self._coders = make_coders(codec)
+    self._coders = bitstream.make_coders(codec)
     _require_exact(model)
     # Only variables are tracked: Keras layers would be saved with a graph for each call.
     left_out = _encoder_variables(model) if decoder_only else set()
     self._variables = [variable for variable in model.variables if variable.ref() not in left_out]
     self.identity = _identity(model, self._coders, codec.zero_centre)
-    encode, decode = (way(model, self._coders, codec.zero_centre, self.identity)
-                      for way in (_encoder, _decoder))
+    identity = self.identity
 
     def evaluate(image):
-      data, bits, y_hat, height, width = encode(image)
-      return {'data': data, 'bits': bits,
+      data, encoder, y_hat, (height, width) = bitstream.encode(
+          codec, self._coders, identity, image)
+      return {'data': data, 'bits': tf.stack(list(encoder.bits().values())),
               'reconstruction': _to_image(model.reconstruct(y_hat, height, width))}
 
     image = tf.TensorSpec([None, None, 3], tf.uint8, 'image')
     string = tf.TensorSpec([], tf.string, 'data')
     self.decompress = tf.function(
-        lambda data: _to_image(model.reconstruct(*decode(data))), [string])
+        lambda data: _to_image(model.reconstruct(
+            *bitstream.decode(codec, self._coders, identity, data))), [string])
     if not decoder_only:
-      self.compress = tf.function(lambda image: encode(image)[0], [image])
+      self.compress = tf.function(
+          lambda image: bitstream.encode(codec, self._coders, identity, image)[0], [image])
       self.evaluate = tf.function(evaluate, [image])
     self.functions = ['decompress'] if decoder_only else ['compress', 'decompress', 'evaluate']
-
-
-def make_coders(codec: Codec) -> dict[str, Coder]:
-  """Makes the coder of each latent of a created codec, by name, in coding order.
-
-  Raises:
-    ExportError: if an entropy model has no bitstream for the way this codec quantizes.
-  """
-  try:
-    return {name: entropy_model.coder(codec.zero_centre[name])
-            for name, entropy_model in codec.model.entropy_models.items()}
-  except NotImplementedError as error:
-    raise ExportError(f'this codec has no bitstream: {error}') from error
-
-
-def _encoder(model: Model, coders: dict[str, Coder], zero_centre: dict[str, bool],
-             identity: bytes) -> Callable:
-  """Returns the way from an image to a file, estimated bits, and the decoder's latent and size."""
-
-  def encode(image):
-    height, width = tf.shape(image)[0], tf.shape(image)[1]
-    sides = tf.cast(tf.shape(image)[:2], tf.int64)
-    fits = tf.reduce_all((sides > 0) & (sides <= container.MAX_SIDE)) & (
-        tf.reduce_prod(sides) <= container.MAX_PIXELS)
-    with tf.control_dependencies([tf.debugging.Assert(fits, [_IMAGE_LIMITS])]):
-      x = tf.cast(image, tf.float32)[None] / 255
-    latents = model.latents(x)
-    handles = {name: coder.encoder() for name, coder in coders.items()}
-    bits = dict.fromkeys(coders, 0.)
-    checks = []
-
-    def visit(part: Part, raw):
-      coder, entropy_model = coders[part.latent], model.entropy_models[part.latent]
-      parameters = entropy_model.parameters(raw)
-      index = coder.index(parameters)
-      latent = latents[part.latent][..., part.channels]
-      with tf.control_dependencies([tf.debugging.Assert(
-          tf.reduce_all(tf.math.is_finite(latent)) & tf.reduce_all(tf.math.is_finite(raw)),
-          [f'the latent {part.latent} or what it is conditioned on is not finite'])]):
-        latent = tf.identity(latent)
-      symbols, y_hat = quantize(
-          latent, _offset(entropy_model, parameters, zero_centre[part.latent]))
-      symbols = tf.cast(symbols, tf.int32)
-      bits[part.latent] += tf.reduce_sum(
-          coder.price(entropy_model.bits(y_hat, parameters), symbols, index))
-      handles[part.latent] = coder.encode(handles[part.latent], symbols, index)
-      if entropy_model.channels:
-        checks.append(container.fingerprint(index))
-      return y_hat
-
-    with exact.arithmetic():
-      y_hat = model.walk(visit, 1, height, width)
-    strings = [coder.finalize(handles[name]) for name, coder in coders.items()]
-    data = container.pack(identity, height, width, strings, checks)
-    return data, tf.stack(list(bits.values())), y_hat, height, width
-
-  return encode
-
-
-def _decoder(model: Model, coders: dict[str, Coder], zero_centre: dict[str, bool],
-             identity: bytes) -> Callable:
-  """Returns the way from a file to the latent and the image's size."""
-
-  def decode(data):
-    height, width, strings, checks = container.unpack(data, identity, len(coders), model.parts)
-    height, width = tf.cast(height, tf.int32), tf.cast(width, tf.int32)
-    handles = {name: coder.decoder(string)
-               for (name, coder), string in zip(coders.items(), strings)}
-    checks = iter(checks)
-
-    def visit(part: Part, raw):
-      coder, entropy_model = coders[part.latent], model.entropy_models[part.latent]
-      parameters = entropy_model.parameters(raw)
-      index = coder.index(parameters)
-      if entropy_model.channels:
-        same = tf.reduce_all(tf.equal(container.fingerprint(index), next(checks)))
-        with tf.control_dependencies([tf.debugging.Assert(same, [_INDEX_MISMATCH])]):
-          index = tf.identity(index)
-      handles[part.latent], symbols = coder.decode(handles[part.latent], index)
-      symbols = tf.cast(symbols, tf.float32)
-      centre = _offset(entropy_model, parameters, zero_centre[part.latent])
-      return symbols if centre is None else symbols + centre
-
-    with exact.arithmetic():
-      y_hat = model.walk(visit, 1, height, width)
-    return y_hat, height, width
-
-  return decode
 
 
 def _require_exact(model: Model) -> None:
@@ -206,15 +110,11 @@ def _require_exact(model: Model) -> None:
       raise ExportError(f'the weights {variable.name} are not finite')
   encoder = _encoder_variables(model)
   for layer in model.submodules:
-    if isinstance(layer, transforms.CONVOLUTIONS) and layer.kernel.ref() not in encoder:
+    if isinstance(layer, transforms.LINEAR) and layer.kernel.ref() not in encoder:
       total = exact.weight_sum(layer.kernel.numpy(), layer.output_axis)
       if not total <= exact.MAX_WEIGHT_SUM:
         raise ExportError(f'the weights of {layer.name} are too large for exact arithmetic: their '
                           f'absolute sum is {total:g}, and at most {exact.MAX_WEIGHT_SUM:g}')
-
-
-def _offset(entropy_model, parameters, zero_centre):
-  return entropy_model.centre(parameters) if zero_centre else None
 
 
 def _forget_gradients(path: Path) -> None:

@@ -14,6 +14,7 @@ GROUPS = {
     'tfusq.schedules': 'tfusq.temperature:Schedule',
     'tfusq.entropy_models': 'tfusq.entropy_models:EntropyModel',
     'tfusq.models': 'tfusq.models:Model',
+    'tfusq.transforms': 'tfusq.transforms:Transforms',
 }
 
 # What gin already knows by these names, so that no plugin can have them.

@@ -6,12 +6,11 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from tfusq import exact, export
+from tfusq import exact
+from tfusq.bitstream import Encoder, make_coders
 from tfusq.codec import Codec
 from tfusq.coding import Coder
 from tfusq.data import list_images, read_image
-from tfusq.models import Part
-from tfusq.quantizer import quantize
 
 _STRING_OVERHEAD = 4  # bytes that a range coder may spend on ending a string
 
@@ -33,7 +32,8 @@ def lengths(codec: Codec, coders: dict[str, Coder], image: tf.Tensor) -> list[Le
   """Codes an image as the exported codec does, and computes what it should take.
 
   The ideal is evaluated in float64 from the network outputs that the coder is given too, for the
-  symbols that it codes; unconditional entropy models, whose variables are float32, in float32.
+  symbols that it codes; unconditional entropy models, whose variables are float32, in float32. It
+  saturates in the tails as the loss does, so that it is never above `-log2 P`.
 
   Args:
     codec: A created codec.
@@ -43,35 +43,27 @@ def lengths(codec: Codec, coders: dict[str, Coder], image: tf.Tensor) -> list[Le
   Returns:
     One for each latent, in coding order.
   """
-  model = codec.model
-  x = tf.cast(image, tf.float32)[None] / 255
-  latents = model.latents(x)
-  handles = {name: coder.encoder() for name, coder in coders.items()}
-  ideal = dict.fromkeys(coders, 0.)
-
-  def visit(part: Part, raw):
-    name = part.latent
-    entropy_model, coder = model.entropy_models[name], coders[name]
-
-    def centre(parameters):
-      return entropy_model.centre(parameters) if codec.zero_centre[name] else None
-
-    parameters = entropy_model.parameters(raw)
-    symbols, y_hat = quantize(latents[name][..., part.channels], centre(parameters))
-    handles[name] = coder.encode(
-        handles[name], tf.cast(symbols, tf.int32), coder.index(parameters))
-    dtype = tf.float64 if entropy_model.channels else tf.float32
-    wide = entropy_model.parameters(tf.cast(raw, dtype))
-    value = tf.cast(symbols, dtype)
-    if codec.zero_centre[name]:
-      value += centre(wide)
-    ideal[name] += float(tf.reduce_sum(tf.cast(entropy_model.bits(value, wide), tf.float64))) / 8
-    return y_hat
-
+  encoder = _IdealEncoder(codec, coders, tf.cast(image, tf.float32)[None] / 255)
   with exact.arithmetic():
-    model.walk(visit, 1, *image.shape[:2])
-  return [Length(name, len(coder.finalize(handles[name]).numpy()), ideal[name])
-          for name, coder in coders.items()]
+    codec.model.walk(encoder, 1, *image.shape[:2])
+  return [Length(name, len(string.numpy()), float(bits) / 8)
+          for (name, bits), string in zip(encoder.bits().items(), encoder.strings())]
+
+
+class _IdealEncoder(Encoder):
+  """Expects what the entropy models say in float64, whatever the coder does."""
+
+  def expected_bits(self, coded):
+    entropy_model = self._model.entropy_models[coded.latent]
+    dtype = tf.float64 if entropy_model.channels else tf.float32
+    parameters = entropy_model.parameters(tf.cast(coded.raw, dtype))
+    value = tf.cast(coded.symbols, dtype)
+    centre = self._centre(coded.latent, parameters)
+    bits = entropy_model.bits(value if centre is None else value + centre, parameters)
+    return tf.reduce_sum(tf.cast(bits, tf.float64))
+
+  def _no_bits(self):
+    return tf.zeros([], tf.float64)
 
 
 def print_code_length(codec: Codec, folder: str) -> None:
@@ -85,7 +77,7 @@ def print_code_length(codec: Codec, folder: str) -> None:
     ExportError: if an entropy model has no bitstream for the way this codec quantizes.
     ImageError: if there are no images, or one can't be read.
   """
-  coders = export.make_coders(codec)
+  coders = make_coders(codec)
   found, pixels = {name: [] for name in codec.model.entropy_models}, 0
   for path in tqdm(list_images(folder), unit='image'):
     image = read_image(path)

@@ -1,0 +1,10 @@
+"""The paper's codecs by the paper's names (Sec. 6.1.1)."""
+
+from tfusq.models.base import Hyperprior, Model, Part, Visitor
+from tfusq.models.charm import Charm
+from tfusq.models.elic import ELIC
+from tfusq.models.ms_hyper import MSHyper
+from tfusq.models.serial import Cheng, MSContext
+
+__all__ = ['Charm', 'Cheng', 'ELIC', 'Hyperprior', 'MSContext', 'MSHyper', 'Model', 'Part',
+           'Visitor']
