@@ -1,5 +1,6 @@
 """Clients in environments of their own, none of which has tfusq."""
 
+import functools
 import subprocess
 import sys
 
@@ -24,13 +25,21 @@ def test_clients_of_two_versions_read_each_others_files(exported_path, photograp
     subprocess.run([sys.executable, '-m', 'venv', str(tmp_path / name)], check=True)
     interpreters.append(str(tmp_path / name / 'bin' / 'python'))
     subprocess.run([interpreters[-1], '-m', 'pip', 'install', '--quiet', *packages], check=True)
-  mixture = make_codec(4, 6, zero_centre=False, entropy_model=tfusq.GaussianMixture())
-  for variable in mixture.model.variables:
-    variable.assign_add(.1 * tf.random.stateless_normal(variable.shape, [1, 2]))
-  mixture.model.analysis.layers[-1].kernel.assign(30 * mixture.model.analysis.layers[-1].kernel)
-  export.export(mixture, tmp_path / 'mixture', {})
+  paths = [exported_path]
+  for name, options in {
+      'serial': dict(model=functools.partial(tfusq.Cheng, hidden=12), zero_centre=False,
+                     entropy_model=tfusq.GaussianMixture()),
+      'groups': dict(model=functools.partial(
+          tfusq.ELIC, groups=(2, 4), analysis=tfusq.Convolutional()))}.items():
+    codec = make_codec(4, 6, **options)
+    for variable in codec.model.variables:
+      variable.assign_add(.1 * tf.random.stateless_normal(variable.shape, [1, 2]))
+    last = codec.model.analysis.layers[-1]
+    last.kernel.assign(30 * last.kernel)
+    paths.append(tmp_path / name)
+    export.export(codec, paths[-1], {})
   images = {'odd': photograph[:83, :131], 'small': photograph[:17, :23], 'whole': photograph}
-  for number, codec in enumerate((exported_path, tmp_path / 'mixture')):
+  for number, codec in enumerate(paths):
     work = tmp_path / f'work{number}'
     work.mkdir()
     rows = list(compare(interpreters, codec, images, work))

@@ -1,6 +1,7 @@
 """The command line: `tfusq COMMAND`, or `python -m tfusq COMMAND`.
 
     tfusq train --model_dir RUN --gin_file FILE ... [--gin_bindings 'NAME = VALUE' ...]
+    tfusq summary --gin_file MODEL
     tfusq export --model_dir RUN --out CODEC
     tfusq compress --codec CODEC IMAGE FILE      (or FOLDER FOLDER)
     tfusq decompress --codec CODEC FILE PNG      (or FOLDER FOLDER)
@@ -120,6 +121,17 @@ def _evaluate(arguments):
     raise data.ImageError('; '.join(map(str, errors)))
 
 
+def _summary(arguments):
+  from tfusq import config, summary
+  # What the stage says of the bound does not matter here, nor which quantizers train it.
+  config.parse(['quantizers/aun_pge.gin', *arguments.gin_file],
+               ['BOUND = 0.11', 'Codec.lmbda = 1.0', *arguments.gin_bindings],
+               arguments.gin_search_path)
+  codec = config.build('Codec')()
+  codec.create()
+  print(summary.table(codec))
+
+
 def _plugins(arguments):
   if arguments.pairs:
     from tfusq import details
@@ -201,6 +213,13 @@ def _takes_codec(sub):
       f'${CODEC_VARIABLE}, or else ./codec'))
 
 
+def _takes_gin(sub):
+  sub.add_argument('--gin_file', action='append', default=[], help='repeatable; see tfusq/gin')
+  sub.add_argument('--gin_bindings', action='append', default=[],
+                   help="repeatable; such as 'Codec.lmbda = 0.01'")
+  sub.add_argument('--gin_search_path', action='append', default=[], help='repeatable; folder')
+
+
 def _takes_force(sub):
   sub.add_argument('--force', action='store_true', help='replace an existing output')
 
@@ -208,13 +227,14 @@ def _takes_force(sub):
 def _add_training(command):
   sub = command('train', _train, 'train a codec as gin files say, or go on with a run')
   sub.add_argument('--model_dir', required=True, help='run directory')
-  sub.add_argument('--gin_file', action='append', default=[], help='repeatable; see tfusq/gin')
-  sub.add_argument('--gin_bindings', action='append', default=[],
-                   help="repeatable; such as 'Codec.lmbda = 0.01'")
-  sub.add_argument('--gin_search_path', action='append', default=[], help='repeatable; folder')
-  sub.add_argument('--init_from', help='run directory whose networks a new run starts from')
+  _takes_gin(sub)
+  sub.add_argument('--init_from', help=(
+      'run directory whose networks a new run starts from, as far as they fit'))
   sub.add_argument('--dry_run', action='store_true',
                    help='build everything and evaluate one batch; write nothing')
+
+  sub = command('summary', _summary, 'parameters and multiply-accumulates of a model')
+  _takes_gin(sub)
 
   sub = command('export', _export, "write a run's codec as a SavedModel")
   sub.add_argument('--model_dir', required=True, help='run directory')

@@ -204,19 +204,10 @@ class Codec(tf.keras.Model):
     return {name: self._means[name].result() for name in scalars}
 
   def _trained_networks(self):
-    """Returns the variables that are trained of each attribute of the model that holds layers."""
-    found = {}
-    for name, networks in vars(self.model).items():
-      if name.startswith('_'):
-        continue
-      networks = [networks] if isinstance(networks, tf.keras.layers.Layer) else networks
-      if isinstance(networks, (list, tuple)):  # as Keras wraps them
-        variables = [variable for network in networks
-                     if isinstance(network, tf.keras.layers.Layer)
-                     for variable in network.trainable_variables]
-        if variables:
-          found[name] = variables
-    return found
+    """Returns the variables that are trained of each network of the model."""
+    trained = {name: [variable for layer in layers for variable in layer.trainable_variables]
+               for name, layers in self.model.networks().items()}
+    return {name: variables for name, variables in trained.items() if variables}
 
   def _gradient_norms(self, variables, gradients):
     """Norms over everything and over each sub-network, from its name in the model."""

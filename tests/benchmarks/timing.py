@@ -36,3 +36,18 @@ def medians(steps: dict[str, Callable]) -> dict[str, float]:
       step()
       times[name].append(1000 * (time.perf_counter() - start))
   return {name: float(np.median(taken)) for name, taken in times.items()}
+
+
+def elapsed(steps: dict[str, Callable], rounds: int) -> tuple[dict[str, float], dict[str, float]]:
+  """Returns the median wall and processor seconds of each, all timed in turn."""
+  wall, cpu = ({name: [] for name in steps} for _ in range(2))
+  for step in steps.values():
+    step()
+  for _ in range(rounds):
+    for name, step in steps.items():
+      start = time.perf_counter(), time.process_time()
+      step()
+      wall[name].append(time.perf_counter() - start[0])
+      cpu[name].append(time.process_time() - start[1])
+  return tuple({name: float(np.median(taken)) for name, taken in times.items()}
+               for times in (wall, cpu))

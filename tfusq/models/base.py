@@ -88,6 +88,16 @@ class Model(tf.keras.layers.Layer):
   encoder_only: tuple[str, ...]
   serial = False
 
+  def networks(self) -> dict[str, list[tf.keras.layers.Layer]]:
+    """Returns the layers in each attribute that holds some, by its name."""
+    found = {}
+    for name, value in vars(self).items():
+      # Keras wraps lists.
+      layers = list(value) if isinstance(value, (list, tuple)) else [value]
+      if not name.startswith('_') and all(isinstance(x, tf.keras.layers.Layer) for x in layers):
+        found[name] = layers
+    return {name: layers for name, layers in found.items() if layers}
+
   def latents(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
     """Returns the real-valued latents by name.
 

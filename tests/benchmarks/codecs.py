@@ -1,0 +1,172 @@
+"""The nine models at the paper's size: `python tests/benchmarks/codecs.py --image PHOTOGRAPH`.
+
+Random weights, the last layer of the analysis scaled so that the latent's deviation is 1; one
+photograph, compressed and decompressed by the exported codec, each model in a process of its own
+with two threads. Wall seconds, and how they divide: the networks outside of the walk (analysis or
+synthesis), the walk without coding (hyper synthesis and contexts, in exact arithmetic), and coding,
+which is the rest. With --compressai INTERPRETER its model of the same name is run beside, and the
+ratio of processor times printed.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+MODELS = ('ms_hyper', 'ms_hyper_zero', 'ms_context', 'cheng_anchor', 'cheng_attn', 'charm',
+          'charm_zero', 'elic_zero', 'elic_sm_zero')
+ROUNDS = 3
+THEIRS = {'ms_hyper': 'MeanScaleHyperprior(192, 320)',
+          'ms_context': 'JointAutoregressiveHierarchicalPriors(192, 320)',
+          'cheng_anchor': 'Cheng2020Anchor(192)', 'cheng_attn': 'Cheng2020Attention(192)',
+          'elic_zero': 'Elic2022Official()'}
+COMPRESSAI = """
+import json, resource, sys, time, warnings
+warnings.simplefilter('ignore')
+import numpy as np, torch
+from compressai.models import *
+from compressai.models.sensetime import Elic2022Official
+torch.set_num_threads(2)
+torch.manual_seed(0)
+x = torch.from_numpy(np.load(sys.argv[2])).permute(2, 0, 1)[None].float() / 255
+model = eval(sys.argv[1]).eval()
+with torch.no_grad():
+  # Scaled in front of a last attention module, which is not linear.
+  last = [layer for layer in model.g_a if isinstance(layer, torch.nn.Conv2d)][-1]
+  for _ in range(3):
+    last.weight /= model.g_a(x).std()
+  model.update(force=True)
+  result = {'wall': [], 'cpu': []}
+  for _ in range(int(sys.argv[3])):
+    times, cpu = [time.perf_counter()], [time.process_time()]
+    coded = model.compress(x)
+    times.append(time.perf_counter()), cpu.append(time.process_time())
+    model.decompress(**{key: coded[key] for key in ('strings', 'shape')})
+    times.append(time.perf_counter()), cpu.append(time.process_time())
+    result['wall'].append(np.diff(times).tolist())
+    result['cpu'].append(np.diff(cpu).tolist())
+result['memory'] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(json.dumps(result))
+"""
+
+
+def one(name, image_path):
+  """Measures one model in this process; prints JSON."""
+  import resource
+
+  import numpy as np
+  import tensorflow as tf
+  tf.config.threading.set_intra_op_parallelism_threads(2)
+  tf.config.threading.set_inter_op_parallelism_threads(2)
+  from timing import elapsed
+
+  from tfusq import bitstream, config, data, exact, export, exported, models, summary
+  config.parse(['quantizers/aun_pge.gin', f'models/{name}.gin'],
+               ['BOUND = 0.11', 'Codec.lmbda = 1.0'], [])
+  codec = config.build('Codec')()
+  codec.create()
+  rows = summary.summary(codec)
+  image = data.read_image(image_path)
+  x = tf.constant(image[None], tf.float32) / 255
+  model = codec.model
+  *_, last = (layer for layer in model.analysis.layers if hasattr(layer, 'kernel'))
+  for _ in range(3):  # in front of a last attention module, which is not linear
+    last.kernel.assign(last.kernel / tf.math.reduce_std(model.latents(x)['y']))
+  latents = model.latents(x)
+  coders = bitstream.make_coders(codec)
+
+  class Replay(models.Visitor):
+    """Returns known latents; computes the indexes, and does not code."""
+
+    def __init__(self):
+      self.sum = 0
+
+    def visit(self, part, raw):
+      return self._replay(0, part, raw)[1]
+
+    def visit_serially(self, part, context):
+      total, y_hat = context.scan(self._replay, tf.constant(0), part)
+      self.sum += total
+      return y_hat
+
+    def _replay(self, total, part, raw):
+      index = coders[part.latent].index(model.entropy_models[part.latent].parameters(raw))
+      total += tf.reduce_sum(index)
+      if not part.latent == 'y' or not model.serial:
+        self.sum += total
+      return total, tf.round(part.of(latents[part.latent]))
+
+  @tf.function
+  def walk():
+    replay = Replay()
+    with exact.arithmetic():
+      y_hat = model.walk(replay, 1, *image.shape[:2])
+    return replay.sum, tf.reduce_sum(y_hat)
+
+  analyse = tf.function(lambda: model.latents(x))
+  y_hat = tf.round(latents['y'])
+  synthesize = tf.function(lambda: model.reconstruct(y_hat, *image.shape[:2]))
+  with tempfile.TemporaryDirectory() as folder:
+    export.export(codec, Path(folder) / 'codec', {})
+    loaded = exported.ExportedCodec(Path(folder) / 'codec')
+    written = loaded.compress(image)
+    steps = {'encode': lambda: loaded.compress(image), 'decode': lambda: loaded.decompress(written),
+             'analysis': analyse, 'synthesis': synthesize, 'walk': walk}
+    wall, cpu = elapsed(steps, ROUNDS)
+  print(json.dumps({
+      'wall': wall, 'cpu': cpu, 'bytes': len(written), 'pixels': int(np.prod(image.shape[:2])),
+      'parameters': sum(row.parameters for row in rows),
+      'kmacs': sum(row.decoding for row in rows),
+      'memory': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))
+
+
+def measure(arguments):
+  """Runs a command that prints JSON on its last line."""
+  result = subprocess.run(arguments, capture_output=True, text=True)
+  if result.returncode:
+    raise SystemExit(result.stderr[-2000:])
+  return json.loads(result.stdout.splitlines()[-1])
+
+
+def main():
+  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument('--image', required=True)
+  parser.add_argument('--models', nargs='*', default=MODELS, choices=MODELS)
+  parser.add_argument('--compressai', help='Python interpreter that has it')
+  parser.add_argument('--one', choices=MODELS, help=argparse.SUPPRESS)
+  arguments = parser.parse_args()
+  if arguments.one:
+    one(arguments.one, arguments.image)
+    return
+  print(f'{"":<14}{"params, M":>10}{"kMAC/px":>9}{"bpp":>6}{"encode":>8}{"analysis":>10}{"walk":>7}'
+        f'{"coding":>8}{"decode":>8}{"synth.":>8}{"walk":>7}{"coding":>8}{"GiB":>6}{"CPU e/d":>12}')
+  for name in arguments.models:
+    ours = measure([sys.executable, __file__, '--image', arguments.image, '--one', name])
+    wall, cpu = ours['wall'], ours['cpu']
+    print(f'{name:<14}{ours["parameters"] / 1e6:>10.2f}{ours["kmacs"]:>9.0f}'
+          f'{8 * ours["bytes"] / ours["pixels"]:>6.2f}{wall["encode"]:>8.2f}'
+          f'{wall["analysis"]:>10.2f}{wall["walk"]:>7.2f}'
+          f'{wall["encode"] - wall["analysis"] - wall["walk"]:>8.2f}{wall["decode"]:>8.2f}'
+          f'{wall["synthesis"]:>8.2f}{wall["walk"]:>7.2f}'
+          f'{wall["decode"] - wall["synthesis"] - wall["walk"]:>8.2f}'
+          f'{ours["memory"] / 2**20:>6.2f}{cpu["encode"]:>6.2f}{cpu["decode"]:>6.2f}', flush=True)
+    if arguments.compressai and name in THEIRS:
+      import numpy as np
+      from PIL import Image
+      with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / 'image.npy'
+        np.save(path, np.asarray(Image.open(arguments.image).convert('RGB')))
+        theirs = measure([arguments.compressai, '-c', COMPRESSAI, THEIRS[name], str(path),
+                          str(ROUNDS)])
+      encode, decode = np.median(theirs['wall'], 0)
+      encode_cpu, decode_cpu = np.median(theirs['cpu'], 0)
+      print(f'  CompressAI {"":<26}{encode:>8.2f}{"":>25}{decode:>8.2f}{"":>23}'
+            f'{theirs["memory"] / 2**20:>6.2f}{encode_cpu:>6.2f}{decode_cpu:>6.2f}  ours / theirs: '
+            f'encode {cpu["encode"] / encode_cpu:.2f}, decode {cpu["decode"] / decode_cpu:.2f}',
+            flush=True)
+
+
+if __name__ == '__main__':
+  main()
