@@ -28,18 +28,35 @@ class MaskedConv2D(Conv2D):
     return super().convolution_op(
         inputs, kernel * tf.constant(self.mask[..., None, None], kernel.dtype))
 
-  def taps(self) -> tf.Tensor:
-    """Returns the weights of the positions that it sees, `[positions * inputs, filters]`."""
-    return tf.reshape(tf.boolean_mask(self.kernel, self.mask), [-1, self.filters])
 
-
-def causal(filters: int) -> MaskedConv2D:
-  """Sees the 12 positions before its own, in raster order.
+class Causal(MaskedConv2D):
+  """Sees the 12 positions before its own, in raster order; of integers.
 
   #### References
   Minnen, Balle and Toderici, Joint autoregressive and hierarchical priors, 2018.
   """
-  return MaskedConv2D(filters, _CAUSAL)
+
+  OFFSETS = np.argwhere(_CAUSAL) - 2  # rows and columns of what it sees
+
+  def __init__(self, filters: int):
+    super().__init__(filters, _CAUSAL)
+
+  def call(self, inputs):
+    if not exact.active():
+      return super().call(inputs)
+    batch, height, width, channels = tf.unstack(tf.shape(inputs))
+    padded = tf.pad(inputs, [[0, 0], [2, 0], [2, 2], [0, 0]])
+    seen = tf.stack([padded[:, 2 + row:2 + row + height, 2 + column:2 + column + width]
+                     for row, column in self.OFFSETS])
+    seen = tf.reshape(seen, [len(self.OFFSETS), -1, channels])
+    y = exact.weigh_symbols(seen, self.exact_weights())
+    return tf.reshape(y, [batch, height, width, self.filters])
+
+  def exact_weights(self) -> exact.SymbolWeights:
+    """Returns the weights of what it sees, for exact arithmetic."""
+    with tf.init_scope():
+      values = self.kernel.numpy()[self.mask]
+    return exact.symbol_weights(tf.boolean_mask(self.kernel, self.mask), values, self.bias)
 
 
 def checkerboard(filters: int) -> MaskedConv2D:
@@ -129,11 +146,11 @@ class Serial:
   neighbourhoods lie in the waves before. Encoder and decoder run the same loop.
   """
 
-  def __init__(self, context: MaskedConv2D, parameters: tf.keras.Sequential, features: tf.Tensor):
+  def __init__(self, context: Causal, parameters: tf.keras.Sequential, features: tf.Tensor):
     """Initializer.
 
     Args:
-      context: A causal convolution over the latent.
+      context: Over the latent, of integers.
       parameters: 1x1 convolutions and activations, from context and features to raw parameters.
       features: `[batch, height, width, channels]`, of the latent's height and width.
     """
@@ -166,10 +183,13 @@ class Serial:
     features = tf.reshape(self._features, [-1, feature_channels])
     channels = self._context.kernel.shape[2]
     # Once, not in every wave.
-    taps = exact.weights(self._context.taps(), self._context.bias)
-    layers = [exact.weights(layer.kernel, layer.bias) if isinstance(layer, Dense) else layer
-              for layer in self._parameters.layers]
-    offsets = np.argwhere(self._context.mask) - 2
+    context = self._context.exact_weights()
+    whole, *layers = [
+        exact.weights(layer.kernel, layer.bias) if isinstance(layer, Dense) else layer
+        for layer in self._parameters.layers]
+    of_context, of_features = tf.split(whole.kernel, [self._context.filters, -1])
+    # What the first layer makes of the features is that of all waves, and the waves' bias.
+    from_features = exact.accumulate(tf.matmul, features, whole._replace(kernel=of_features))
     order = tf.argsort(
         tf.reshape(3 * tf.range(height)[:, None] + tf.range(width), [-1]), stable=True)
 
@@ -178,11 +198,11 @@ class Serial:
       last = tf.minimum(t // 3, height - 1)
       rows = tf.range(first, last + 1)
       positions = rows * width + t - 3 * rows
-      x = tf.concat([recent[8 + column + 3 * row, first + 2 + row:last + 3 + row]
-                     for row, column in offsets], -1)
-      x = exact.convolve(tf.matmul, x, taps)
-      x = tf.concat([x, tf.gather(features, positions)], -1)
-      for layer in layers:
+      seen = tf.stack([recent[8 + column + 3 * row, first + 2 + row:last + 3 + row]
+                       for row, column in self._context.OFFSETS])
+      x = exact.weigh_symbols(seen, context)
+      first_layer = exact.Weights(of_context, tf.gather(from_features, positions))
+      for layer in [first_layer, *layers]:
         x = exact.convolve(tf.matmul, x, layer) if isinstance(layer, exact.Weights) else layer(x)
       state, y_hat = visit(state, part._replace(positions=positions), x[None, :, None])
       y_hat = tf.ensure_shape(y_hat[0, :, 0], [None, channels])

@@ -53,7 +53,7 @@ class MSContext(SerialHyperprior):
                      analysis, synthesis)
     self.hyper_analysis = transforms.hyper_analysis(filters)
     self.hyper_synthesis = transforms.hyper_synthesis(latent_channels, 2 * latent_channels)
-    self.context = contexts.causal(2 * latent_channels)
+    self.context = contexts.Causal(2 * latent_channels)
     self.parameters = contexts.parameter_network([
         latent_channels * 10 // 3, latent_channels * 8 // 3,
         latent_channels * entropy_model.channels])
@@ -91,6 +91,6 @@ class Cheng(SerialHyperprior):
       raise ValueError(f'Cheng.hidden must be a positive integer, not {hidden!r}')
     self.hyper_analysis = transforms.residual_hyper_analysis(filters)
     self.hyper_synthesis = transforms.residual_hyper_synthesis(filters)
-    self.context = contexts.causal(2 * latent_channels)
+    self.context = contexts.Causal(2 * latent_channels)
     self.parameters = contexts.parameter_network(
         [hidden, hidden, latent_channels * entropy_model.channels])
