@@ -190,6 +190,11 @@ class Serial:
     of_context, of_features = tf.split(whole.kernel, [self._context.filters, -1])
     # What the first layer makes of the features is that of all waves, and the waves' bias.
     from_features = exact.accumulate(tf.matmul, features, whole._replace(kernel=of_features))
+    # Where the neighbours of row 0 are among `recent`, as rows of one matrix.
+    row_offset, column_offset = self._context.OFFSETS.T
+    neighbours = tf.cast(8 + column_offset + 3 * row_offset, tf.int32) * (height + 2) + tf.cast(
+        2 + row_offset, tf.int32)
+    neighbours = neighbours[:, None]
     order = tf.argsort(
         tf.reshape(3 * tf.range(height)[:, None] + tf.range(width), [-1]), stable=True)
 
@@ -198,8 +203,7 @@ class Serial:
       last = tf.minimum(t // 3, height - 1)
       rows = tf.range(first, last + 1)
       positions = rows * width + t - 3 * rows
-      seen = tf.stack([recent[8 + column + 3 * row, first + 2 + row:last + 3 + row]
-                       for row, column in self._context.OFFSETS])
+      seen = tf.gather(tf.reshape(recent, [-1, channels]), rows + neighbours)
       x = exact.weigh_symbols(seen, context)
       first_layer = exact.Weights(of_context, tf.gather(from_features, positions))
       for layer in [first_layer, *layers]:
