@@ -27,10 +27,10 @@ def test_clients_of_two_versions_read_each_others_files(exported_path, photograp
     subprocess.run([interpreters[-1], '-m', 'pip', 'install', '--quiet', *packages], check=True)
   paths = [exported_path]
   for name, options in {
-      'serial': dict(model=functools.partial(tfusq.Cheng, hidden=12), zero_centre=False,
-                     entropy_model=tfusq.GaussianMixture()),
-      'groups': dict(model=functools.partial(
-          tfusq.ELIC, groups=(2, 4), analysis=tfusq.Convolutional()))}.items():
+      'serial': {'model': functools.partial(tfusq.Cheng, hidden=12), 'zero_centre': False,
+                 'entropy_model': tfusq.GaussianMixture()},
+      'groups': {'model': functools.partial(
+          tfusq.ELIC, groups=(2, 4), analysis=tfusq.Convolutional())}}.items():
     codec = make_codec(4, 6, **options)
     for variable in codec.model.variables:
       variable.assign_add(.1 * tf.random.stateless_normal(variable.shape, [1, 2]))

@@ -19,7 +19,7 @@ def test_its_code_blocks_are_the_files():
     assert text == (FOLDER / name).read_text(), f'paste plugins/{name} into plugins/README.md'
   needed = {str(path.relative_to(FOLDER)) for pattern in ('*/tfusq_*.py', '*/setup.cfg')
             for path in FOLDER.glob(pattern)}
-  assert len(needed) == 6 and needed <= set(shown)
+  assert len(needed) == 8 and needed <= set(shown)
   blocks = len(re.findall(r'^```\w', GUIDE, re.MULTILINE))
   assert blocks == len(shown) + len(RECIPES) + 1  # and how to install
 
@@ -27,7 +27,7 @@ def test_its_code_blocks_are_the_files():
 def test_nothing_in_the_package_names_them():
   names = [path.stem for path in FOLDER.glob('*/tfusq_*.py')] + [
       path.name for path in FOLDER.iterdir() if path.is_dir()]
-  assert len(names) == 6
+  assert len(names) == 8
   package = Path(__file__).parent.parent / 'tfusq'
   for path in package.rglob('*.py'):
     assert not any(name in path.read_text() for name in names), path
@@ -35,7 +35,7 @@ def test_nothing_in_the_package_names_them():
 
 @pytest.mark.slow
 def test_each_is_installed_into_a_fresh_environment_and_trains_two_steps_from_gin(tmp_path):
-  """The three distributions, from outside of the checkout; the entropy model codes a photograph."""
+  """The four distributions, from outside of the checkout; the entropy model codes a photograph."""
   root = FOLDER.parent
   environment = {key: value for key, value in os.environ.items() if key != 'PYTHONPATH'}
   binaries = tmp_path / 'venv' / 'bin'
@@ -50,7 +50,7 @@ def test_each_is_installed_into_a_fresh_environment_and_trains_two_steps_from_gi
   run(sys.executable, '-m', 'venv', 'venv')
   run(binaries / 'pip', 'install', '--quiet', root, *distributions)
   listed = run(binaries / 'tfusq', 'plugins')
-  assert len(RECIPES) == len(distributions) == 3
+  assert len(RECIPES) == len(distributions) == 4
   for number, recipe in enumerate(RECIPES):
     (tmp_path / f'{number}.gin').write_text(recipe)
     trained = run(
@@ -60,9 +60,10 @@ def test_each_is_installed_into_a_fresh_environment_and_trains_two_steps_from_gi
             'train.interval = 2', 'Patches.patch_size = 64')))
     assert 'loss:' in trained
     operative = (tmp_path / f'run{number}' / 'operative_config-0.gin').read_text()
-    name = re.search(r'@(Kumaraswamy|GradScale|GeneralizedGaussian)\(\)', recipe)[1]
+    name = re.search(r'@(Kumaraswamy|GradScale|GeneralizedGaussian|FactorizedPrior)\(\)', recipe)[1]
     assert name in listed and f'@{name}()' in operative
-    run(binaries / 'tfusq', 'check', name)
+    if name != 'FactorizedPrior':  # models have no checks of their own
+      run(binaries / 'tfusq', 'check', name)
     run(binaries / 'tfusq', 'export', '--model_dir', f'run{number}', '--out', f'codec{number}')
     image = root / 'tfusq' / 'images' / 'heldout' / 'chelsea.webp'
     run(binaries / 'tfusq', 'compress', '--codec', f'codec{number}', image, f'{number}.usq')

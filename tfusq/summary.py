@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from tfusq.codec import Codec
 from tfusq.contexts import MaskedConv2D
-from tfusq.models import Model
 from tfusq.transforms import GDN, LINEAR, Conv2DTranspose
 
 _SIDE = 256  # pixels; a multiple of what every latent needs

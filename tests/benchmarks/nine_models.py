@@ -1,4 +1,4 @@
-"""The nine models at the paper's size: `python tests/benchmarks/codecs.py --image PHOTOGRAPH`.
+"""The nine models at the paper's size: `python tests/benchmarks/nine_models.py --image PHOTOGRAPH`.
 
 Random weights, the last layer of the analysis scaled so that the latent's deviation is 1; one
 photograph, compressed and decompressed by the exported codec, each model in a process of its own
@@ -60,9 +60,8 @@ def one(name, image_path):
   import tensorflow as tf
   tf.config.threading.set_intra_op_parallelism_threads(2)
   tf.config.threading.set_inter_op_parallelism_threads(2)
-  from timing import elapsed
-
   from tfusq import bitstream, config, data, exact, export, exported, models, summary
+  from timing import elapsed
   config.parse(['quantizers/aun_pge.gin', f'models/{name}.gin'],
                ['BOUND = 0.11', 'Codec.lmbda = 1.0'], [])
   codec = config.build('Codec')()
@@ -94,7 +93,7 @@ def one(name, image_path):
     def _replay(self, total, part, raw):
       index = coders[part.latent].index(model.entropy_models[part.latent].parameters(raw))
       total += tf.reduce_sum(index)
-      if not part.latent == 'y' or not model.serial:
+      if part.latent != 'y' or not model.serial:
         self.sum += total
       return total, tf.round(part.of(latents[part.latent]))
 
