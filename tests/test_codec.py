@@ -3,7 +3,25 @@ import pytest
 import tensorflow as tf
 
 from conftest import make_codec, make_patches
-from tfusq import AUN, EP, PGE, STE, SUA, Codec, Factorized, MSHyper, Quantizer, Round, Undefined
+from tfusq import (
+    AUN,
+    ELIC,
+    EP,
+    PGE,
+    STE,
+    SUA,
+    Bottleneck,
+    Charm,
+    Cheng,
+    Codec,
+    Factorized,
+    GaussianMixture,
+    MSContext,
+    MSHyper,
+    Quantizer,
+    Round,
+    Undefined,
+)
 
 
 @pytest.fixture(scope='module')
@@ -21,6 +39,14 @@ def enliven(codec):
   kernel.assign(100 * kernel)
 
 
+def uniform(codec, latent, name, batch):
+  number = list(codec.quantizers).index(name)
+  return tf.concat([tf.random.stateless_uniform(
+      [1, *latent.shape[1:]], tf.random.experimental.stateless_fold_in(
+          tf.constant([codec.seed, number], tf.int64), index), -.5, .5)
+      for index in batch['index']], 0)
+
+
 def test_loss_is_rate_plus_lambda_distortion_of_the_stated_paths(batch):
   """The loss, written out for this model and these quantizers."""
   codec = make_codec()
@@ -30,18 +56,14 @@ def test_loss_is_rate_plus_lambda_distortion_of_the_stated_paths(batch):
   figures = codec.soft(x, batch['index'])
 
   latents = model.latents(x)
-  def noise(name, number):
-    return tf.concat([tf.random.stateless_uniform(
-        [1, *latents[name].shape[1:]], tf.random.experimental.stateless_fold_in(
-            tf.constant([codec.seed, number], tf.int64), index), -.5, .5)
-        for index in batch['index']], 0)
   alpha = codec.quantizers['y'][0].surrogate.alpha(tf.float32)
   assert 1 < float(alpha) < 12
   z_model, y_model = model.entropy_models.values()
-  z_bits = z_model.bits(latents['z'] + noise('z', 0), None)
+  z_bits = z_model.bits(latents['z'] + uniform(codec, latents['z'], 'z', batch), None)
   raw = model.hyper_synthesis(tf.round(latents['z']))
   parameters = y_model.parameters(raw)
-  y_tilde = SUA(float(alpha))(latents['y'] - parameters.mean, noise('y', 1)) + parameters.mean
+  y_tilde = SUA(float(alpha))(
+      latents['y'] - parameters.mean, uniform(codec, latents['y'], 'y', batch)) + parameters.mean
   y_bits = y_model.bits(y_tilde, parameters)
   mse = tf.reduce_mean((model.synthesis(y_tilde) - x)**2)
   bpp = (tf.reduce_sum(z_bits) + tf.reduce_sum(y_bits)) / (2 * 64 * 64)
@@ -50,6 +72,80 @@ def test_loss_is_rate_plus_lambda_distortion_of_the_stated_paths(batch):
   scalars = {k: float(v) for k, v in codec._scalars(figures, codec._loss(figures)).items()}
   assert scalars['loss'] == pytest.approx(float(bpp) + .05 * 255**2 * float(mse), rel=1e-5)
   assert scalars['psnr'] == pytest.approx(-10 * np.log10(float(mse)), rel=1e-5)
+
+
+def test_a_serial_context_reads_the_distortions_latent(batch):
+  """The rate sees the surrogate's sample, the context what the synthesis sees too."""
+  codec = make_codec(model=MSContext, zero_centre=False, distortion=Quantizer(Round(), STE()),
+                     rate=Quantizer(AUN(), PGE()))
+  enliven(codec)
+  model, x = codec.model, as_float(batch)
+  model.analysis.layers[-1].kernel.assign(20 * model.analysis.layers[-1].kernel)
+  latents = model.latents(x)
+  y_model, y_hat = model.entropy_models['y'], tf.round(latents['y'])
+  features = model.hyper_synthesis(tf.round(latents['z']))
+
+  def bpp(read):
+    raw = model.parameters(tf.concat([model.context(read), features], -1))
+    y_bits = y_model.bits(latents['y'] + uniform(codec, latents['y'], 'y', batch),
+                          y_model.parameters(raw))
+    z_bits = model.entropy_models['z'].bits(
+        latents['z'] + uniform(codec, latents['z'], 'z', batch), None)
+    return float(tf.reduce_sum(y_bits) + tf.reduce_sum(z_bits)) / (2 * 64 * 64)
+
+  found = float(codec.soft(x, batch['index']).bpp)
+  assert found == pytest.approx(bpp(y_hat), rel=1e-5)
+  assert found != pytest.approx(bpp(latents['y']), rel=1e-4)
+
+
+@pytest.mark.parametrize('make', [
+    lambda *arguments: Charm(*arguments, slices=3),
+    lambda *arguments: ELIC(*arguments, groups=(2, 4, 6), analysis=Bottleneck(1, False),
+                            synthesis=Bottleneck(1, False))])
+@pytest.mark.parametrize('zero_centre', [False, True])
+def test_parts_share_the_noise_of_the_whole_latent(make, zero_centre, batch):
+  """So that one draw serves a latent however it is cut."""
+  codec = make_codec(model=make, zero_centre=zero_centre, distortion=Quantizer(AUN(), PGE()))
+  x = as_float(batch)
+  latents = codec.model.latents(x)
+  seen = []
+  reconstruct = codec.model.reconstruct
+  codec.model.reconstruct = lambda y, *size: seen.append(y) or reconstruct(y, *size)
+  codec.soft(x, batch['index'])
+  np.testing.assert_allclose(
+      seen[0], latents['y'] + uniform(codec, latents['y'], 'y', batch), atol=1e-5)
+
+
+@pytest.mark.parametrize('model, options', [
+    (MSHyper, {}), (MSContext, {'zero_centre': False}),
+    (MSContext, {'zero_centre': False, 'train_encoder': False}),
+    (lambda *arguments: Cheng(*arguments, hidden=24),
+     {'zero_centre': False, 'entropy_model': GaussianMixture()}),
+    (lambda *arguments: Charm(*arguments, slices=3), {}),
+    (lambda *arguments: ELIC(*arguments, groups=(2, 10), analysis=Bottleneck(1),
+                             synthesis=Bottleneck(1, False)), {})])
+def test_a_step_of_every_model_trains_all_that_the_stage_trains(model, options, batch):
+  codec = make_codec(model=model, rate=Quantizer(SUA(3.), EP()),
+                     distortion=Quantizer(SUA(3.), STE()), **options)
+  for variable in codec.model.variables:
+    variable.assign_add(.05 * tf.random.stateless_normal(variable.shape, [1, 2]))
+  enliven(codec)
+  codec.compile(tf.keras.optimizers.Adam(1e-3))
+  before = [variable.numpy() for variable in codec.trainable_variables]
+  step = tf.function(codec.train_step)
+  assert np.isfinite(float(step(batch)['loss']))
+  still = [variable.name for variable, old in zip(codec.trainable_variables, before)
+           if (variable.numpy() == old).all()]
+  assert not still
+  encoder = {variable.ref() for name in codec.model.encoder_only
+             for variable in getattr(codec.model, name).variables}
+  assert options.get('train_encoder', True) == any(
+      variable.ref() in encoder for variable in codec.trainable_variables)
+
+
+def test_a_serial_context_is_not_quantized_zero_centre():
+  with pytest.raises(ValueError, match='zero_centre.*MSContext.*serial'):
+    make_codec(model=MSContext, zero_centre=True)
 
 
 def test_distortion_gives_the_mean_no_gradient_when_zero_centre(batch):

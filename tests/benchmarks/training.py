@@ -12,7 +12,7 @@ import sys
 
 from nine_models import MODELS, measure
 
-ROUNDS = 5
+ROUNDS = 3
 BINDINGS = {'sized': ['MSHyper.filters = 128', 'MSHyper.latent_channels = 192']}
 THEIRS = {'sized': 'MeanScaleHyperprior(128, 192)', 'ms_hyper': 'MeanScaleHyperprior(192, 320)',
           'ms_context': 'JointAutoregressiveHierarchicalPriors(192, 320)',

@@ -4,8 +4,8 @@
 
 Each is trained by `tfusq train`, exported and evaluated by the command line, one after another;
 what is finished in the folder is taken from there, and a run that was stopped goes on. Prints for
-each the validation loss at its first and last interval (with the surrogate, on batches of the images),
-and the exported codec's real bits beside its estimate over the first images.
+each the validation loss at its first and last interval (with the surrogate, on batches of the
+images), and the exported codec's real bits beside its estimate over the first images.
 """
 
 import argparse
