@@ -149,9 +149,9 @@ class Encoder(_Coding):
     return [coder.finalize(self._states[name].handle) for name, coder in self._coders.items()]
 
   def expected_bits(self, coded: Coded) -> tf.Tensor:
-    """Returns what a part should take: the entropy model's bits, at the coder's price."""
-    bits = self._model.entropy_models[coded.latent].bits(coded.y_hat, coded.parameters)
-    return tf.reduce_sum(self._coders[coded.latent].price(bits, coded.symbols, coded.index))
+    """Returns what a part should take, for `bits`; a subclass that is asked for it computes it."""
+    del coded
+    return self._no_bits()
 
   def _code(self, state, part, raw, parameters, index):
     latent = part.of(self._latents[part.latent])
@@ -168,6 +168,14 @@ class Encoder(_Coding):
   def _checked(self, check, value):
     self.checks.append(check)
     return value
+
+
+class PricedEncoder(Encoder):
+  """Also says what the strings should take: the entropy models' bits, at the coders' price."""
+
+  def expected_bits(self, coded):
+    bits = self._model.entropy_models[coded.latent].bits(coded.y_hat, coded.parameters)
+    return tf.reduce_sum(self._coders[coded.latent].price(bits, coded.symbols, coded.index))
 
 
 class Decoder(_Coding):
@@ -199,8 +207,9 @@ class Decoder(_Coding):
       return tf.identity(value)
 
 
-def encode(codec: Codec, coders: dict[str, Coder], identity: bytes,
-           image: tf.Tensor) -> tuple[tf.Tensor, Encoder, tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
+def encode(codec: Codec, coders: dict[str, Coder], identity: bytes, image: tf.Tensor,
+           kind: type[Encoder] = Encoder,
+           ) -> tuple[tf.Tensor, Encoder, tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
   """Compresses an image, in TensorFlow.
 
   Args:
@@ -208,6 +217,7 @@ def encode(codec: Codec, coders: dict[str, Coder], identity: bytes,
     coders: Of its entropy models.
     identity: The codec's.
     image: `uint8[height, width, 3]`.
+    kind: Of the encoder.
 
   Returns:
     The file, a scalar string; the encoder; the decoder's latent; and the image's height and width.
@@ -218,7 +228,7 @@ def encode(codec: Codec, coders: dict[str, Coder], identity: bytes,
       tf.reduce_prod(sides) <= container.MAX_PIXELS)
   with tf.control_dependencies([tf.debugging.Assert(fits, [_IMAGE_LIMITS])]):
     x = tf.cast(image, tf.float32)[None] / 255
-  encoder = Encoder(codec, coders, x)
+  encoder = kind(codec, coders, x)
   with exact.arithmetic():
     y_hat = codec.model.walk(encoder, 1, height, width)
   data = container.pack(identity, height, width, encoder.strings(), encoder.checks)

@@ -88,7 +88,7 @@ class CodecModule(tf.Module):
 
     def evaluate(image):
       data, encoder, y_hat, (height, width) = bitstream.encode(
-          codec, self._coders, identity, image)
+          codec, self._coders, identity, image, bitstream.PricedEncoder)
       return {'data': data, 'bits': tf.stack(list(encoder.bits().values())),
               'reconstruction': _to_image(model.reconstruct(y_hat, height, width))}
 
