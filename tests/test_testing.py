@@ -13,7 +13,7 @@ from tfusq.testing import NonConformance
 def built_ins():
   classes, _ = plugins.load_all()
   return [instance for plugin, cls in classes.items() if plugin.distribution == 'tfusq'
-          and any(issubclass(cls, base) for base in testing.CHECKS)
+          and issubclass(cls, tuple(testing.CHECKS)) and not issubclass(cls, tfusq.Model)
           for instance in testing.instances(cls)]
 
 
@@ -241,3 +241,96 @@ def test_typical_temperatures_may_be_given_by_name():
 def test_noise_of_one_value_a_latent_still_follows_the_seed():
   u = tfusq.UQs().noise(tf.zeros([3, 4, 4, 2]), [1, 2])
   assert u.shape == [3, 1, 1, 1] and len(np.unique(u)) == 3
+
+
+def tiny(cls, *entropy_model, **options):
+  tf.keras.utils.set_random_seed(3)
+  entropy_model = entropy_model or [tfusq.Gaussian()]
+  return cls(*entropy_model, tfusq.Factorized(), 4, 6, **options)
+
+
+@testing.conformance(
+    tiny(tfusq.MSHyper), tiny(tfusq.MSContext), tiny(tfusq.Charm, slices=3),
+    tiny(tfusq.Cheng, tfusq.GaussianMixture(), hidden=12, analysis=tfusq.Residual(True)),
+    tiny(tfusq.ELIC, groups=(2, 4), analysis=tfusq.Bottleneck(1)))
+def test_every_model_conforms(check):
+  assert check() == ''
+
+
+class Miscounts(tfusq.MSHyper):
+  parts = 2
+
+
+class VisitsTwice(tfusq.MSHyper):
+  def walk(self, visitor, batch, height, width):
+    z_hat, height, width = self.visit_hyperlatent(visitor, batch, height, width)
+    raw = self.hyper_synthesis(z_hat)[:, :height, :width]
+    first, rest = (
+        visitor.visit(tfusq.Part('y', slice(*channels)), tf.gather(
+            raw, [*range(*channels), *range(6 + channels[0], 6 + channels[1])], axis=-1))
+        for channels in ((0, 4), (3, 6)))
+    return tf.concat([first[..., :3], rest], -1)
+
+
+class KeepsItsPadding(tfusq.MSHyper):
+  def reconstruct(self, y_hat, height, width):
+    return self.synthesis(y_hat)
+
+
+class StopsAGradient(tfusq.MSHyper):
+  def latents(self, x):
+    latents = super().latents(x)
+    return {**latents, 'z': tf.stop_gradient(latents['z'])}
+
+
+class PeeksAtTheImage(tfusq.MSHyper):
+  """Conditions y on what only the encoder knows."""
+
+  def latents(self, x):
+    latents = super().latents(x)
+    self._seen = tf.reduce_mean(latents['y'])
+    return latents
+
+  def walk(self, visitor, batch, height, width):
+    seen, self._seen = getattr(self, '_seen', 0.), 0.
+
+    class Adding(tfusq.Visitor):
+      def visit(self, part, raw):
+        return visitor.visit(part, raw + seen)
+
+    return super().walk(Adding(), batch, height, width)
+
+
+class WalksInFloats(tfusq.MSHyper):
+  def __init__(self, *arguments):
+    super().__init__(*arguments)
+    self.last = tf.keras.layers.Conv2D(12, 1)
+
+  def walk(self, visitor, batch, height, width):
+    z_hat, height, width = self.visit_hyperlatent(visitor, batch, height, width)
+    return visitor.visit(
+        tfusq.Part('y'), self.last(self.hyper_synthesis(z_hat)[:, :height, :width]))
+
+
+@pytest.mark.parametrize('cls, check, sentence', [
+    (Miscounts, 'visits_every_component_once', '1 parts are conditioned, and `parts` is 2'),
+    (VisitsTwice, 'visits_every_component_once', '1 of 6 components of y'),
+    (KeepsItsPadding, 'reconstructs_the_size', 'has the shape'),
+    (StopsAGradient, 'trains_every_variable', '6 of 48 variables'),
+    (PeeksAtTheImage, 'decodes_what_it_encodes', 'refused'),
+    (WalksInFloats, 'parameters_are_exact', 'use the layers of tfusq.transforms')])
+def test_faults_of_models_are_caught_by_the_right_check(cls, check, sentence):
+  checks = {bound.check.__name__: bound for bound in testing.checks_of(tiny(cls))}
+  with pytest.raises(NonConformance, match=sentence):
+    checks[check]()
+
+
+@pytest.mark.parametrize('cls', [tfusq.MSHyper, tfusq.MSContext])
+def test_checks_leave_a_models_weights_as_they_were(cls):
+  model = tiny(cls)
+  first, second, *checks = testing.checks_of(model)
+  first(), second()  # which create them
+  before = [variable.numpy() for variable in model.variables]
+  for check in checks:
+    assert check() == ''
+  assert all(np.array_equal(*pair) for pair in zip(before, model.variables))

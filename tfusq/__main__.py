@@ -283,7 +283,7 @@ def _add_library(command):
                    help='instead, which surrogate goes with which estimator')
 
   sub = command('check', _check, 'run the conformance checks on a plugin')
-  sub.add_argument('name', help='surrogate, estimator or entropy model')
+  sub.add_argument('name', help='surrogate, estimator, entropy model or codec model')
   sub.add_argument('--gin_bindings', action='append', default=[], help=(
       "repeatable; such as 'SUA.alpha = 3.0'; temperatures that are not bound take typical "
       'values'))

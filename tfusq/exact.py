@@ -20,6 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 _ACTIVATION_BITS = 12
+ACTIVATION_STEPS = 2**_ACTIVATION_BITS  # to 1
 _ACTIVATION_LIMIT = 2.**12
 _WEIGHT_BITS = 16
 _SYMBOL_LIMIT = 2.**9 - 1

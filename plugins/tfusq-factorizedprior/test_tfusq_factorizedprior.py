@@ -3,8 +3,14 @@ import pytest
 import tensorflow as tf
 
 import tfusq
+import tfusq.testing
 from tfusq import container, export
 from tfusq_factorizedprior import FactorizedPrior
+
+
+@tfusq.testing.conformance(FactorizedPrior(tfusq.Factorized(), 4, 6))
+def test_conformance(check):
+  check()
 
 
 @pytest.fixture(scope='module')

@@ -1,4 +1,4 @@
-"""Conformance checks for surrogates, estimators and entropy models, ours and anybody's.
+"""Conformance checks for surrogates, estimators, entropy and codec models, ours and anybody's.
 
 Each check is a plain function of one object that returns when the object keeps what it tests and
 raises `NonConformance` with one sentence and a number when it does not. They test mathematics, not
@@ -18,18 +18,21 @@ import tensorflow as tf
 
 from tfusq.entropy_models import EntropyModel
 from tfusq.estimators import Estimator
+from tfusq.models import Model
 from tfusq.surrogates import Surrogate
 from tfusq.temperature import Temperature, temperature_parameters
 from tfusq.testing.entropy_models import entropy_model_checks
 from tfusq.testing.estimators import estimator_checks
+from tfusq.testing.models import model_checks
 from tfusq.testing.requirements import NonConformance, NotApplicable
 from tfusq.testing.surrogates import surrogate_checks
 
 __all__ = ['BoundCheck', 'NonConformance', 'NotApplicable', 'checks_of', 'conformance', 'describe',
-           'entropy_model_checks', 'estimator_checks', 'instances', 'surrogate_checks']
+           'entropy_model_checks', 'estimator_checks', 'instances', 'model_checks',
+           'surrogate_checks']
 
 CHECKS = {Surrogate: surrogate_checks, Estimator: estimator_checks,
-          EntropyModel: entropy_model_checks}
+          EntropyModel: entropy_model_checks, Model: model_checks}
 _KINDS = ', '.join(f'{base.__name__}s' for base in CHECKS)
 
 
@@ -84,7 +87,7 @@ def instances(cls: type, bound: Collection[str] = (), build: Callable | None = N
   """Returns objects of a class to check: one, or one for each of its typical temperatures.
 
   Args:
-    cls: Of a surrogate, an estimator or an entropy model.
+    cls: Of a surrogate, an estimator, an entropy model or a codec model.
     bound: Names of the temperatures that `build` gives itself.
     build: Makes an object, given the other temperatures by name; by default the class.
 

@@ -1,0 +1,152 @@
+"""Checks of codec models."""
+
+import contextlib
+
+import numpy as np
+import tensorflow as tf
+
+from tfusq import bitstream, container, exact
+from tfusq.codec import Codec
+from tfusq.estimators import PGE, STE
+from tfusq.models import Model, Part, Visitor
+from tfusq.quantizer import Quantizer
+from tfusq.surrogates import AUN, Round
+from tfusq.testing.requirements import NonConformance, require
+
+_SIZES = (1, 1), (17, 23), (64, 48)
+
+
+class _Calls(Visitor):
+  """Calls a function with each part and its raw parameters, a serial part as a whole."""
+
+  def __init__(self, function, latents):
+    self._function = function
+    self._latents = latents
+
+  def visit(self, part, raw):
+    return self._function(part, raw)
+
+  def visit_serially(self, part, context):
+    return self._function(part, context.raw(tf.round(self._latents[part.latent])))
+
+
+def _image(height, width, batch=1):
+  return tf.random.stateless_uniform([batch, height, width, 3], [height, width])
+
+
+def _codec(model, quantizer, zero_centre=False):
+  codec = Codec(model, quantizer, quantizer, quantizer, quantizer, 1., zero_centre)
+  codec.create()
+  return codec
+
+
+@contextlib.contextmanager
+def _lively(model):
+  """Changes the weights for a while, so that latents do not all round to zero."""
+  before = [variable.numpy() for variable in model.variables]
+  for variable in model.variables:
+    variable.assign_add(.1 * tf.random.stateless_normal(variable.shape, [3, 4]))
+  try:
+    yield
+  finally:
+    for variable, value in zip(model.variables, before):
+      variable.assign(value)
+
+
+def _parts(model, height, width, batch=1):
+  """Returns the latents, and every part that a walk visits with its raw parameters."""
+  latents = model.latents(_image(height, width, batch))
+  found = []
+
+  def visit(part: Part, raw):
+    found.append((part, raw))
+    return tf.round(part.of(latents[part.latent]))
+
+  y_hat = model.walk(_Calls(visit, latents), batch, height, width)
+  return latents, found, y_hat
+
+
+def visits_every_component_once(model: Model) -> None:
+  """The parts of a walk cover each latent; raw parameters have their shape; `parts` counts them."""
+  for height, width in _SIZES:
+    latents, found, _ = _parts(model, height, width, batch=2)
+    visits = {name: np.zeros(y.shape[1:], int) for name, y in latents.items()}
+    for part, raw in found:
+      y = part.of(latents[part.latent])
+      channels = model.entropy_models[part.latent].channels
+      wanted = [*y.shape[:3], channels * y.shape[3]]
+      require(raw.shape == wanted, f'raw parameters of {part.latent} have the shape {raw.shape}, '
+              f'and the part needs {wanted}')
+      seen = visits[part.latent]
+      places = range(seen.shape[0] * seen.shape[1])
+      places = places if part.positions is None else part.positions.numpy()
+      seen.reshape(-1, seen.shape[2])[
+          np.ix_(places, np.arange(seen.shape[2])[part.channels])] += 1
+    for name, seen in visits.items():
+      require((seen == 1).all(), f'at {height}x{width}, {(seen != 1).sum()} of {seen.size} '
+              f'components of {name} are not visited once')
+    conditioned = sum(model.entropy_models[part.latent].channels > 0 for part, _ in found)
+    require(conditioned == model.parts,
+            f'{conditioned} parts are conditioned, and `parts` is {model.parts}')
+
+
+def reconstructs_the_size(model: Model) -> None:
+  """What is reconstructed has the image's shape, from 1x1 on."""
+  for height, width in _SIZES:
+    _, _, y_hat = _parts(model, height, width, batch=2)
+    shape = model.reconstruct(y_hat, height, width).shape
+    require(shape == [2, height, width, 3],
+            f'the reconstruction of [2, {height}, {width}, 3] has the shape {shape}')
+
+
+def trains_every_variable(model: Model) -> None:
+  """The gradient of rate and distortion, with noise, reaches every variable."""
+  codec = _codec(model, Quantizer(AUN(), PGE()))
+  with tf.GradientTape() as tape:
+    figures = codec.soft(_image(64, 64), tf.zeros([1], tf.int64))
+    loss = figures.bpp + figures.mse
+  variables = codec.trainable_variables
+  dead = [variable.name for variable, gradient in zip(variables, tape.gradient(loss, variables))
+          if gradient is None or not np.any(gradient)]
+  require(not dead, f'{len(dead)} of {len(variables)} variables get no gradient: {dead[:3]}')
+
+
+def decodes_what_it_encodes(model: Model) -> None:
+  """The decoder's latent is the encoder's, bit for bit, in every way to quantize."""
+  *_, own = model.entropy_models.values()
+  for zero_centre in (False, True) if own.has_centre() and not model.serial else (False,):
+    codec = _codec(model, Quantizer(Round(), STE()), zero_centre)
+    with _lively(model):
+      _require_decoded(codec)
+
+
+def _require_decoded(codec):
+  coders, identity = bitstream.make_coders(codec), bytes(container.IDENTITY_BYTES)
+  for height, width in _SIZES:
+    image = tf.cast(255 * _image(height, width)[0], tf.uint8)
+    data, _, y_hat, _ = bitstream.encode(codec, coders, identity, image)
+    try:
+      decoded, *size = bitstream.decode(codec, coders, identity, data)
+    except tf.errors.InvalidArgumentError as error:
+      raise NonConformance(
+          f'at {height}x{width} the file is refused: {error.message[:200]}') from error
+    require([int(side) for side in size] == [height, width], f'the size comes back as {size}')
+    apart = int(np.sum(decoded.numpy() != y_hat.numpy()))
+    require(not apart, f'at {height}x{width}, {apart} of {tf.size(y_hat)} components are decoded '
+            'to other values')
+
+
+def parameters_are_exact(model: Model) -> None:
+  """In exact arithmetic raw parameters are on its grid, whatever the machine."""
+  _codec(model, Quantizer(Round(), STE()))
+  with _lively(model), exact.arithmetic():
+    _, found, _ = _parts(model, 64, 48)
+  for part, raw in found:
+    steps = raw.numpy().astype(np.float64) * exact.ACTIVATION_STEPS
+    off = int((steps != np.round(steps)).sum())
+    require(not off, f'{off} of {steps.size} raw parameters of {part.latent} are no multiples of '
+            f'1 / {exact.ACTIVATION_STEPS}: use the layers of tfusq.transforms in the walk')
+
+
+model_checks = [visits_every_component_once, reconstructs_the_size, trains_every_variable,
+                decodes_what_it_encodes, parameters_are_exact]
