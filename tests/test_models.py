@@ -14,8 +14,8 @@ from tfusq import (
     MSContext,
     MSHyper,
     Residual,
-    Visitor,
 )
+from tfusq.testing.models import Calls
 
 TINY = {
     'MS-hyper': lambda entropy_model: MSHyper(entropy_model, Factorized(), 4, 6),
@@ -33,20 +33,6 @@ TINY = {
 @pytest.fixture(params=TINY)
 def make(request):
   return TINY[request.param]
-
-
-class Visiting(Visitor):
-  """Calls a function at each part; a serial one's raw parameters are of the whole latent."""
-
-  def __init__(self, function, latents):
-    self._function = function
-    self._latents = latents
-
-  def visit(self, part, raw):
-    return self._function(part, raw)
-
-  def visit_serially(self, part, context):
-    return self._function(part, context.raw(part.of(self._latents[part.latent])))
 
 
 def conv(kernel, inputs, outputs):
@@ -99,7 +85,7 @@ def parameters_of(model):
   x = tf.zeros([1, 64, 64, 3])
   latents = model.latents(x)
   model.reconstruct(model.walk(
-      Visiting(lambda part, raw: part.of(latents[part.latent]), latents), 1, 64, 64), 64, 64)
+      Calls(lambda part, raw: part.of(latents[part.latent]), latents), 1, 64, 64), 64, 64)
 
   def count(networks):
     return sum(network.count_params() for network in (
@@ -207,7 +193,7 @@ def test_walk_visits_z_then_the_parts_of_y_in_shape_with_the_latents(
     assert raw.shape == [*latent.shape[:3], channels * latent.shape[-1]]
     return latent
 
-  y_hat = model.walk(Visiting(visit, latents), 2, height, width)
+  y_hat = model.walk(Calls(visit, latents), 2, height, width)
   assert visited[0].latent == 'z' and len(visited) == 1 + model.parts
   seen = np.zeros(y_hat.shape[1:], int)
   for part in visited[1:]:
@@ -230,7 +216,7 @@ def test_a_slice_is_conditioned_on_the_first_ones_before_it():
       seen.append(raw.numpy())
       return part.of(latents[part.latent]) + 3. * (len(seen) - 2 == changed)
 
-    model.walk(Visiting(visit, latents), 1, 64, 64)
+    model.walk(Calls(visit, latents), 1, 64, 64)
     return seen[1:]
 
   before = raws()
@@ -252,7 +238,7 @@ def test_an_elic_part_is_conditioned_on_those_before_it_and_sees_the_other_colou
       # One component in the middle: of a 9x9 latent each colour has about 40.
       return y + 3. * (len(seen) - 2 == changed) * tf.one_hot([20], y.shape[1])[..., None, None]
 
-    model.walk(Visiting(visit, latents), 1, 144, 144)
+    model.walk(Calls(visit, latents), 1, 144, 144)
     return seen[1:]
 
   before = raws()
@@ -280,7 +266,7 @@ def test_a_serial_position_is_conditioned_on_the_twelve_before_it(name):
                                                [0, 0]])
   raws = []
 
-  class Context(Visiting):
+  class Context(Calls):
     def visit_serially(self, part, context):
       raws.extend(context.raw(y).numpy() for y in (latents['y'], latents['y'] + change))
       return latents['y']
@@ -304,7 +290,7 @@ def test_gradients_reach_every_variable(make):
       bits.append(tf.reduce_sum(entropy_model.bits(latent, entropy_model.parameters(raw))))
       return latent
 
-    y_hat = model.walk(Visiting(visit, latents), 1, 64, 64)
+    y_hat = model.walk(Calls(visit, latents), 1, 64, 64)
     loss = tf.add_n(bits) + tf.reduce_sum(model.reconstruct(y_hat, 64, 64)**2)
   gradients = tape.gradient(loss, model.trainable_variables)
   assert len(gradients) >= 48

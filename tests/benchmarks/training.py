@@ -10,14 +10,12 @@ scale hyperprior, 192 filters). `sized` is MS-hyper with N=128, M=192.
 import argparse
 import sys
 
+import nine_models
 from nine_models import MODELS, measure
 
 ROUNDS = 3
 BINDINGS = {'sized': ['MSHyper.filters = 128', 'MSHyper.latent_channels = 192']}
-THEIRS = {'sized': 'MeanScaleHyperprior(128, 192)', 'ms_hyper': 'MeanScaleHyperprior(192, 320)',
-          'ms_context': 'JointAutoregressiveHierarchicalPriors(192, 320)',
-          'cheng_anchor': 'Cheng2020Anchor(192)', 'cheng_attn': 'Cheng2020Attention(192)',
-          'elic_zero': 'Elic2022Official()'}
+THEIRS = {'sized': 'MeanScaleHyperprior(128, 192)', **nine_models.THEIRS}
 COMPRESSAI = """
 import json, resource, sys, time, warnings
 warnings.simplefilter('ignore')

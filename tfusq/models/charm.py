@@ -24,21 +24,12 @@ class Charm(Hyperprior):
                filters: int = 192, latent_channels: int = 320, slices: int = 10,
                max_support: int = 5, analysis: Transforms = Convolutional(),
                synthesis: Transforms = Convolutional()):
-    """Initializer.
+    """Initializer; the other arguments and what is raised are those of `MSHyper`.
 
     Args:
-      entropy_model: Of the latent y, conditioned on z and on slices of y.
-      hyper_entropy_model: Of the hyperlatent z; an unconditional one.
-      filters: Width N of the transforms, and the channels of z.
       latent_channels: M, the channels of y; the other networks' widths are in proportion.
       slices: How many slices y is coded in; a divisor of `latent_channels`.
       max_support: How many of the first slices condition later ones.
-      analysis: Whose analysis transform to use.
-      synthesis: Whose synthesis transform to use.
-
-    Raises:
-      TypeError: if an entropy model or a pair of transforms is none.
-      ValueError: if a number is out of range, or an entropy model of the wrong kind.
     """
     super().__init__('charm', entropy_model, hyper_entropy_model, filters, latent_channels,
                      analysis, synthesis)
@@ -56,7 +47,7 @@ class Charm(Hyperprior):
         for _ in range(entropy_model.channels)])
     self.context = [
         contexts.Parallel([contexts.slice_transform(latent_channels, self._depth)
-                             for _ in range(entropy_model.channels)])
+                           for _ in range(entropy_model.channels)])
         for _ in range(slices)]
 
   def walk(self, visitor, batch, height, width):

@@ -25,20 +25,10 @@ class ELIC(Hyperprior):
                filters: int = 192, latent_channels: int = 320,
                groups: Sequence[int] = (16, 16, 32, 64, 192),
                analysis: Transforms = Bottleneck(), synthesis: Transforms = Bottleneck()):
-    """Initializer.
+    """Initializer; the other arguments and what is raised are those of `MSHyper`.
 
     Args:
-      entropy_model: Of the latent y, conditioned on z and on parts of y.
-      hyper_entropy_model: Of the hyperlatent z; an unconditional one.
-      filters: Width N of the transforms, and the channels of z.
-      latent_channels: M, the channels of y.
       groups: Channels of each group; their sum is M.
-      analysis: Whose analysis transform to use.
-      synthesis: Whose synthesis transform to use.
-
-    Raises:
-      TypeError: if an entropy model or a pair of transforms is none.
-      ValueError: if a size is less than 1, or an entropy model of the wrong kind.
     """
     super().__init__('elic', entropy_model, hyper_entropy_model, filters, latent_channels,
                      analysis, synthesis)

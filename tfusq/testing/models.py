@@ -1,6 +1,7 @@
 """Checks of codec models."""
 
 import contextlib
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -16,18 +17,24 @@ from tfusq.testing.requirements import NonConformance, require
 _SIZES = (1, 1), (17, 23), (64, 48)
 
 
-class _Calls(Visitor):
-  """Calls a function with each part and its raw parameters, a serial part as a whole."""
+class Calls(Visitor):
+  """Calls a function with each part and its raw parameters, a serial part as a whole.
 
-  def __init__(self, function, latents):
-    self._function = function
-    self._latents = latents
+  Attributes:
+    function: Returns the quantized part.
+    latents: By name; what a serial context reads.
+  """
+
+  def __init__(self, function: Callable[[Part, tf.Tensor], tf.Tensor],
+               latents: dict[str, tf.Tensor]):
+    self.function = function
+    self.latents = latents
 
   def visit(self, part, raw):
-    return self._function(part, raw)
+    return self.function(part, raw)
 
   def visit_serially(self, part, context):
-    return self._function(part, context.raw(tf.round(self._latents[part.latent])))
+    return self.function(part, context.raw(self.latents[part.latent]))
 
 
 def _image(height, width, batch=1):
@@ -54,15 +61,16 @@ def _lively(model):
 
 
 def _parts(model, height, width, batch=1):
-  """Returns the latents, and every part that a walk visits with its raw parameters."""
-  latents = model.latents(_image(height, width, batch))
+  """Returns rounded latents, the parts of a walk with their raw parameters, and its result."""
+  latents = {name: tf.round(y)
+             for name, y in model.latents(_image(height, width, batch)).items()}
   found = []
 
   def visit(part: Part, raw):
     found.append((part, raw))
-    return tf.round(part.of(latents[part.latent]))
+    return part.of(latents[part.latent])
 
-  y_hat = model.walk(_Calls(visit, latents), batch, height, width)
+  y_hat = model.walk(Calls(visit, latents), batch, height, width)
   return latents, found, y_hat
 
 
