@@ -92,6 +92,39 @@ def test_the_result_does_not_depend_on_threads_or_kernels(network, settings, tmp
     assert (out['floats'] != network(x).numpy()).any()  # else this shows nothing
 
 
+@pytest.mark.parametrize('size', [.05, 1., 300.])  # of weights: larger ones take a coarser grid
+def test_symbols_are_weighed_as_integers_in_any_order(size):
+  rng = np.random.default_rng(1)
+  kernel = rng.normal(0, size, [12, 320, 7]).astype(np.float32)
+  bias = rng.normal(0, 1, 7).astype(np.float32)
+  symbols = np.round(rng.laplace(0, 300, [12, 5, 320])).astype(np.float32)
+  weights = exact.symbol_weights(tf.constant(kernel), kernel, tf.constant(bias))
+  found = exact.weigh_symbols(tf.constant(symbols), weights).numpy()
+  integers = [[[int(v) for v in row] for row in tap] for tap in np.clip(symbols, -511, 511)]
+  whole = np.round(kernel.astype(np.float64) / weights.step).astype(object)
+  expected = sum(np.dot(np.array(tap, dtype=object), matrix)
+                 for tap, matrix in zip(integers, whole)).astype(np.float64) * weights.step
+  expected = np.clip(expected + np.round(bias.astype(np.float64) * 2.**28) / 2.**28, -4096, 4096)
+  np.testing.assert_array_equal(found, np.round(expected * 2**12) / 2**12)
+  assert np.abs(symbols).max() > 511
+  order = rng.permutation(320)
+  shuffled = exact.symbol_weights(tf.constant(kernel[:, order]), kernel[:, order],
+                                  tf.constant(bias))
+  np.testing.assert_array_equal(
+      exact.weigh_symbols(tf.constant(symbols[:, :, order]), shuffled), found)
+  # Close to the floats where nothing is clipped.
+  small = np.clip(symbols, -5, 5)
+  floats = np.einsum('tni,tio->no', small.astype(np.float64), kernel) + bias
+  error = exact.weigh_symbols(tf.constant(small), weights).numpy() - np.clip(floats, -4096, 4096)
+  deviation = weights.step * np.sqrt((small.astype(np.float64)**2).sum((0, 2)) / 12)
+  assert (np.abs(error) < 5 * deviation[:, None] + 2.**-12).all()
+
+
+def test_weights_that_are_not_finite_have_no_grid():
+  with pytest.raises(ValueError, match='finite'):
+    exact.symbol_weights(tf.ones([1, 1, 1]), np.full([1, 1, 1], np.inf), tf.ones([1]))
+
+
 def test_arithmetic_ends_with_its_block():
   assert not exact.active()
   with pytest.raises(RuntimeError), exact.arithmetic():

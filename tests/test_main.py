@@ -128,3 +128,16 @@ def test_a_run_is_trained_and_exported_from_the_command_line(tfusq, tmp_path):
   assert tfusq('export', '--model_dir', tmp_path / 'run', '--out', tmp_path / 'codec')[0] == 0
   description = json.loads((tmp_path / 'codec' / 'codec.json').read_text())
   assert description['step'] == 1 and 'MSHyper.filters = 4' in description['recipe']
+  code, out, _ = tfusq('analyze', 'code_length', '--model_dir', tmp_path / 'run',
+                       IMAGES / 'heldout')
+  assert code == 0 and 'Gaussian          zero' in out and 'batched forward over codec' in out
+
+
+def test_a_model_is_summed_up_by_its_gin_file(tfusq):
+  code, out, _ = tfusq('summary', '--gin_file', 'models/ms_context_small.gin',
+                       '--gin_bindings', 'MSContext.filters = 8')
+  assert code == 0 and out.splitlines()[-1].startswith('all')
+  assert f'{"context":<18}{"460,992":>12}' in out
+  code, _, err = tfusq('summary', '--gin_file', 'models/elic_zero_small.gin',
+                       '--gin_bindings', 'ELIC.groups = (1, 2)')
+  assert code == 1 and 'ELIC.groups' in err

@@ -98,7 +98,12 @@ def symbol_weights(kernel: tf.Tensor, values: np.ndarray, bias: tf.Tensor) -> Sy
     kernel: `[taps, inputs, outputs]`.
     values: The kernel's, from which the grid is chosen, once for both ends.
     bias: Of the outputs.
+
+  Raises:
+    ValueError: if a weight is not finite.
   """
+  if not np.isfinite(values).all():
+    raise ValueError('the weights of a context must be finite')
   bits = _WEIGHT_BITS
   while np.abs(np.round(values * 2.**bits)).sum(1).max() * _SYMBOL_LIMIT > 2**24:
     bits -= 1
