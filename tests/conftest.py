@@ -59,6 +59,12 @@ def make_codec(filters=8, latent_channels=12, bound=.11, zero_centre=True, disto
   return codec
 
 
+def last_convolution(analysis):
+  """The convolution that makes the latent, in front of attention where there is some."""
+  last = analysis.layers[-1]
+  return getattr(last, 'down', last)
+
+
 def make_patches(batch_size=2, patch_size=64, folder='train', seed=0):
   return data.Patches(str(IMAGES / folder), patch_size, batch_size, seed)
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import tfusq
 from clients import compare
-from conftest import make_codec
+from conftest import last_convolution, make_codec
 from tfusq import export
 
 ENVIRONMENTS = {
@@ -34,7 +34,7 @@ def test_clients_of_two_versions_read_each_others_files(exported_path, photograp
     codec = make_codec(4, 6, **options)
     for variable in codec.model.variables:
       variable.assign_add(.1 * tf.random.stateless_normal(variable.shape, [1, 2]))
-    last = codec.model.analysis.layers[-1]
+    last = last_convolution(codec.model.analysis)
     last.kernel.assign(30 * last.kernel)
     paths.append(tmp_path / name)
     export.export(codec, paths[-1], {})

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 import tfusq
-from conftest import make_codec
+from conftest import last_convolution, make_codec
 from tfusq import container, exact, export, exported, files, plugins
 from tfusq.container import ContainerError
 
@@ -195,7 +195,7 @@ def test_evaluation_is_the_decoder(model, cls, zero_centre, photograph):
                      model=functools.partial(model, **SMALLER.get(model, {})))
   for variable in codec.model.variables:
     variable.assign_add(.1 * tf.random.stateless_normal(variable.shape, [1, 2]))
-  *_, last = (layer for layer in codec.model.analysis.layers if hasattr(layer, 'kernel'))
+  last = last_convolution(codec.model.analysis)
   last.kernel.assign(30 * last.kernel)
   module = export.CodecModule(codec)
   image = photograph[:83, :130]

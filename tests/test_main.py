@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -141,3 +144,24 @@ def test_a_model_is_summed_up_by_its_gin_file(tfusq):
   code, _, err = tfusq('summary', '--gin_file', 'models/elic_zero_small.gin',
                        '--gin_bindings', 'ELIC.groups = (1, 2)')
   assert code == 1 and 'ELIC.groups' in err
+
+
+def test_a_serial_codec_is_made_by_the_console_script_as_a_shell_starts_it(tmp_path):
+  """TensorFlow has not been imported by anyone before, nor left its mark on the environment."""
+  from conftest import IMAGES
+  environment = {key: value for key, value in os.environ.items() if key != 'TF2_BEHAVIOR'}
+
+  def run(*words):
+    result = subprocess.run([sys.executable, '-m', 'tfusq', *map(str, words)], text=True,
+                            capture_output=True, env=environment)
+    assert result.returncode == 0, result.stderr[-2000:]
+    return result.stdout
+
+  run('train', '--model_dir', tmp_path / 'run', *(f'--gin_file={file}' for file in (
+      'models/ms_context_small.gin', 'quantizers/aun_pge.gin', 'stages/joint_minutes.gin',
+      'data/folder.gin')), *(f'--gin_bindings={binding}' for binding in (
+          f"TRAIN_IMAGES = '{IMAGES / 'train'}'", 'LMBDA = 0.01', 'train.steps = 1',
+          'train.interval = 1', 'Patches.patch_size = 64', 'Patches.batch_size = 1',
+          'MSContext.filters = 4', 'MSContext.latent_channels = 6')))
+  run('export', '--model_dir', tmp_path / 'run', '--out', tmp_path / 'codec')
+  assert 'identity' in (tmp_path / 'codec' / 'codec.json').read_text()

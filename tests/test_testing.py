@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 import tfusq
-from tfusq import plugins, testing
+from tfusq import exact, plugins, testing, transforms
 from tfusq.temperature import temperature_parameters
 from tfusq.testing import NonConformance
 
@@ -312,13 +312,39 @@ class WalksInFloats(tfusq.MSHyper):
         tfusq.Part('y'), self.last(self.hyper_synthesis(z_hat)[:, :height, :width]))
 
 
+class WalksInFloatsInside(WalksInFloats):
+  """As above, hidden by an exact layer at the end."""
+
+  def __init__(self, *arguments):
+    super().__init__(*arguments)
+    self.exact_one = transforms.Dense(12)
+
+  def walk(self, visitor, batch, height, width):
+    class Hiding(tfusq.Visitor):
+      def visit(_, part, raw):
+        return visitor.visit(part, self.exact_one(raw) if part.latent == 'y' else raw)
+
+    return super().walk(Hiding(), batch, height, width)
+
+
+class ForgetsTheActivation(tfusq.MSHyper):
+  def walk(self, visitor, batch, height, width):
+    class Activating(tfusq.Visitor):
+      def visit(_, part, raw):
+        return visitor.visit(part, raw if exact.active() else tf.nn.relu(raw))
+
+    return super().walk(Activating(), batch, height, width)
+
+
 @pytest.mark.parametrize('cls, check, sentence', [
     (Miscounts, 'visits_every_component_once', '1 parts are conditioned, and `parts` is 2'),
     (VisitsTwice, 'visits_every_component_once', '1 of 6 components of y'),
     (KeepsItsPadding, 'reconstructs_the_size', 'has the shape'),
     (StopsAGradient, 'trains_every_variable', '6 of 48 variables'),
     (PeeksAtTheImage, 'decodes_what_it_encodes', 'refused'),
-    (WalksInFloats, 'parameters_are_exact', 'use the layers of tfusq.transforms')])
+    (WalksInFloats, 'parameters_are_exact', '1 layers with weights compute in floats'),
+    (WalksInFloatsInside, 'parameters_are_exact', '1 layers with weights compute in floats'),
+    (ForgetsTheActivation, 'parameters_are_exact', 'deviations from those in floats')])
 def test_faults_of_models_are_caught_by_the_right_check(cls, check, sentence):
   checks = {bound.check.__name__: bound for bound in testing.checks_of(tiny(cls))}
   with pytest.raises(NonConformance, match=sentence):

@@ -64,3 +64,20 @@ def test_what_shares_nothing_is_refused(run, tmp_path):
     transfer.transfer(make_codec(), str(tmp_path))
   with pytest.raises(TransferError, match='no checkpoint'):
     transfer.transfer(make_codec(), str(tmp_path / 'absent'))
+
+
+def test_attention_shifts_no_other_layer(tmp_path):
+  """What a codec with attention shares with one without is found, and goes where it belongs."""
+  def make(attention, blocks, seed):
+    return make_codec(4, 6, seed=seed, model=lambda *arguments: tfusq.MSHyper(
+        *arguments, analysis=tfusq.Residual(attention),
+        synthesis=tfusq.Bottleneck(blocks, attention)))
+
+  attentive, plain = make(True, 2, 1), make(False, 1, 2)
+  tf.train.CheckpointManager(
+      tf.train.Checkpoint(model=attentive.model), str(tmp_path), max_to_keep=1).save(7)
+  said = transfer.transfer(plain, str(tmp_path))
+  assert said and all('is left out' in line and ('attention' in line or 'blocks/1' in line)
+                      for line in said)
+  for here, there in zip(plain.model.analysis.layers, attentive.model.analysis.layers):
+    assert all(map(is_loaded, here.down.variables, there.down.variables))

@@ -123,11 +123,13 @@ def _evaluate(arguments):
 
 def _summary(arguments):
   from tfusq import config, summary
+  if not arguments.gin_file:
+    raise config.ConfigError('say which model: give --gin_file')
   # What the stage says of the bound does not matter here, nor which quantizers train it.
   config.parse(['quantizers/aun_pge.gin', *arguments.gin_file],
                ['BOUND = 0.11', 'Codec.lmbda = 1.0', *arguments.gin_bindings],
                arguments.gin_search_path)
-  codec = config.build('Codec')()
+  codec = config.build_configurable('Codec')
   codec.create()
   print(summary.table(codec))
 
@@ -343,6 +345,8 @@ def _message(error: Exception) -> str:
 def run() -> None:
   """Entry point of the console script."""
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+  # Imported inside `app.run`, TensorFlow would take its first steps in graph mode without this.
+  os.environ.setdefault('TF2_BEHAVIOR', '1')
   logging.get_absl_handler().addFilter(
       lambda record: record.levelno >= 30 or f'{os.sep}tfusq{os.sep}' in record.pathname)
   app.run(main, flags_parser=lambda argv: _parser().parse_args(argv[1:]))

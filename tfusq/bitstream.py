@@ -18,8 +18,8 @@ from tfusq.quantizer import quantize
 
 _IMAGE_LIMITS = (f'an image has 1 to {container.MAX_SIDE} rows and columns, and at most '
                  f'{container.MAX_PIXELS} pixels')
-_INDEX_MISMATCH = ('this machine computes other table indexes than the one that wrote the file: '
-                   'it cannot be decoded here')
+_INDEX_MISMATCH = ('this machine computes other table indexes than the one that wrote the file, or '
+                   'the file is corrupt: it cannot be decoded here')
 
 
 class ExportError(RuntimeError):

@@ -54,9 +54,7 @@ class Causal(MaskedConv2D):
 
   def exact_weights(self) -> exact.SymbolWeights:
     """Returns the weights of what it sees, for exact arithmetic."""
-    with tf.init_scope():
-      values = self.kernel.numpy()[self.mask]
-    return exact.symbol_weights(tf.boolean_mask(self.kernel, self.mask), values, self.bias)
+    return exact.symbol_weights(tf.boolean_mask(self.kernel, self.mask), self.bias)
 
 
 def checkerboard(filters: int) -> MaskedConv2D:
@@ -87,15 +85,15 @@ def slice_transform(latent_channels: int, outputs: int) -> tf.keras.Sequential:
     `[batch, height, width, channels]` -> `[batch, height, width, outputs]`.
   """
   return tf.keras.Sequential([
-      Conv2D(latent_channels * 7 // 10, 5), leaky(), Conv2D(latent_channels * 2 // 5, 5),
-      leaky(), Conv2D(outputs, 3)])
+      Conv2D(max(1, latent_channels * 7 // 10), 5), leaky(),
+      Conv2D(max(1, latent_channels * 2 // 5), 5), leaky(), Conv2D(outputs, 3)])
 
 
 def group_transform(latent_channels: int, outputs: int) -> tf.keras.Sequential:
   """Groups to features of the next group; as `slice_transform`, but all convolutions are 5x5."""
   return tf.keras.Sequential([
-      Conv2D(latent_channels * 7 // 10, 5), leaky(), Conv2D(latent_channels * 2 // 5, 5),
-      leaky(), Conv2D(outputs, 5)])
+      Conv2D(max(1, latent_channels * 7 // 10), 5), leaky(),
+      Conv2D(max(1, latent_channels * 2 // 5), 5), leaky(), Conv2D(outputs, 5)])
 
 
 class Parallel(tf.keras.layers.Layer):
@@ -153,7 +151,14 @@ class Serial:
       context: Over the latent, of integers.
       parameters: 1x1 convolutions and activations, from context and features to raw parameters.
       features: `[batch, height, width, channels]`, of the latent's height and width.
+
+    Raises:
+      TypeError: if the parameters are of other layers.
     """
+    if not all(isinstance(layer, (Dense, tf.keras.layers.LeakyReLU, tf.keras.layers.ReLU))
+               for layer in parameters.layers) or not isinstance(parameters.layers[0], Dense):
+      raise TypeError('the parameters of a serial context are Dense layers with ReLU or LeakyReLU '
+                      'between')
     self._context = context
     self._parameters = parameters
     self._features = features

@@ -79,47 +79,50 @@ def accumulate(convolution: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], x: tf.T
 
 
 class SymbolWeights(NamedTuple):
-  """Weights of a context, on a grid on which `float32` sums products with symbols exactly.
+  """Weights of a context, on grids on which `float32` sums products with symbols exactly.
 
   Attributes:
     kernel: `float32[taps, inputs, outputs]`, integers.
-    step: What they are multiples of.
+    step: `float64[outputs]`, what they are multiples of: a power of two for each output.
     bias: `float64[outputs]`.
   """
   kernel: tf.Tensor
-  step: float
+  step: tf.Tensor
   bias: tf.Tensor
 
 
-def symbol_weights(kernel: tf.Tensor, values: np.ndarray, bias: tf.Tensor) -> SymbolWeights:
-  """Rounds a float32 kernel to the finest grid of a power of two that admits exact sums.
+def symbol_weights(kernel: tf.Tensor, bias: tf.Tensor) -> SymbolWeights:
+  """Rounds a float32 kernel to the finest grids, none finer than 2^-16, that admit exact sums.
+
+  Which grids these are is decided in integers, and so the same everywhere.
 
   Args:
-    kernel: `[taps, inputs, outputs]`.
-    values: The kernel's, from which the grid is chosen, once for both ends.
-    bias: Of the outputs.
-
-  Raises:
-    ValueError: if a weight is not finite.
+    kernel: `[taps, inputs, outputs]`, finite.
+    bias: `[outputs]`.
   """
-  if not np.isfinite(values).all():
-    raise ValueError('the weights of a context must be finite')
-  bits = _WEIGHT_BITS
-  while np.abs(np.round(values * 2.**bits)).sum(1).max() * _SYMBOL_LIMIT > 2**24:
-    bits -= 1
-  return SymbolWeights(tf.round(kernel * 2.**bits), 2.**-bits,
+  finest = tf.cast(_to_grid(kernel, _WEIGHT_BITS) * 2.**_WEIGHT_BITS, tf.int64)
+  sums = tf.reduce_max(tf.reduce_sum(tf.abs(finest), 1), 0)
+  room = 2**24 // int(_SYMBOL_LIMIT) - kernel.shape[1] // 2 - 1  # rounding adds a half at most
+  coarser = tf.range(40, dtype=tf.int64)
+  count = tf.reduce_sum(tf.cast(
+      tf.bitwise.right_shift(sums[:, None], coarser) >= room, tf.int32), 1)
+  steps = tf.gather(tf.constant(2.**(np.arange(41) - _WEIGHT_BITS)), count)
+  return SymbolWeights(tf.round(kernel / tf.cast(steps, tf.float32)), steps,
                        _to_grid(bias, _ACTIVATION_BITS + _WEIGHT_BITS))
 
 
 def weigh_symbols(symbols: tf.Tensor, weights: SymbolWeights) -> tf.Tensor:
-  """Returns what `convolve` would of integers, five times as fast: each tap's sum in `float32`.
+  """Returns the sum over taps of symbols by weights, and the bias, on the activations' grid.
+
+  As `convolve` of integers, five times as fast, because each tap is summed in `float32`: on the
+  weights' coarser grids, and with symbols clipped to +-511.
 
   Args:
-    symbols: `float32[taps, n, inputs]`, integers; clipped to +-511.
+    symbols: `float32[taps, n, inputs]`, integers.
     weights: From `symbol_weights`.
 
   Returns:
-    `float32[n, outputs]`, as of `convolve`.
+    `float32[n, outputs]`.
   """
   with tf.device('/cpu:0'):  # others may multiply in less precision
     sums = tf.matmul(tf.clip_by_value(symbols, -_SYMBOL_LIMIT, _SYMBOL_LIMIT), weights.kernel)

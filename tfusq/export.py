@@ -7,8 +7,8 @@
 
 The networks' variables and the integer tables are in it; the training class is not. Encoder and
 decoder walk the model in the same way and in the same shapes, and turn what the networks say into
-table indexes before anything is coded; a fingerprint of the indexes, checked before a part is
-decoded, detects another machine's floats.
+table indexes before anything is coded; a fingerprint of the indexes detects another machine's
+floats, see `tfusq.bitstream`.
 """
 
 import hashlib

@@ -1,5 +1,7 @@
 """A model's size: parameters and multiply-accumulates of each network."""
 
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -39,19 +41,16 @@ def summary(codec: Codec) -> list[Row]:
   """
   model = codec.model
   macs = {name: dict.fromkeys(_PHASES, 0) for name in model.networks()}
+  owners = {id(part): name for name, layers in model.networks().items() for layer in layers
+            for part in (layer, *layer.submodules)}
+  counted = [layer for layer in model.submodules
+             if isinstance(layer, (*LINEAR, GDN)) and id(layer) in owners]
   phase = []
 
-  def counting(layer, name):
-    call = layer.call
+  def record(layer, inputs, outputs):
+    macs[owners[id(layer)]][phase[-1]] += _macs(layer, inputs, outputs)
 
-    def wrapped(inputs):
-      outputs = call(inputs)
-      if tf.executing_eagerly():  # Keras traces a sequence of layers once before it runs it
-        macs[name][phase[-1]] += _macs(layer, inputs, outputs)
-      return outputs
-    return wrapped
-
-  def timed(name):
+  def entering(name):
     method = getattr(model, name)
 
     def wrapped(*args):
@@ -59,16 +58,8 @@ def summary(codec: Codec) -> list[Row]:
       return method(*args)
     return wrapped
 
-  patched = [(layer, 'call', counting(layer, name)) for name, layers in model.networks().items()
-             for layer in _with_parts(layers) if isinstance(layer, (*LINEAR, GDN))]
-  patched += [(model, name, timed(name)) for name in _PHASES]
-  for owner, name, replacement in patched:
-    object.__setattr__(owner, name, replacement)
-  try:
+  with watched(counted, record), _replaced([(model, name, entering(name)) for name in _PHASES]):
     codec.hard(tf.zeros([1, _SIDE, _SIDE, 3]))
-  finally:
-    for owner, name, _ in patched:
-      object.__delattr__(owner, name)
   pixels = 1000 * _SIDE**2
   rows = [
       Row(name, _count(variable for layer in model.networks()[name]
@@ -91,8 +82,33 @@ def table(codec: Codec) -> str:
         for row in [*rows, total])])
 
 
-def _with_parts(layers):
-  return [part for layer in layers for part in (layer, *layer.submodules)]
+@contextlib.contextmanager
+def watched(layers: Iterable[tf.keras.layers.Layer], record: Callable) -> Iterator[None]:
+  """Calls `record(layer, inputs, outputs)` after each eager call of a layer."""
+  def recording(layer):
+    call = layer.call
+
+    def wrapped(inputs):
+      outputs = call(inputs)
+      if tf.executing_eagerly():  # Keras traces a sequence of layers once before it runs it
+        record(layer, inputs, outputs)
+      return outputs
+    return wrapped
+
+  with _replaced([(layer, 'call', recording(layer)) for layer in layers]):
+    yield
+
+
+@contextlib.contextmanager
+def _replaced(methods):
+  """Puts other methods into objects for a while."""
+  for owner, name, method in methods:
+    object.__setattr__(owner, name, method)
+  try:
+    yield
+  finally:
+    for owner, name, _ in methods:
+      object.__delattr__(owner, name)
 
 
 def _macs(layer, inputs, outputs) -> int:

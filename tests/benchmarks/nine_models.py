@@ -70,7 +70,7 @@ def one(name, image_path):
   image = data.read_image(image_path)
   x = tf.constant(image[None], tf.float32) / 255
   model = codec.model
-  *_, last = (layer for layer in model.analysis.layers if hasattr(layer, 'kernel'))
+  last = getattr(model.analysis.layers[-1], 'down', model.analysis.layers[-1])
   for _ in range(3):  # in front of a last attention module, which is not linear
     last.kernel.assign(last.kernel / tf.math.reduce_std(model.latents(x)['y']))
   latents = model.latents(x)

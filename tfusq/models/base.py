@@ -93,7 +93,8 @@ class Model(tf.keras.layers.Layer):
     found = {}
     for name, value in vars(self).items():
       # Keras wraps lists.
-      layers = list(value) if isinstance(value, (list, tuple)) else [value]
+      layers = list(value.values()) if isinstance(value, dict) else (
+          list(value) if isinstance(value, (list, tuple)) else [value])
       if not name.startswith('_') and all(isinstance(x, tf.keras.layers.Layer) for x in layers):
         found[name] = layers
     return {name: layers for name, layers in found.items() if layers}

@@ -32,8 +32,8 @@ class ELIC(Hyperprior):
     """
     super().__init__('elic', entropy_model, hyper_entropy_model, filters, latent_channels,
                      analysis, synthesis)
-    if not (all(isinstance(size, int) and size > 0 for size in groups)
-            and sum(groups) == latent_channels):
+    if not (isinstance(groups, (list, tuple)) and sum(groups) == latent_channels
+            and all(type(size) is int and size > 0 for size in groups)):
       raise ValueError('ELIC.groups must be positive integers whose sum is ELIC.latent_channels = '
                        f'{latent_channels}, not {groups!r}')
     self.parts = 2 * len(groups)

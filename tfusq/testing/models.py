@@ -11,8 +11,10 @@ from tfusq.codec import Codec
 from tfusq.estimators import PGE, STE
 from tfusq.models import Model, Part, Visitor
 from tfusq.quantizer import Quantizer
+from tfusq.summary import watched
 from tfusq.surrogates import AUN, Round
 from tfusq.testing.requirements import NonConformance, require
+from tfusq.transforms import LINEAR
 
 _SIZES = (1, 1), (17, 23), (64, 48)
 
@@ -64,14 +66,17 @@ def _parts(model, height, width, batch=1):
   """Returns rounded latents, the parts of a walk with their raw parameters, and its result."""
   latents = {name: tf.round(y)
              for name, y in model.latents(_image(height, width, batch)).items()}
+  return latents, *_walk(model, latents, height, width, batch)
+
+
+def _walk(model, latents, height, width, batch=1):
   found = []
 
   def visit(part: Part, raw):
     found.append((part, raw))
     return part.of(latents[part.latent])
 
-  y_hat = model.walk(Calls(visit, latents), batch, height, width)
-  return latents, found, y_hat
+  return found, model.walk(Calls(visit, latents), batch, height, width)
 
 
 def visits_every_component_once(model: Model) -> None:
@@ -145,15 +150,26 @@ def _require_decoded(codec):
 
 
 def parameters_are_exact(model: Model) -> None:
-  """In exact arithmetic raw parameters are on its grid, whatever the machine."""
+  """What is weighed in a walk is weighed in exact arithmetic, near the floats, on its grid."""
   _codec(model, Quantizer(Round(), STE()))
-  with _lively(model), exact.arithmetic():
-    _, found, _ = _parts(model, 64, 48)
-  for part, raw in found:
+  foreign = set()
+  others = [layer for layer in model.submodules if isinstance(layer, tf.keras.layers.Layer)
+            and layer.variables and not isinstance(layer, LINEAR)
+            and not any(isinstance(part, LINEAR) for part in layer.submodules)]
+  with _lively(model):
+    latents, floats, _ = _parts(model, 64, 48)
+    with exact.arithmetic(), watched(others, lambda layer, *_: foreign.add(layer.name)):
+      found = _walk(model, latents, 64, 48)[0]
+  require(not foreign, f'{len(foreign)} layers with weights compute in floats in the walk, '
+          f'{sorted(foreign)[:3]}: use those of tfusq.transforms')
+  for (part, raw), (_, near) in zip(found, floats):
     steps = raw.numpy().astype(np.float64) * exact.ACTIVATION_STEPS
     off = int((steps != np.round(steps)).sum())
     require(not off, f'{off} of {steps.size} raw parameters of {part.latent} are no multiples of '
             f'1 / {exact.ACTIVATION_STEPS}: use the layers of tfusq.transforms in the walk')
+    apart = np.max(np.abs(raw - near), initial=0) / (1 + np.std(near)) if steps.size else 0
+    require(apart < .05, f'raw parameters of {part.latent} in exact arithmetic are {apart:.3g} '
+            'deviations from those in floats')
 
 
 model_checks = [visits_every_component_once, reconstructs_the_size, trains_every_variable,

@@ -48,7 +48,7 @@ def channelwise_hyper_analysis(filters: int, latent_channels: int) -> tf.keras.S
   Minnen and Singh, Channel-wise autoregressive entropy models, 2020, Appendix C.2.
   """
   return tf.keras.Sequential([
-      Conv2D(latent_channels, 3), leaky(), down(latent_channels * 4 // 5), leaky(),
+      Conv2D(latent_channels, 3), leaky(), down(max(1, latent_channels * 4 // 5)), leaky(),
       down(filters)], name='hyper_analysis')
 
 
@@ -64,8 +64,8 @@ def channelwise_hyper_synthesis(filters: int, latent_channels: int) -> tf.keras.
   """
   # Where the original has ReLU, which a hyperlatent of zeros would leave without any gradient.
   return tf.keras.Sequential([
-      up(filters), leaky(), up(latent_channels * 4 // 5), leaky(), Conv2D(latent_channels, 3),
-      leaky()])
+      up(filters), leaky(), up(max(1, latent_channels * 4 // 5)), leaky(),
+      Conv2D(latent_channels, 3), leaky()])
 
 
 def residual_hyper_analysis(filters: int) -> tf.keras.Sequential:

@@ -50,6 +50,9 @@ class Dense(tf.keras.layers.Dense):
 
   output_axis = -1  # of the kernel
 
+  def __init__(self, units: int):
+    super().__init__(units)
+
   def call(self, inputs):
     if not exact.active():
       return super().call(inputs)

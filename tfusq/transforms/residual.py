@@ -24,24 +24,23 @@ class Residual(Transforms):
     self._attention = bool(attention)
 
   def analysis(self, filters, latent_channels):
-    layers = []
-    for stage in range(3):
-      layers += [
-          residual_down(filters), *_attention(filters, self._attention and stage == 1),
-          residual_block(filters)]
-    return tf.keras.Sequential(
-        [*layers, Conv2D(latent_channels, 3, strides=2),
-         *_attention(latent_channels, self._attention)], name='analysis')
+    stages = [Stage(down=residual_down(filters),
+                    attention=self._attend(filters, stage == 1),
+                    block=residual_block(filters)) for stage in range(3)]
+    last = Stage(down=Conv2D(latent_channels, 3, strides=2),
+                 attention=self._attend(latent_channels))
+    return tf.keras.Sequential([*stages, last], name='analysis')
 
   def synthesis(self, filters, latent_channels):
-    layers = _attention(latent_channels, self._attention)
-    for stage in range(3):
-      layers += [
-          *_attention(filters, self._attention and stage == 2),
-          residual_block(filters if stage else latent_channels), residual_up(filters)]
-    return tf.keras.Sequential(
-        [*layers, residual_block(filters), Subpixel(3, 3, bias_initializer=to_image())],
-        name='synthesis')
+    inputs = latent_channels, filters, filters
+    stages = [Stage(attention=self._attend(channels, stage in (0, 2)),
+                    block=residual_block(channels),
+                    up=residual_up(filters)) for stage, channels in enumerate(inputs)]
+    last = Stage(block=residual_block(filters), up=Subpixel(3, 3, bias_initializer=to_image()))
+    return tf.keras.Sequential([*stages, last], name='synthesis')
+
+  def _attend(self, channels, here=True):
+    return Attention(channels) if self._attention and here else None
 
 
 class Bottleneck(Transforms):
@@ -69,23 +68,42 @@ class Bottleneck(Transforms):
     self._attention = bool(attention)
 
   def analysis(self, filters, latent_channels):
-    layers = []
-    for stage in range(3):
-      layers += [down(filters), *self._bottlenecks(filters),
-                 *_attention(filters, self._attention and stage == 1)]
-    return tf.keras.Sequential(
-        [*layers, down(latent_channels), *_attention(latent_channels, self._attention)],
-        name='analysis')
+    stages = [Stage(down=down(filters), blocks=self._bottlenecks(filters),
+                    attention=self._attend(filters, stage == 1)) for stage in range(3)]
+    last = Stage(down=down(latent_channels), attention=self._attend(latent_channels))
+    return tf.keras.Sequential([*stages, last], name='analysis')
 
   def synthesis(self, filters, latent_channels):
-    layers = _attention(latent_channels, self._attention)
-    for stage in range(3):
-      layers += [up(filters), *_attention(filters, self._attention and stage == 1),
-                 *self._bottlenecks(filters)]
-    return tf.keras.Sequential([*layers, up(3, bias_initializer=to_image())], name='synthesis')
+    stages = [Stage(latent_attention=self._attend(latent_channels, stage == 0), up=up(filters),
+                    attention=self._attend(filters, stage == 1),
+                    blocks=self._bottlenecks(filters)) for stage in range(3)]
+    last = Stage(up=up(3, bias_initializer=to_image()))
+    return tf.keras.Sequential([*stages, last], name='synthesis')
 
   def _bottlenecks(self, channels):
-    return [bottleneck(channels) for _ in range(self._blocks)]
+    return tf.keras.Sequential([bottleneck(channels) for _ in range(self._blocks)])
+
+  def _attend(self, channels, here=True):
+    return Attention(channels) if self._attention and here else None
+
+
+class Stage(tf.keras.layers.Layer):
+  """Layers one after the other, held by name.
+
+  So a weight's path says what it is: what a run with attention shares with one without is found by
+  `tfusq train --init_from`, and nothing else.
+  """
+
+  def __init__(self, **layers: tf.keras.layers.Layer | None):
+    super().__init__()
+    self._names = [name for name, layer in layers.items() if layer is not None]
+    for name in self._names:
+      setattr(self, name, layers[name])
+
+  def call(self, inputs):
+    for name in self._names:
+      inputs = getattr(self, name)(inputs)
+    return inputs
 
 
 class Sum(tf.keras.layers.Layer):
@@ -129,10 +147,6 @@ class Attention(tf.keras.layers.Layer):
     return inputs + self.trunk(inputs) * tf.sigmoid(self.mask(inputs))
 
 
-def _attention(channels: int, wanted: bool) -> list[Attention]:
-  return [Attention(channels)] if wanted else []
-
-
 def residual_block(channels: int) -> Sum:
   """Two 3x3 convolutions and their input."""
   return Sum([Conv2D(channels, 3), leaky(), Conv2D(channels, 3), leaky()])
@@ -154,6 +168,6 @@ def bottleneck(channels: int) -> Sum:
   """A 3x3 convolution between 1x1 ones at half the width, and their input."""
   # Begins near the identity: of a dozen blocks in a row each would add its input's variance.
   near_zero = tf.keras.initializers.VarianceScaling(.1)
-  return Sum([Conv2D(channels // 2, 1), tf.keras.layers.ReLU(),
-              Conv2D(channels // 2, 3), tf.keras.layers.ReLU(),
+  half = max(1, channels // 2)
+  return Sum([Conv2D(half, 1), tf.keras.layers.ReLU(), Conv2D(half, 3), tf.keras.layers.ReLU(),
               Conv2D(channels, 1, kernel_initializer=near_zero)])
