@@ -1,11 +1,16 @@
 """The contracts of TensorFlow Compression's `tfci.py` and of its model scripts."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_compression as tfc
 
-from tfusq import files, tfc_client
+import tfusq
+from conftest import last_convolution, make_codec
+from tfusq import export, files, tfc_client
+from tfusq.exported import ExportedCodec
 
 
 @pytest.fixture(scope='module')
@@ -36,6 +41,24 @@ def test_tfci_compresses_and_decompresses(paths, exported_codec, photograph):
   back, = receiver(*packed.unpack([tensor.dtype for tensor in receiver.inputs]))
   data, _, reconstruction = exported_codec.evaluate(image)
   assert tensors[0].numpy().tolist() == [data]  # our file, whole
+  np.testing.assert_array_equal(back, reconstruction[None])
+
+
+@pytest.mark.parametrize('options', [
+    {'model': tfusq.MSContext}, {'model': functools.partial(tfusq.Cheng, hidden=12),
+                                 'entropy_model': tfusq.GaussianMixture()}])
+def test_a_serial_context_survives(options, photograph, tmp_path):
+  """Its loop, once weights are constants and the graph is pruned."""
+  codec = make_codec(4, 6, zero_centre=False, **options)
+  last = last_convolution(codec.model.analysis)
+  last.kernel.assign(100 * last.kernel)
+  export.export(codec, tmp_path / 'codec', {})
+  metagraph, _ = tfc_client.export_for_tfc(tmp_path / 'codec', tmp_path / 'tfc')
+  image = photograph[:70, :90]
+  strings, = signature_of(metagraph, 'sender')(tf.constant(image[None]))
+  back, = signature_of(metagraph, 'receiver')(strings)
+  data, _, reconstruction = ExportedCodec(tmp_path / 'codec').evaluate(image)
+  assert strings.numpy().tolist() == [data]
   np.testing.assert_array_equal(back, reconstruction[None])
 
 

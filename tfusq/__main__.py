@@ -154,7 +154,7 @@ def _check(arguments):
     subjects = testing.instances(cls) if not arguments.gin_bindings else testing.instances(
         cls, config.bound_parameters(arguments.name),
         lambda **values: config.build_configurable(arguments.name, **values))
-  except (config.ConfigError, plugins.PluginError):
+  except (config.ConfigError, plugins.PluginError, testing.Unchecked):
     raise
   except Exception as error:
     raise plugins.PluginError(

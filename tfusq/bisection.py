@@ -21,7 +21,7 @@ import tensorflow as tf
 import tensorflow_compression as tfc
 import tensorflow_probability as tfp
 
-from tfusq.coding import PRECISION, Coder, bits_outside, wrap
+from tfusq.coding import PRECISION, Coder, bits_outside, entries, wrap
 
 _MEAN_UNIT = 2**12        # steps of a mean to 1
 _WEIGHT_UNIT = 2**8       # steps of a logit to 1
@@ -151,12 +151,12 @@ class Bisection(Coder):
     whole = tf.round(centre / _MEAN_UNIT)
     origin = tf.cast(centre if self._zero_centre else whole * _MEAN_UNIT, tf.int32)
     means = tf.cast(means - origin[:, None], tf.float32)
-    extent = tf.reduce_max(tf.abs(means) / _MEAN_UNIT + tf.gather(self.reach, level), -1)
+    extent = tf.reduce_max(tf.abs(means) / _MEAN_UNIT + entries(self.reach, level), -1)
     # A window's outermost symbols are escapes: what the mixture reaches must lie within them.
     sizes = np.arange(_SMALLEST_WINDOW, _LARGEST_WINDOW)
     size = _SMALLEST_WINDOW + tf.raw_ops.Bucketize(
         input=extent, boundaries=(2.**sizes - 2.5).tolist())
-    mixture = _Mixture(tf.cast(weights, tf.int32), means, tf.gather(self.steepness, level))
+    mixture = _Mixture(tf.cast(weights, tf.int32), means, entries(self.steepness, level))
     shift = tf.zeros_like(origin) if self._zero_centre else tf.cast(whole, tf.int32)
     return mixture, shift, size
 
@@ -166,7 +166,7 @@ class Bisection(Coder):
     t = tf.round((border[:, None] - mixture.means) * mixture.steepness)
     limit = _CDF_REACH * _CDF_STEPS
     t = tf.cast(tf.clip_by_value(t, -limit, limit), tf.int32) + limit
-    return tf.reduce_sum(mixture.weights * tf.gather(self.cdf, t), -1)
+    return tf.reduce_sum(mixture.weights * entries(self.cdf, t), -1)
 
   def _bisect(self, handle, mixture, size, decide: Callable):
     """Halves every window until one symbol is left.

@@ -144,6 +144,14 @@ class Coder(tf.Module):
     return tfc.entropy_decode_index(handle, tf.fill(shape, self._raw), shape, tf.int32)
 
 
+def entries(table: tf.Variable, index: tf.Tensor) -> tf.Tensor:
+  """Returns `table[index]`, by way of the table's value.
+
+  A gather from the variable itself does not survive, in a loop, that variables become constants.
+  """
+  return tf.gather(table.value(), index)
+
+
 def bits_outside(symbols: tf.Tensor, low: tf.Tensor, high: tf.Tensor) -> tf.Tensor:
   """Returns how many raw bits each symbol takes, `float32`; see `Coder.encode_outside`."""
   short = _zigzag(symbols - tf.where(symbols < low, low, high))
@@ -234,15 +242,15 @@ class Tables(Coder):
     table, _ = self._parts(index)
     symbols, position, escaped = self._place(symbols, index)
     handle = tfc.entropy_encode_index(
-        handle, table, tf.where(escaped, tf.gather(self.sizes, table), position))
+        handle, table, tf.where(escaped, entries(self.sizes, table), position))
     return self.encode_outside(
         handle, tf.boolean_mask(symbols, escaped), *self._window(tf.boolean_mask(table, escaped)))
 
   def decode(self, handle, index):
     table, shift = self._parts(index)
     handle, position = tfc.entropy_decode_index(handle, table, tf.shape(table), tf.int32)
-    symbols = position + tf.gather(self.minima, table)
-    escaped = tf.where(position >= tf.gather(self.sizes, table))
+    symbols = position + entries(self.minima, table)
+    escaped = tf.where(position >= entries(self.sizes, table))
     handle, outside = self.decode_outside(handle, *self._window(tf.gather_nd(table, escaped)))
     return handle, wrap(tf.tensor_scatter_nd_update(symbols, escaped, outside) + shift)
 
@@ -250,14 +258,14 @@ class Tables(Coder):
     """As of `Coder`; inside a table's window at most `PRECISION`, as every symbol has a count."""
     table, _ = self._parts(index)
     symbols, _, escaped = self._place(symbols, index)
-    escape = tf.gather(self.escape_bits, table) + bits_outside(symbols, *self._window(table))
+    escape = entries(self.escape_bits, table) + bits_outside(symbols, *self._window(table))
     return tf.where(escaped, tf.cast(escape, bits.dtype),
                     tf.minimum(bits, tf.constant(PRECISION, bits.dtype)))
 
   def _window(self, table):
     """Returns the first integers of tables' windows, and those after."""
-    low = tf.gather(self.minima, table)
-    return low, low + tf.gather(self.sizes, table)
+    low = entries(self.minima, table)
+    return low, low + entries(self.sizes, table)
 
   def _parts(self, index):
     return (index, 0) if self._shift is None else (index[..., 0], index[..., 1])
@@ -266,8 +274,8 @@ class Tables(Coder):
     """Returns shifted symbols, their positions in the window, and which are outside of it."""
     table, shift = self._parts(index)
     symbols = wrap(symbols - shift)
-    position = symbols - tf.gather(self.minima, table)
-    return symbols, position, (position < 0) | (position >= tf.gather(self.sizes, table))
+    position = symbols - entries(self.minima, table)
+    return symbols, position, (position < 0) | (position >= entries(self.sizes, table))
 
 
 def _quantized(pmf: np.ndarray) -> np.ndarray:

@@ -27,13 +27,17 @@ from tfusq.testing.models import model_checks
 from tfusq.testing.requirements import NonConformance, NotApplicable
 from tfusq.testing.surrogates import surrogate_checks
 
-__all__ = ['BoundCheck', 'NonConformance', 'NotApplicable', 'checks_of', 'conformance', 'describe',
-           'entropy_model_checks', 'estimator_checks', 'instances', 'model_checks',
+__all__ = ['BoundCheck', 'NonConformance', 'NotApplicable', 'Unchecked', 'checks_of', 'conformance',
+           'describe', 'entropy_model_checks', 'estimator_checks', 'instances', 'model_checks',
            'surrogate_checks']
 
 CHECKS = {Surrogate: surrogate_checks, Estimator: estimator_checks,
           EntropyModel: entropy_model_checks, Model: model_checks}
 _KINDS = ', '.join(f'{base.__name__}s' for base in CHECKS)
+
+
+class Unchecked(TypeError):
+  """An object or a class of a kind for which there are no checks."""
 
 
 class BoundCheck(NamedTuple):
@@ -59,12 +63,12 @@ def checks_of(subject: tf.Module) -> list[BoundCheck]:
   """Returns the checks for an object.
 
   Raises:
-    TypeError: if there are none for its kind.
+    Unchecked: if there are none for its kind.
   """
   for base, checks in CHECKS.items():
     if isinstance(subject, base):
       return [BoundCheck(check, subject) for check in checks]
-  raise TypeError(f'there are checks for {_KINDS}, not for {type(subject).__name__}')
+  raise Unchecked(f'there are checks for {_KINDS}, not for {type(subject).__name__}')
 
 
 def describe(subject: tf.Module) -> str:
@@ -92,10 +96,10 @@ def instances(cls: type, bound: Collection[str] = (), build: Callable | None = N
     build: Makes an object, given the other temperatures by name; by default the class.
 
   Raises:
-    TypeError: if there are no checks for its kind.
+    Unchecked: if there are no checks for its kind.
   """
   if not issubclass(cls, tuple(CHECKS)):
-    raise TypeError(f'there are checks for {_KINDS}, not for {cls.__name__}')
+    raise Unchecked(f'there are checks for {_KINDS}, not for {cls.__name__}')
   build = build or cls
   needed = [name for name in temperature_parameters(cls) if name not in bound]
   if not needed:
