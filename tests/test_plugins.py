@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from tfusq import details, plugins
+from tfusq import commands, details, plugins
 from tfusq.plugins import PluginError
 
 BUILT_IN = {
@@ -136,7 +136,7 @@ def test_a_plugin_that_needs_more_than_temperatures_costs_its_own_row_and_check(
   assert '| AUN | rate |' in table and 'Picky is not built: TypeError' in table
   from tfusq import __main__ as m
   with pytest.raises(PluginError, match='Raises fails [2-9] checks'):
-    m._check(m._parser().parse_args(['check', 'Raises']))
+    commands.check(m._parser().parse_args(['check', 'Raises']))
   out = capsys.readouterr().out
   assert 'FAILED  is_finite: RuntimeError: no secant today' in out
   assert 'passed  shifts_by_integers' in out

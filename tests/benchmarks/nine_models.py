@@ -52,31 +52,13 @@ print(json.dumps(result))
 """
 
 
-def one(name, image_path):
-  """Measures one model in this process; prints JSON."""
-  import resource
-
-  import numpy as np
+def replaying(model, coders, latents):
+  """Returns a visitor that visits known latents: it computes the indexes, and does not code."""
   import tensorflow as tf
-  tf.config.threading.set_intra_op_parallelism_threads(2)
-  tf.config.threading.set_inter_op_parallelism_threads(2)
-  from tfusq import bitstream, config, data, exact, export, exported, models, summary
-  from timing import elapsed
-  config.parse(['quantizers/aun_pge.gin', f'models/{name}.gin'],
-               ['BOUND = 0.11', 'Codec.lmbda = 1.0'], [])
-  codec = config.build('Codec')()
-  codec.create()
-  rows = summary.summary(codec)
-  image = data.read_image(image_path)
-  x = tf.constant(image[None], tf.float32) / 255
-  model = codec.model
-  last = getattr(model.analysis.layers[-1], 'down', model.analysis.layers[-1])
-  for _ in range(3):  # in front of a last attention module, which is not linear
-    last.kernel.assign(last.kernel / tf.math.reduce_std(model.latents(x)['y']))
-  latents = model.latents(x)
-  coders = bitstream.make_coders(codec)
 
-  class Replay(models.Visitor):
+  from tfusq.models import Visitor
+
+  class Replay(Visitor):
     """Returns known latents; computes the indexes, and does not code."""
 
     def __init__(self):
@@ -97,9 +79,36 @@ def one(name, image_path):
         self.sum += total
       return total, tf.round(part.of(latents[part.latent]))
 
+  return Replay()
+
+
+def one(name, image_path):
+  """Measures one model in this process; prints JSON."""
+  import resource
+
+  import numpy as np
+  import tensorflow as tf
+  tf.config.threading.set_intra_op_parallelism_threads(2)
+  tf.config.threading.set_inter_op_parallelism_threads(2)
+  from tfusq import bitstream, config, data, exact, export, exported, summary
+  from timing import elapsed
+  config.parse(['quantizers/aun_pge.gin', f'models/{name}.gin'],
+               ['BOUND = 0.11', 'Codec.lmbda = 1.0'], [])
+  codec = config.build('Codec')()
+  codec.create()
+  rows = summary.summary(codec)
+  image = data.read_image(image_path)
+  x = tf.constant(image[None], tf.float32) / 255
+  model = codec.model
+  last = getattr(model.analysis.layers[-1], 'down', model.analysis.layers[-1])
+  for _ in range(3):  # in front of a last attention module, which is not linear
+    last.kernel.assign(last.kernel / tf.math.reduce_std(model.latents(x)['y']))
+  latents = model.latents(x)
+  coders = bitstream.make_coders(codec)
+
   @tf.function
   def walk():
-    replay = Replay()
+    replay = replaying(model, coders, latents)
     with exact.arithmetic():
       y_hat = model.walk(replay, 1, *image.shape[:2])
     return replay.sum, tf.reduce_sum(y_hat)
