@@ -117,11 +117,11 @@ def test_parts_share_the_noise_of_the_whole_latent(make, zero_centre, batch):
 
 
 @pytest.mark.parametrize('model, options', [
-    (MSHyper, {}), (MSContext, {'zero_centre': False}),
+    (MSContext, {'zero_centre': False}),
     (MSContext, {'zero_centre': False, 'train_encoder': False}),
     (lambda *arguments: Cheng(*arguments, hidden=24),
      {'zero_centre': False, 'entropy_model': GaussianMixture()}),
-    (lambda *arguments: Charm(*arguments, slices=3), {}),
+    (lambda *arguments: Charm(*arguments, slices=2), {}),
     (lambda *arguments: ELIC(*arguments, groups=(2, 10), analysis=Bottleneck(1),
                              synthesis=Bottleneck(1, False)), {})])
 def test_a_step_of_every_model_trains_all_that_the_stage_trains(model, options, batch):
