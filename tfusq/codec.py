@@ -238,21 +238,21 @@ class _Training(Visitor):
   def visit(self, part, raw):
     parameters = self._codec.model.entropy_models[part.latent].parameters(raw)
     y_tilde = self._quantize(part, parameters)
-    self.bits.append(self._bits(part, parameters))
+    self.bits.append(self._bits(part, parameters, y_tilde))
     return y_tilde
 
   def visit_serially(self, part, context):
     y_tilde = self._quantize(part, None)
     entropy_model = self._codec.model.entropy_models[part.latent]
-    self.bits.append(self._bits(part, entropy_model.parameters(context.raw(y_tilde))))
+    self.bits.append(self._bits(part, entropy_model.parameters(context.raw(y_tilde)), y_tilde))
     return y_tilde
 
   def _quantize(self, part, parameters):
     """Returns what later parts and the distortion see; without parameters, nonzero-centre."""
     raise NotImplementedError
 
-  def _bits(self, part, parameters):
-    """Returns the part's bits, a scalar."""
+  def _bits(self, part, parameters, y_tilde):
+    """Returns the part's bits, a scalar; `y_tilde` is what `_quantize` gave."""
     raise NotImplementedError
 
   def _offset(self, part, parameters):
@@ -276,7 +276,7 @@ class _Soft(_Training):
     return distortion(part.of(self._latents[part.latent]), part.of(u),
                       self._stopped('distortion', part, parameters))
 
-  def _bits(self, part, parameters):
+  def _bits(self, part, parameters, y_tilde):
     rate, _ = self._codec.quantizers[part.latent]
     u, _ = self._noise[part.latent]
     entropy_model = self._codec.model.entropy_models[part.latent]
@@ -310,6 +310,5 @@ class _Hard(_Training):
         part.of(self._latents[part.latent]), self._offset(part, parameters))
     return y_hat
 
-  def _bits(self, part, parameters):
-    y_hat = self._quantize(part, parameters)
-    return tf.reduce_sum(self._codec.model.entropy_models[part.latent].bits(y_hat, parameters))
+  def _bits(self, part, parameters, y_tilde):
+    return tf.reduce_sum(self._codec.model.entropy_models[part.latent].bits(y_tilde, parameters))

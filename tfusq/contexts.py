@@ -74,26 +74,21 @@ def parameter_network(widths: list[int]) -> tf.keras.Sequential:
   return tf.keras.Sequential(layers)
 
 
-def slice_transform(latent_channels: int, outputs: int) -> tf.keras.Sequential:
-  """Features and slices to one parameter of the next slice.
+def slice_transform(latent_channels: int, outputs: int,
+                    last_kernel: int = 3) -> tf.keras.Sequential:
+  """What is known before a slice of channels to a parameter, or features, of the slice.
 
   Args:
     latent_channels: The paper's M; of 320, the widths are 224 and 128.
-    outputs: Channels of a slice.
+    outputs: How many channels it gives.
+    last_kernel: Side of the last convolution: 3 in Charm, 5 in ELIC.
 
   Returns:
     `[batch, height, width, channels]` -> `[batch, height, width, outputs]`.
   """
   return tf.keras.Sequential([
       Conv2D(max(1, latent_channels * 7 // 10), 5), leaky(),
-      Conv2D(max(1, latent_channels * 2 // 5), 5), leaky(), Conv2D(outputs, 3)])
-
-
-def group_transform(latent_channels: int, outputs: int) -> tf.keras.Sequential:
-  """Groups to features of the next group; as `slice_transform`, but all convolutions are 5x5."""
-  return tf.keras.Sequential([
-      Conv2D(max(1, latent_channels * 7 // 10), 5), leaky(),
-      Conv2D(max(1, latent_channels * 2 // 5), 5), leaky(), Conv2D(outputs, 5)])
+      Conv2D(max(1, latent_channels * 2 // 5), 5), leaky(), Conv2D(outputs, last_kernel)])
 
 
 class Parallel(tf.keras.layers.Layer):

@@ -24,7 +24,7 @@ class Charm(Hyperprior):
                filters: int = 192, latent_channels: int = 320, slices: int = 10,
                max_support: int = 5, analysis: Transforms = Convolutional(),
                synthesis: Transforms = Convolutional()):
-    """Initializer; the other arguments and what is raised are those of `MSHyper`.
+    """Initializer; the other arguments and what is raised are those of `Hyperprior`.
 
     Args:
       latent_channels: M, the channels of y; the other networks' widths are in proportion.

@@ -25,7 +25,7 @@ class ELIC(Hyperprior):
                filters: int = 192, latent_channels: int = 320,
                groups: Sequence[int] = (16, 16, 32, 64, 192),
                analysis: Transforms = Bottleneck(), synthesis: Transforms = Bottleneck()):
-    """Initializer; the other arguments and what is raised are those of `MSHyper`.
+    """Initializer; the other arguments and what is raised are those of `Hyperprior`.
 
     Args:
       groups: Channels of each group; their sum is M.
@@ -41,7 +41,7 @@ class ELIC(Hyperprior):
     self.hyper_analysis = transforms.hyper_analysis(filters)
     self.hyper_synthesis = transforms.grouped_hyper_synthesis(filters)
     self.channel_context = [
-        contexts.group_transform(latent_channels, 2 * size) for size in groups[1:]]
+        contexts.slice_transform(latent_channels, 2 * size, last_kernel=5) for size in groups[1:]]
     self.space_context = [contexts.checkerboard(2 * size) for size in groups]
     self.parameters = [
         contexts.parameter_network(_widths(

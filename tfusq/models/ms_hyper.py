@@ -19,20 +19,7 @@ class MSHyper(Hyperprior):
   def __init__(self, entropy_model: EntropyModel, hyper_entropy_model: EntropyModel,
                filters: int = 192, latent_channels: int = 320,
                analysis: Transforms = Convolutional(), synthesis: Transforms = Convolutional()):
-    """Initializer.
-
-    Args:
-      entropy_model: Of the latent y, conditioned on z.
-      hyper_entropy_model: Of the hyperlatent z; an unconditional one.
-      filters: Width N of the transforms, and the channels of z.
-      latent_channels: M, the channels of y.
-      analysis: Whose analysis transform to use.
-      synthesis: Whose synthesis transform to use.
-
-    Raises:
-      TypeError: if an entropy model or a pair of transforms is none.
-      ValueError: if a size is less than 1, or an entropy model of the wrong kind.
-    """
+    """Initializer; arguments and what is raised are those of `Hyperprior`."""
     super().__init__('ms_hyper', entropy_model, hyper_entropy_model, filters, latent_channels,
                      analysis, synthesis)
     self.hyper_analysis = transforms.hyper_analysis(filters)

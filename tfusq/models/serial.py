@@ -35,7 +35,7 @@ class MSContext(SerialHyperprior):
   def __init__(self, entropy_model: EntropyModel, hyper_entropy_model: EntropyModel,
                filters: int = 192, latent_channels: int = 320,
                analysis: Transforms = Convolutional(), synthesis: Transforms = Convolutional()):
-    """Initializer; arguments and what is raised are those of `MSHyper`."""
+    """Initializer; arguments and what is raised are those of `Hyperprior`."""
     super().__init__('ms_context', entropy_model, hyper_entropy_model, filters, latent_channels,
                      analysis, synthesis)
     self.hyper_analysis = transforms.hyper_analysis(filters)
@@ -57,7 +57,7 @@ class Cheng(SerialHyperprior):
   def __init__(self, entropy_model: EntropyModel, hyper_entropy_model: EntropyModel,
                filters: int = 192, latent_channels: int = 192, hidden: int = 640,
                analysis: Transforms = Residual(), synthesis: Transforms = Residual()):
-    """Initializer; the other arguments and what is raised are those of `MSHyper`.
+    """Initializer; the other arguments and what is raised are those of `Hyperprior`.
 
     Args:
       latent_channels: M, the channels of y; the original's are N.

@@ -6,15 +6,19 @@ import tensorflow_compression as tfc
 from tfusq import exact
 
 
-class Conv2D(tf.keras.layers.Conv2D):
-  """Convolution with a bias, padded with zeros; in exact arithmetic where that is in force."""
-
-  output_axis = -1  # of the kernel
+class _SamePadded:
+  """The options of Keras' convolutions that are used, and no others."""
 
   def __init__(self, filters: int, kernel_size: int, strides: int = 1,
                kernel_initializer='glorot_uniform', bias_initializer='zeros'):
     super().__init__(filters, kernel_size, strides=strides, padding='same',
                      kernel_initializer=kernel_initializer, bias_initializer=bias_initializer)
+
+
+class Conv2D(_SamePadded, tf.keras.layers.Conv2D):
+  """Convolution with a bias, padded with zeros; in exact arithmetic where that is in force."""
+
+  output_axis = -1  # of the kernel
 
   def call(self, inputs):
     if not exact.active():
@@ -22,15 +26,10 @@ class Conv2D(tf.keras.layers.Conv2D):
     return exact.convolve(self.convolution_op, inputs, exact.weights(self.kernel, self.bias))
 
 
-class Conv2DTranspose(tf.keras.layers.Conv2DTranspose):
+class Conv2DTranspose(_SamePadded, tf.keras.layers.Conv2DTranspose):
   """Transposed convolution with a bias; in exact arithmetic where that is in force."""
 
   output_axis = -2  # of the kernel
-
-  def __init__(self, filters: int, kernel_size: int, strides: int = 1,
-               kernel_initializer='glorot_uniform', bias_initializer='zeros'):
-    super().__init__(filters, kernel_size, strides=strides, padding='same',
-                     kernel_initializer=kernel_initializer, bias_initializer=bias_initializer)
 
   def call(self, inputs):
     if not exact.active():
