@@ -3,14 +3,14 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from conftest import IMAGES, make_codec, make_patches
+from conftest import IMAGES, assert_equal_runs, contents, make_codec, make_patches
 from tfusq import data, train, transfer
+from tfusq.anchors import stills
 from tfusq.train import TrainingError
 from tfusq.transfer import TransferError
 
@@ -22,20 +22,6 @@ def run(model_dir, steps=STEPS, recipe='recipe', codec=None, patches=None, **opt
   train.train(str(model_dir), lambda: recipe, codec, tf.keras.optimizers.Adam(1e-3),
               patches or make_patches(), steps=steps, interval=2, **options)
   return codec
-
-
-def contents(model_dir):
-  """Every value in a run's newest checkpoint, slots and step too, but for its own counter."""
-  reader = tf.train.load_checkpoint(str(model_dir))
-  return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()
-          if 'save_counter' not in name and '_CHECKPOINTABLE' not in name}
-
-
-def assert_equal_runs(one, other):
-  one, other = contents(one), contents(other)
-  assert one.keys() == other.keys() and len(one) > 100
-  for name, value in one.items():
-    np.testing.assert_array_equal(value, other[name], err_msg=name)
 
 
 @pytest.fixture(scope='module')
@@ -111,7 +97,7 @@ def test_a_gradient_that_is_not_finite_is_not_applied():
 def test_an_unreadable_photograph_is_named_and_stops_the_run(tmp_path):
   photos = tmp_path / 'photos'
   photos.mkdir()
-  whole = data.encode_image(np.zeros([80, 80, 3], np.uint8), 'png')
+  whole = stills.encode(np.zeros([80, 80, 3], np.uint8), 'png')
   (photos / 'broken.png').write_bytes(whole[:70])
   with pytest.raises(data.ImageError, match='broken.png'):
     run(tmp_path / 'run', patches=data.Patches(str(photos), 64, 2))
@@ -164,31 +150,6 @@ def test_a_dry_run_refuses_what_a_run_would_and_writes_nothing(uninterrupted, tm
     run(uninterrupted, recipe='other', dry_run=True)
   with pytest.raises(TransferError, match='no checkpoint'):
     run(tmp_path / 'run', init_from='/nowhere', dry_run=True)
-
-
-def test_replicas_together_take_the_step_of_one_worker():
-  code = """
-import sys; sys.path.insert(0, sys.argv[1])
-import numpy as np, tensorflow as tf
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices('CPU')[0], [tf.config.LogicalDeviceConfiguration()] * 2)
-from conftest import make_codec, make_patches
-batch = next(iter(make_patches(batch_size=4).dataset()))
-def step(strategy):
-  with strategy.scope():
-    codec = make_codec()
-    codec.compile(tf.keras.optimizers.SGD(1e-3))
-    before = [v.numpy() for v in codec.trainable_variables]
-    codec.fit(tf.data.Dataset.from_tensors(batch).unbatch().batch(4), verbose=0)
-    return [v.numpy() - b for v, b in zip(codec.trainable_variables, before)]
-one = step(tf.distribute.get_strategy())
-two = step(tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1']))
-for a, b in zip(one, two):
-  np.testing.assert_allclose(a, b, rtol=2e-3, atol=1e-6 + 1e-3 * np.abs(a).max())
-"""
-  result = subprocess.run([sys.executable, '-c', code, str(Path(__file__).parent)],
-                          capture_output=True, text=True)
-  assert result.returncode == 0, result.stderr[-2000:]
 
 
 def test_steps_must_be_whole_intervals(tmp_path):

@@ -93,6 +93,7 @@ class Codec(tf.keras.Model):
     self.train_encoder = bool(train_encoder)
     self.seed = int(seed)
     self._means = None
+    self.distribute_reduction_method = 'first'  # what a step returns is of all replicas already
     self.stop_offset = {'rate': bool(stop_offset_in_rate),
                          'distortion': bool(stop_offset_in_distortion)}
 
@@ -155,26 +156,25 @@ class Codec(tf.keras.Model):
     with tf.GradientTape() as tape:
       figures = self.soft(_as_float(data['image']), data['index'])
       loss = self._loss(figures)
-      # The optimizer adds the replicas' gradients.
-      share = loss / tf.distribute.get_strategy().num_replicas_in_sync
     variables = self.trainable_variables
-    gradients = tape.gradient(share, variables)
+    gradients = _over_replicas(tape.gradient(loss, variables))
+    figures = _joint(figures)
     norms = self._gradient_norms(variables, gradients)
-    # Checked before the update, so that what is checkpointed is finite.
+    # Checked before the update, so that what is checkpointed is finite, and by all replicas alike.
     terms = {'rate': figures.bpp, 'distortion': figures.mse, 'gradient': norms['gradient']}
     with tf.control_dependencies([
         tf.debugging.Assert(tf.math.is_finite(value), [f'the {name} is not finite at step', step])
         for name, value in terms.items()]):
       gradients = [tf.identity(gradient) for gradient in gradients]
-    self.optimizer.apply_gradients(zip(gradients, variables))
-    return self._mean({**self._scalars(figures, loss), **norms})
+    self.optimizer.apply_gradients(zip(gradients, variables), skip_gradients_aggregation=True)
+    return self._mean({**self._scalars(figures), **norms})
 
   def test_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Validation: the loss as trained, with rounding, and the train-test mismatch of each term."""
     x = _as_float(data['image'])
-    soft, hard = self.soft(x, data['index']), self.hard(x)
+    soft, hard = _joint(self.soft(x, data['index'])), _joint(self.hard(x))
     return self._mean({
-        **self._scalars(hard, self._loss(hard)),
+        **self._scalars(hard),
         'soft_loss': self._loss(soft),
         'rate_mismatch': soft.bpp - hard.bpp,
         'distortion_mismatch': self._distortion(soft) - self._distortion(hard)})
@@ -193,10 +193,10 @@ class Codec(tf.keras.Model):
   def _loss(self, figures):
     return figures.bpp + self._distortion(figures)
 
-  def _scalars(self, figures, loss):
+  def _scalars(self, figures):
     psnr = -10 * tf.math.log(tf.maximum(figures.mse, 1e-10)) / tf.math.log(10.)
-    return {'loss': loss, 'bpp': figures.bpp, 'distortion': self._distortion(figures),
-            'psnr': psnr}
+    return {'loss': self._loss(figures), 'bpp': figures.bpp,
+            'distortion': self._distortion(figures), 'psnr': psnr}
 
   def _mean(self, scalars):
     for name, value in scalars.items():
@@ -217,6 +217,17 @@ class Codec(tf.keras.Model):
       norms[f'gradient/{name}'] = tf.linalg.global_norm(
           [by_variable[variable.ref()] for variable in trained])
     return norms
+
+
+def _over_replicas(values):
+  """Returns the means over the replicas, which hold equal shares of a batch."""
+  return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, values)
+
+
+def _joint(figures):
+  """Returns the figures of the replicas' joint batch, with this one's reconstruction."""
+  bpp, mse = _over_replicas([figures.bpp, figures.mse])
+  return figures._replace(bpp=bpp, mse=mse)
 
 
 def _as_float(image):

@@ -15,7 +15,7 @@ from pathlib import Path
 import tensorflow as tf
 from absl import logging
 
-from tfusq import files, transfer
+from tfusq import distribute, files, transfer
 from tfusq.codec import Codec
 from tfusq.data import ImageError, Patches
 
@@ -29,6 +29,9 @@ def train(model_dir: str, recipe: Callable[[], str], codec: Codec,
           validation: Patches | None = None, validation_batches: int = 4,
           init_from: str | None = None, dry_run: bool = False) -> None:
   """Trains a codec, or goes on with the run in `model_dir`.
+
+  Under a strategy all arguments are built in its scope, and every worker calls this there. The
+  workers share `model_dir`, and the chief writes to it.
 
   Args:
     model_dir: Run directory.
@@ -44,18 +47,12 @@ def train(model_dir: str, recipe: Callable[[], str], codec: Codec,
     dry_run: Whether only to build everything and evaluate one batch, writing nothing.
 
   Raises:
-    TrainingError: if an argument is out of range, the run has another recipe, or a term of the loss
-      is not finite; the last checkpoint stays.
+    TrainingError: if an argument is out of range, the run has another recipe, workers differ or one
+      is gone, or a term of the loss is not finite; the last checkpoint stays.
     TransferError: if a checkpoint does not fit.
     ImageError: if a photograph can't be read.
   """
-  for name, value, kind in (('codec', codec, Codec), ('data', data, Patches),
-                            ('optimizer', optimizer, tf.keras.optimizers.Optimizer)):
-    if not isinstance(value, kind):
-      raise TrainingError(f'train.{name} must be a {kind.__name__}, not {value!r}')
-  if interval < 1 or steps < 1 or steps % interval:
-    raise TrainingError('train.steps must be a multiple of train.interval, not '
-                        f'{steps} of {interval}')
+  _check(codec, optimizer, data, validation, steps, interval)
   codec.compile(optimizer)
   optimizer.build(codec.trainable_variables)
   latest = tf.train.latest_checkpoint(model_dir)
@@ -69,46 +66,67 @@ def train(model_dir: str, recipe: Callable[[], str], codec: Codec,
   elif not codec.train_encoder:
     raise TrainingError('a frozen encoder must come from somewhere: give --init_from')
   try:
+    # Before any of them writes what another might find.
+    if not distribute.agree(f'{latest and os.path.basename(latest)}\n{text}'):
+      raise TrainingError(f'workers differ in configuration or in what {model_dir} holds; all of '
+                          'them need one command and one shared folder')
     if dry_run:
       _dry_run(codec, data, steps)
-    else:
-      _fit(model_dir, text, codec, data, steps, interval,
+      return
+    with distribute.own_folder(model_dir) as folder:
+      _fit(folder, latest, text, codec, data, steps, interval,
            validation and (validation, validation_batches))
   except tf.errors.OpError as error:
     _explain(error, tf.train.latest_checkpoint(model_dir))
     raise
 
 
-def _fit(model_dir, text, codec, data, steps, interval, validation):
+def _check(codec, optimizer, data, validation, steps, interval):
+  for name, value, kind in (('codec', codec, Codec), ('data', data, Patches),
+                            ('optimizer', optimizer, tf.keras.optimizers.Optimizer)):
+    if not isinstance(value, kind):
+      raise TrainingError(f'train.{name} must be a {kind.__name__}, not {value!r}')
+  if interval < 1 or steps < 1 or steps % interval:
+    raise TrainingError('train.steps must be a multiple of train.interval, not '
+                        f'{steps} of {interval}')
+  replicas = tf.distribute.get_strategy().num_replicas_in_sync
+  for name, patches in (('data', data), ('validation', validation)):
+    if patches is not None and patches.batch_size % replicas:
+      raise TrainingError(f"train.{name}'s batch of {patches.batch_size} can't be shared equally "
+                          f'by {replicas} replicas')
+
+
+def _fit(folder, latest, text, codec, data, steps, interval, validation):
   checkpoint = tf.train.Checkpoint(model=codec.model, optimizer=codec.optimizer)
-  manager = tf.train.CheckpointManager(checkpoint, model_dir, max_to_keep=3,
+  manager = tf.train.CheckpointManager(checkpoint, folder, max_to_keep=3,
                                        step_counter=codec.optimizer.iterations)
-  if manager.latest_checkpoint:
-    with transfer.restoring(manager.latest_checkpoint):
-      checkpoint.restore(manager.latest_checkpoint).assert_consumed()
-    logging.info('resuming from %s', manager.latest_checkpoint)
-  start = int(codec.optimizer.iterations)
+  if latest:
+    with transfer.restoring(latest):
+      checkpoint.restore(latest).assert_consumed()
+    logging.info('resuming from %s', latest)
+  start = int(codec.optimizer.iterations.numpy())
   if start >= steps:
-    logging.info('%s is complete: %d of %d steps', model_dir, start, steps)
+    logging.info('the run is complete: %d of %d steps', start, steps)
     return
-  files.write(Path(model_dir) / f'operative_config-{start}.gin', text.encode())
-  if not manager.latest_checkpoint:
+  files.write(Path(folder) / f'operative_config-{start}.gin', text.encode())
+  if not latest:
     manager.save(0)
   patches, batches = validation or (None, 0)
   codec.fit(
-      data.dataset(start), initial_epoch=start // interval, epochs=steps // interval,
+      distribute.batches(data, start), initial_epoch=start // interval, epochs=steps // interval,
       steps_per_epoch=interval, verbose=1 if sys.stdout.isatty() else 2,
-      validation_data=patches and patches.dataset().take(batches),
-      callbacks=[_Record(codec, manager, model_dir, patches)])
+      validation_data=patches and distribute.batches(patches),
+      validation_steps=patches and batches,
+      callbacks=[_Record(codec, manager, folder, patches)])
 
 
 class _Record(tf.keras.callbacks.Callback):
   """Writes summaries and a checkpoint at the end of each interval."""
 
-  def __init__(self, codec, manager, model_dir, validation):
+  def __init__(self, codec, manager, folder, validation):
     super().__init__()
     self._manager = manager
-    self._writers = {name: tf.summary.create_file_writer(os.path.join(model_dir, name))
+    self._writers = {name: tf.summary.create_file_writer(os.path.join(folder, name))
                      for name in ('train', 'validation')}
     self._reconstruct = tf.function(lambda x: codec.hard(x).reconstruction)
     self._originals = None
@@ -117,7 +135,7 @@ class _Record(tf.keras.callbacks.Callback):
       self._originals = tf.image.convert_image_dtype(image, tf.float32)
 
   def on_epoch_end(self, epoch, logs=None):
-    step = self.model.optimizer.iterations
+    step = int(self.model.optimizer.iterations.numpy())
     for name, value in (logs or {}).items():
       validation = name.startswith('val_')
       with self._writers['validation' if validation else 'train'].as_default(step):
@@ -133,7 +151,7 @@ class _Record(tf.keras.callbacks.Callback):
                          tf.clip_by_value(tf.concat(pair, axis=2), 0, 1), max_outputs=4)
     for writer in self._writers.values():
       writer.flush()
-    self._manager.save(int(step))
+    self._manager.save(step)
 
 
 def newest_recipe(model_dir: str | os.PathLike) -> Path:
@@ -173,11 +191,10 @@ def _checked(text, init_from, path):
 
 
 def _dry_run(codec, data, steps):
-  batch = next(iter(data.dataset()))
-  scalars = codec.test_step(batch)
+  scalars = codec.evaluate(distribute.batches(data), steps=1, return_dict=True, verbose=0)
   parameters = sum(int(tf.size(variable)) for variable in codec.trainable_variables)
   print(f'{len(data.files)} photographs, {parameters:,} trained parameters, {steps} steps; '
-        f'before training: {float(scalars["bpp"]):.3f} bpp, {float(scalars["psnr"]):.2f} dB')
+        f'before training: {scalars["bpp"]:.3f} bpp, {scalars["psnr"]:.2f} dB')
 
 
 def _explain(error, latest):
@@ -188,3 +205,6 @@ def _explain(error, latest):
   image = re.search(r'ImageError: (.*)', error.message)
   if image:
     raise ImageError(image[1]) from None
+  if 'Collective ops is aborted' in error.message:
+    raise TrainingError('another worker is gone; start all of them again, to go on from the last '
+                        'checkpoint') from error
