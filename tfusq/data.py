@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import hashlib
-import io
 import os
 from pathlib import Path
 
@@ -63,11 +62,22 @@ def _open(path):
     raise ImageError(f'cannot read image {path}: {error}') from error
 
 
-def encode_image(image: np.ndarray, kind: str, **options) -> bytes:
-  """Returns the file of a uint8 image in one of Pillow's formats."""
-  buffer = io.BytesIO()
-  Image.fromarray(image).save(buffer, kind, **options)
-  return buffer.getvalue()
+def image_hash(image: np.ndarray) -> str:
+  """Returns the SHA-256 of an image's size and pixels, whatever file they came from.
+
+  Args:
+    image: `uint8[height, width, 3]`, RGB.
+
+  Returns:
+    Hexadecimal digest of `f'{height}x{width}'` followed by the pixels in order.
+
+  Raises:
+    ValueError: if it is no such image.
+  """
+  if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+    raise ValueError(f'image_hash needs uint8[height, width, 3], not {image.dtype}{image.shape}')
+  height, width = image.shape[:2]
+  return hashlib.sha256(f'{height}x{width}'.encode() + image.tobytes()).hexdigest()
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
@@ -98,7 +108,7 @@ class Patches:
     Args:
       folder: Searched for PNG, JPEG and WebP files, sub-folders too.
       patch_size: Side of a patch in pixels.
-      batch_size: Patches in a batch.
+      batch_size: Patches in a batch, of all replicas together.
       seed: Of order and crops.
       cache_bytes: Memory for decoded photographs.
 
@@ -126,20 +136,34 @@ class Patches:
                         for path in self.files)
     return f'{len(self.files)} {hashlib.sha256(listing.encode()).hexdigest()[:16]}'
 
-  def dataset(self, start: int = 0) -> tf.data.Dataset:
+  def dataset(self, start: int = 0,
+              context: tf.distribute.InputContext | None = None) -> tf.data.Dataset:
     """Returns batches without end, beginning with batch number `start`.
 
     Each is a dict of `image`, uint8 `[batch, patch, patch, 3]`, and `index`, `int64[batch]`.
+
+    Args:
+      start: Number of the first batch.
+      context: Which worker's share of each batch it is, a batch for each of its replicas; without
+        one, the whole.
+
+    Raises:
+      ValueError: if the replicas' shares can't be equal.
     """
+    context = context or tf.distribute.InputContext()
+    batch = context.get_per_replica_batch_size(self.batch_size)
+    share = self.batch_size // context.num_input_pipelines
+    first = share * context.input_pipeline_id
     size = self.patch_size
 
-    def load(index):
+    def load(number):
+      index = number // share * self.batch_size + first + number % share
       image = tf.numpy_function(self.patch, [index], tf.uint8)
       return {'image': tf.ensure_shape(image, [size, size, 3]), 'index': index}
 
-    return (tf.data.Dataset.range(start * self.batch_size, np.iinfo(np.int64).max)
+    return (tf.data.Dataset.range(start * share, np.iinfo(np.int64).max)
             .map(load, num_parallel_calls=2, deterministic=True)
-            .batch(self.batch_size, drop_remainder=True)
+            .batch(batch, drop_remainder=True)
             .prefetch(2))
 
   def patch(self, index: int) -> np.ndarray:

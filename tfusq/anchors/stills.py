@@ -1,0 +1,50 @@
+"""The still-image formats that Pillow writes."""
+
+import contextlib
+import importlib.metadata
+import io
+
+import numpy as np
+import PIL
+from PIL import Image, features
+
+with contextlib.suppress(ImportError):
+  import pillow_jxl  # noqa: F401 (registers JPEG XL, which Pillow itself has not)
+
+# The feature of Pillow that a format stands on.
+_FEATURES = {'JPEG': 'jpg', 'WEBP': 'webp', 'AVIF': 'avif', 'JPEG2000': 'jpg_2000'}
+_LIBRARIES = {'libjpeg-turbo': 'libjpeg_turbo', 'libwebp': 'webp', 'libavif': 'avif',
+              'OpenJPEG': 'jpg_2000'}
+
+
+def is_available(kind: str) -> bool:
+  """Returns whether Pillow writes a format here."""
+  Image.init()
+  return kind in Image.SAVE and _FEATURES.get(kind) in (None, *features.get_supported())
+
+
+def encode(image: np.ndarray, kind: str, **options) -> bytes:
+  """Returns the file of an image, `uint8[height, width, 3]`."""
+  buffer = io.BytesIO()
+  Image.fromarray(image).save(buffer, kind, **options)
+  return buffer.getvalue()
+
+
+def decode(data: bytes) -> np.ndarray:
+  """Decodes a file; returns `uint8[height, width, 3]`."""
+  with Image.open(io.BytesIO(data)) as image:
+    return np.array(image.convert('RGB'))
+
+
+def versions() -> dict[str, str]:
+  """Returns the versions of Pillow and of the libraries that it has here."""
+  found = {'Pillow': PIL.__version__}
+  for name, feature in _LIBRARIES.items():
+    if feature in features.get_supported():
+      found[name] = features.version(feature)
+  if is_available('AVIF'):
+    from PIL import AvifImagePlugin
+    found['libaom'] = AvifImagePlugin.get_codec_version('aom')
+  if is_available('JXL'):
+    found['pillow-jxl-plugin'] = importlib.metadata.version('pillow-jxl-plugin')
+  return found
