@@ -17,12 +17,13 @@ import gin
 import tensorflow as tf
 from absl import logging
 
-from tfusq import data, plugins, train
+from tfusq import data, distribute, plugins, train
 from tfusq.codec import Codec
 from tfusq.quantizer import Quantizer
+from tfusq.sweep import Sweep
 
 _CORE = {
-    'tfusq': (Codec, Quantizer, data.Patches, train.train),
+    'tfusq': (Codec, Quantizer, data.Patches, distribute.distribute, train.train, Sweep),
     'keras': (tf.keras.optimizers.Adam,
               tf.keras.optimizers.schedules.PiecewiseConstantDecay),
 }
@@ -45,6 +46,8 @@ def register() -> None:
   for module, configurables in _CORE.items():
     for configurable in configurables:
       gin.external_configurable(configurable, module=module)
+  for name in ('MirroredStrategy', 'MultiWorkerMirroredStrategy'):  # the class has another name
+    gin.external_configurable(getattr(tf.distribute, name), name=name, module='tf.distribute')
   classes, errors = plugins.load_all()
   for plugin, cls in classes.items():
     gin.external_configurable(cls, name=plugin.name, module=plugin.group)
@@ -92,7 +95,8 @@ def parse(gin_files: list[str], gin_bindings: list[str], gin_search_path: list[s
 def build(root: str) -> Callable:
   """Returns the configured `tfusq` function `root`, after seeding what initializes weights.
 
-  gin builds the objects that a function takes before it runs it, so the seed comes first.
+  gin builds the objects that a function takes before it runs it, so the seed comes first, and the
+  scope of the strategy where `distribute.strategy` is bound.
   """
   seed = _value('Codec.seed', 0)
   if not (isinstance(seed, int) and 0 <= seed < 2**32):
@@ -101,7 +105,7 @@ def build(root: str) -> Callable:
   configured = gin.get_configurable(root)
 
   def run(*args, **kwargs):
-    with _refusals(root):
+    with _refusals(root), _scope():
       return configured(*args, **kwargs)
 
   return run
@@ -142,6 +146,13 @@ def message(error: Exception) -> str:
   """Returns an error's text, what gin adds to it shortened to the configurable's name."""
   return re.sub(r"\s*In call to configurable '(.*?)' \(.*\)( in scope '.*?')?",
                 r' (in \1\2)', str(error).strip())
+
+
+def _scope():
+  """Returns the scope of the strategy that is bound; without one, no recipe mentions it."""
+  if not bound_parameters('distribute'):
+    return contextlib.nullcontext()
+  return gin.get_configurable('distribute')()
 
 
 @contextlib.contextmanager
