@@ -11,7 +11,10 @@ import pytest
 import tensorflow as tf
 
 import tfusq
+from tfusq import __main__ as command_line
 from tfusq import data, export, exported, train
+from tfusq.curve import Curve
+from tfusq.sweep import Sweep
 
 IMAGES = Path(data.__file__).resolve().parent / 'images'
 
@@ -69,6 +72,43 @@ def make_patches(batch_size=2, patch_size=64, folder='train', seed=0):
   return data.Patches(str(IMAGES / folder), patch_size, batch_size, seed)
 
 
+def make_curve(bpp=(.2, .4, .8), psnr=(28., 31., 34.), name='ours', **meta):
+  return Curve(name, '', meta, {'bpp': list(bpp), 'psnr-rgb': list(psnr)})
+
+
+RATES = np.array([.07, .16, .35, .68, 1.2, 1.9])
+QUALITIES = np.array([26.2, 28.7, 31.6, 34.9, 38.3, 41.5])
+
+
+GRID = {
+    'model': {'MS-hyper': 'models/ms_hyper_small.gin'},
+    'rate | distortion': {
+        'AUN+PGE | AUN+PGE': 'quantizers/aun_pge.gin',
+        'SUA+EP | SUA+STE': ['quantizers/sua_ep_sua_ste.gin', 'Linear.end = 4.0']},
+    'bound': {'1e-6': 'BOUND = 1e-6', '0.11': 'BOUND = 0.11'}}
+
+
+def make_sweep(**changes):
+  return Sweep(**{
+      'grids': [GRID], 'lmbdas': (.01, .02), 'seeds': (0, 1), 'common': ['data/folder.gin'],
+      'joint': ['stages/joint.gin'], 'post': 'stages/post.gin',
+      'joint_axes': ('rate | distortion', 'bound'), **changes})
+
+
+def contents(model_dir):
+  """Every value in a run's newest checkpoint, slots and step too, but for its own counter."""
+  reader = tf.train.load_checkpoint(str(model_dir))
+  return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()
+          if 'save_counter' not in name and '_CHECKPOINTABLE' not in name}
+
+
+def assert_equal_runs(one, other):
+  one, other = contents(one), contents(other)
+  assert one.keys() == other.keys() and len(one) > 100
+  for name, value in one.items():
+    np.testing.assert_array_equal(value, other[name], err_msg=name)
+
+
 @pytest.fixture(scope='session')
 def trained(tmp_path_factory):
   """A tiny codec after some dozen steps, whose latents are not all zero."""
@@ -93,6 +133,16 @@ def exported_codec(exported_path):
 @pytest.fixture(scope='session')
 def photograph():
   return data.read_image(IMAGES / 'heldout' / 'chelsea.webp')
+
+
+@pytest.fixture
+def cli(capsys):
+  """Runs the command line here; returns exit code, output and errors."""
+  def run(*words):
+    code = command_line.main(command_line._parser().parse_args([str(word) for word in words]))
+    out, err = capsys.readouterr()
+    return code, out, err
+  return run
 
 
 @pytest.fixture

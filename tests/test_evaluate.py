@@ -1,60 +1,152 @@
+import contextlib
+import csv
+import io
 import json
 import math
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from tfusq import container, evaluate
-from tfusq.data import encode_image
-
-
-def test_psnr_is_that_of_eight_bit_pixels():
-  a = np.full([20, 20, 3], 100, np.uint8)
-  assert evaluate.psnr(a, a + np.uint8(5)) == pytest.approx(10 * math.log10(255**2 / 25), abs=1e-4)
-  assert evaluate.psnr(a, a) == math.inf
+from tfusq import evaluate
+from tfusq.anchors import stills
+from tfusq.curve import read_curve
+from tfusq.data import ImageError, image_hash
+from tfusq.evaluate import Journal
 
 
-def test_ms_ssim_is_tensorflows_and_undefined_for_small_images(photograph):
-  noisy = np.clip(photograph + np.random.default_rng(0).normal(0, 9, photograph.shape), 0, 255)
-  noisy = noisy.astype(np.uint8)
-  expected = tf.image.ssim_multiscale(
-      tf.constant(photograph, tf.float32), tf.constant(noisy, tf.float32), 255)
-  assert evaluate.ms_ssim(photograph, noisy) == pytest.approx(float(expected), abs=1e-5)
-  assert math.isnan(evaluate.ms_ssim(photograph[:160], noisy[:160]))
+class FakePoint:
+  """A codec whose figures are made up from the image's mean; counts what it measures."""
+
+  def __init__(self, key, rate):
+    self.key, self.label, self.description, self.rate = key, f'{key}!', {'lmbda': rate}, rate
+    self.opened, self.measured = 0, 0
+
+  @contextlib.contextmanager
+  def open(self):
+    self.opened += 1
+    yield self._measure
+
+  def _measure(self, image):
+    self.measured += 1
+    if getattr(self, 'fails_at', None) == self.measured:
+      raise KeyboardInterrupt
+    small = image.shape[0] < 161
+    return {'bytes': 10, 'bpp': self.rate, 'psnr-rgb': float(image.mean()),
+            'ms-ssim-rgb': math.nan if small else .9}
 
 
-def test_folder_gives_rows_of_real_bytes(exported_codec, photograph, tmp_path):
+@pytest.fixture
+def folder(tmp_path, photograph):
+  folder = tmp_path / 'images'
+  folder.mkdir()
   for name, height in (('b.png', 64), ('a.png', 200)):
-    (tmp_path / name).write_bytes(encode_image(photograph[:height], 'png'))
-  (tmp_path / 'broken.png').write_bytes(b'no image')
-  rows, errors = evaluate.evaluate_folder(exported_codec, str(tmp_path))
-  assert len(errors) == 1 and 'broken.png' in str(errors[0])
-  assert [row.image for row in rows] == ['a.png', 'b.png']
-  data = exported_codec.compress(photograph[:64])
-  row = rows[1]
-  assert row.bytes == len(data)
-  assert row.bpp == pytest.approx(8 * len(data) / (64 * 451))
-  assert row.header_bytes == container.read_header(data).bytes
-  assert row.coded_bpp == pytest.approx(8 * (row.bytes - row.header_bytes) / (64 * 451))
-  assert row.psnr == pytest.approx(
-      evaluate.psnr(photograph[:64], exported_codec.decompress(data)))
-  mean = evaluate.mean(rows)
-  assert mean.bpp == pytest.approx((rows[0].bpp + rows[1].bpp) / 2)
-  text = evaluate.table([*rows, mean])
-  assert len(text.splitlines()) == 4 and f'{row.bpp:.4f}' in text
-  report = json.loads(json.dumps(evaluate.report(rows, exported_codec), allow_nan=False))
-  assert report['images'][1]['ms_ssim'] is None
-  assert report['images'][0]['ms_ssim'] == pytest.approx(rows[0].ms_ssim)
+    (folder / name).write_bytes(stills.encode(photograph[:height], 'png'))
+  return folder
 
 
-def test_a_decoder_that_differs_is_an_error(exported_codec, photograph):
-  class Wrong:
-    def __getattr__(self, name):
-      return getattr(exported_codec, name)
+def test_results_are_means_over_images_sorted_by_rate(folder, photograph, tmp_path):
+  curve, errors = evaluate.evaluate(
+      [FakePoint('bb', .5), FakePoint('aa', .25)], folder, 'ours', Journal(None))
+  assert not errors
+  expected = (photograph[:64].mean() + photograph[:200].mean()) / 2
+  assert curve.results['bpp'] == [.25, .5]
+  assert curve.results['psnr-rgb'] == pytest.approx([expected] * 2)
+  assert curve.results['ms-ssim-rgb'] == [.9, .9]  # the small image has none
+  assert [codec['label'] for codec in curve.meta['codecs']] == ['aa!', 'bb!']
+  assert curve.meta['images'] == {
+      'a.png': image_hash(photograph[:200]), 'b.png': image_hash(photograph[:64])}
+  assert [(row['point'], row['image']) for row in curve.images] == [
+      ('aa', 'a.png'), ('aa', 'b.png'), ('bb', 'a.png'), ('bb', 'b.png')]
+  assert {'tfusq', 'tensorflow', 'tensorflow-compression'} <= set(curve.meta['versions'])
+  (tmp_path / 'c.json').write_bytes(curve.to_json())
+  assert read_curve(tmp_path / 'c.json').images[1]['ms-ssim-rgb'] is None
 
-    def decompress(self, data):
-      return exported_codec.decompress(data) ^ np.uint8(1)
 
-  with pytest.raises(evaluate.Mismatch, match='cat'):
-    evaluate.evaluate_image(Wrong(), photograph[:32, :32], 'cat')
+def test_an_interrupted_evaluation_goes_on(folder, tmp_path):
+  path = tmp_path / 'deep' / 'c.json.partial'
+  first, second = FakePoint('aa', .25), FakePoint('bb', .5)
+  second.fails_at = 2
+  with pytest.raises(KeyboardInterrupt):
+    evaluate.evaluate([first, second], folder, 'ours', Journal(path))
+  with path.open('a') as file:
+    file.write('["bb", "cut o')  # as a kill leaves it
+  first, second = FakePoint('aa', .25), FakePoint('bb', .5)
+  journal = Journal(path)
+  curve, _ = evaluate.evaluate([first, second], folder, 'ours', journal)
+  assert (first.opened, first.measured, second.measured) == (0, 0, 1)
+  whole, _ = evaluate.evaluate(
+      [FakePoint('aa', .25), FakePoint('bb', .5)], folder, 'ours', Journal(None))
+  assert curve.to_json() == whole.to_json()
+  again, _ = evaluate.evaluate([first, second], folder, 'ours', Journal(path))
+  assert again.to_json() == whole.to_json() and second.measured == 1
+  journal.remove()
+  assert not path.exists()
+
+
+def test_what_changed_meanwhile_is_measured_again(folder, photograph, tmp_path):
+  path = tmp_path / 'journal'
+  evaluate.evaluate([FakePoint('aa', .25)], folder, 'ours', Journal(path))
+  (folder / 'a.png').write_bytes(stills.encode(photograph[:100], 'png'))
+  point = FakePoint('aa', .25)
+  evaluate.evaluate([point], folder, 'ours', Journal(path))
+  assert point.measured == 1
+
+
+def test_what_is_no_journal_is_named(tmp_path):
+  (tmp_path / 'journal').write_text('garbage\n')
+  with pytest.raises(evaluate.JournalError, match='journal is not what an interrupted'):
+    Journal(tmp_path / 'journal')
+
+
+def test_points_that_lack_a_figure_share_a_curve_with_others(folder):
+  other = FakePoint('bb', .5)
+  other._measure = lambda image: {'bytes': 1, 'bpp': .5, 'psnr-rgb': 30., 'coded-bpp': .4}
+  curve, _ = evaluate.evaluate([FakePoint('aa', .25), other], folder, 'ours', Journal(None))
+  assert curve.results['coded-bpp'] == [None, .4] and curve.results['ms-ssim-rgb'] == [.9, None]
+  assert len(evaluate.table(curve).splitlines()) == 3
+  assert len(evaluate.to_csv(curve).splitlines()) == 1 + 4 + 2
+
+
+def test_broken_images_are_left_out_and_named(folder):
+  (folder / 'broken.png').write_bytes(b'no image')
+  curve, (error,) = evaluate.evaluate([FakePoint('aa', .1)], folder, 'ours', Journal(None))
+  assert 'broken.png' in str(error) and len(curve.images) == 2
+  for name in 'ab':
+    (folder / f'{name}.png').unlink()
+  with pytest.raises(ImageError, match='broken.png'):
+    evaluate.evaluate([FakePoint('aa', .1)], folder, 'ours', Journal(None))
+
+
+def test_the_table_has_each_image_of_one_codec_and_the_means_of_several(folder):
+  one, _ = evaluate.evaluate([FakePoint('aa', .25)], folder, 'ours', Journal(None))
+  lines = evaluate.table(one).splitlines()
+  assert len(lines) == 4 and lines[1].startswith('a.png') and lines[3].startswith('mean aa!')
+  assert lines[0].split() == ['bytes', 'bpp', 'PSNR', 'MS-SSIM']
+  assert f'{one.images[1]["psnr-rgb"]:.2f}' in lines[2] and 'nan' not in lines[2]
+  two, _ = evaluate.evaluate(
+      [FakePoint('aa', .25), FakePoint('bb', .5)], folder, 'ours', Journal(None))
+  assert [line.split()[:2] for line in evaluate.table(two).splitlines()[1:]] == [
+      ['mean', 'aa!'], ['mean', 'bb!']]
+
+
+def test_the_csv_has_a_line_for_each_image_and_the_means(folder):
+  curve, _ = evaluate.evaluate([FakePoint('aa', .25)], folder, 'ours', Journal(None))
+  rows = list(csv.DictReader(io.StringIO(evaluate.to_csv(curve).decode())))
+  assert [row['image'] for row in rows] == ['a.png', 'b.png', 'mean']
+  assert float(rows[2]['psnr-rgb']) == pytest.approx(
+      np.mean([float(row['psnr-rgb']) for row in rows[:2]]))
+
+
+def test_the_gap_is_of_strings_and_estimate():
+  text = evaluate.format_rows([('x', {'bpp': .6, 'coded-bpp': .505, 'estimated-bpp': .5})])
+  assert text.splitlines()[0].split() == ['bpp', 'coded', 'estimate', 'gap', '%']
+  assert text.splitlines()[1].split()[-1] == '1.000'
+
+
+def test_the_file_has_the_parts_that_compressais_plots_read(folder):
+  curve, _ = evaluate.evaluate(
+      [FakePoint('bb', .5), FakePoint('aa', .25)], folder, 'ours', Journal(None))
+  content = json.loads(curve.to_json())
+  assert {'name': 'ours', 'description': curve.description}.items() <= content.items()
+  assert set(content['results']) == {'bytes', 'bpp', 'psnr-rgb', 'ms-ssim-rgb'}
+  assert all(len(values) == 2 for values in content['results'].values())

@@ -6,7 +6,10 @@
     tfusq compress --codec CODEC IMAGE FILE      (or FOLDER FOLDER)
     tfusq decompress --codec CODEC FILE PNG      (or FOLDER FOLDER)
     tfusq info FILE
-    tfusq evaluate --codec CODEC FOLDER [--json FILE]
+    tfusq evaluate FOLDER [--codec CODEC ... | --model_dir RUN ... | --anchor NAME] [--json FILE]
+    tfusq bdrate ANCHOR CURVE ...
+    tfusq plot --out PICTURE CURVE ... [--anchor ANCHOR]      (or --model_dir RUN ...)
+    tfusq sweep FILE --model_dir RUNS --results RESULTS --images FOLDER [--part K/N | --report]
     tfusq plugins [--details | --pairs]
     tfusq check NAME [--gin_bindings 'NAME.parameter = VALUE' ...]
     tfusq analyze table2 [--samples N]
@@ -24,9 +27,11 @@ import sys
 from absl import app, logging
 from absl.flags import argparse_flags
 
-from tfusq import commands
+from tfusq import commands, comparisons
 
 CODEC_VARIABLE = 'TFUSQ_CODEC'
+_ANCHOR_HELP = 'name of a pinned anchor, or JSON'
+_CURVE_HELP = "JSON of `evaluate`, or CompressAI's"
 _INPUT_HELP = ('PNG, JPEG, WebP or whatever else Pillow reads; grey becomes RGB, transparency is '
                'composed over white, 16 bits are brought to 8, EXIF orientation is applied')
 
@@ -43,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
 
   _add_training(command)
   _add_files(command)
+  _add_comparisons(command)
   _add_library(command)
   return parser
 
@@ -107,11 +113,74 @@ def _add_files(command):
   sub = command('info', commands.info, 'show and check a file')
   sub.add_argument('input', help='file that `compress` wrote')
 
+
+def _add_comparisons(command):
   sub = command('evaluate', commands.evaluate, 'real bytes and quality over a folder of images')
-  _takes_codec(sub)
   sub.add_argument('folder', help='searched for PNG, JPEG and WebP files')
-  sub.add_argument('--json', help='also write the figures here')
+  sub.add_argument('--codec', action='append', default=[], help=(
+      'exported codec; repeatable, several make a curve; when nothing is named, '
+      f'${CODEC_VARIABLE}, or else ./codec'))
+  sub.add_argument('--model_dir', action='append', default=[], help=(
+      'run directory, for its train-test mismatch too; repeatable'))
+  sub.add_argument('--anchor', help='live anchor, at all its settings, such as x265 or jpeg')
+  sub.add_argument('--gin_search_path', action='append', default=[], help='repeatable; folder')
+  sub.add_argument('--name', help='of the curve, for legends and tables')
+  sub.add_argument('--json', help=(
+      'also write the curve here, which compressai.utils.plot reads too; what is interrupted goes '
+      'on'))
+  sub.add_argument('--csv', help='also write a line for each image here')
+  sub.set_defaults(default_codec=os.environ.get(CODEC_VARIABLE, 'codec'))
   _takes_force(sub)
+
+  sub = command('bdrate', comparisons.compare, 'how many percent more bits at equal quality')
+  sub.add_argument('anchor', help=f'{_ANCHOR_HELP}; what to compare with')
+  sub.add_argument('curves', nargs='+', metavar='curve', help=_CURVE_HELP)
+  _takes_axes(sub)
+  sub.add_argument('--lowest', type=_positive, metavar='N',
+                   help='use the N lowest rates of each curve')
+
+  sub = command('plot', comparisons.plot, 'draw rate-distortion curves, or the course of training')
+  sub.add_argument('curves', nargs='*', metavar='curve', help=_CURVE_HELP)
+  sub.add_argument('--out', action='append', required=True, help='PNG or SVG; repeatable')
+  sub.add_argument('--anchor', action='append', default=[],
+                   help=f'{_ANCHOR_HELP}; drawn dashed; repeatable')
+  sub.add_argument('--model_dir', action='append', default=[], help=(
+      'instead, run directories to draw one after another: joint stage, post stage'))
+  sub.add_argument('--title', default='')
+  _takes_axes(sub)
+  _takes_force(sub)
+
+  sub = command('sweep', comparisons.sweep, 'train and evaluate a grid of codecs, or report on it')
+  sub.add_argument('file', help='gin file that binds Sweep, such as paper/table_iii.gin')
+  sub.add_argument('--results', required=True, help=(
+      'folder for figures; what is finished there is not done again'))
+  sub.add_argument('--images', action='append', required=True,
+                   help='folder to evaluate on; repeatable')
+  sub.add_argument('--model_dir', default='runs', help='folder for run directories')
+  sub.add_argument('--gin_bindings', action='append', default=[], help=(
+      "repeatable; such as \"TRAIN_IMAGES = 'FOLDER'\"; those of Sweep change the sweep"))
+  sub.add_argument('--gin_search_path', action='append', default=[], help='repeatable; folder')
+  sub.add_argument('--part', default='1/1', metavar='K/N',
+                   help='do only the K-th of N parts, for array jobs')
+  sub.add_argument('--dry_run', action='store_true', help='print the commands of what is missing')
+  sub.add_argument('--report', action='store_true', help=(
+      "print and write the table, the paper's figures beside, and a picture"))
+  sub.add_argument('--anchor', action='append', default=[], help=(
+      f'of the report: {_ANCHOR_HELP}; repeatable, for several folders of images; by default a '
+      'pinned one'))
+
+
+def _takes_axes(sub):
+  axes = sub.add_mutually_exclusive_group()
+  axes.add_argument('--quality', default='psnr-rgb', choices=['psnr-rgb', 'ms-ssim-rgb'])
+  axes.add_argument('--surrogate', action='store_true', help=(
+      'instead, rate and distortion of the training-time forward calculation, which runs have'))
+
+
+def _positive(text):
+  if not text.isdecimal() or int(text) < 1:
+    raise argparse.ArgumentTypeError(f'{text} is not a positive number')
+  return int(text)
 
 
 def _add_library(command):

@@ -7,6 +7,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tfusq import container, data, exported, files
+from tfusq.anchors import stills
 
 SUFFIX = '.usq'
 
@@ -75,7 +76,7 @@ def decompress_folder(load: Callable[[str], exported.ExportedCodec], source: str
     identity = container.read_header(written).identity.hex()
     if identity not in codecs:
       codecs[identity] = load(identity)
-    return data.encode_image(codecs[identity].decompress(written), 'png')
+    return stills.encode(codecs[identity].decompress(written), 'png')
 
   found = sorted(path for path in Path(source).rglob(f'*{SUFFIX}') if path.is_file())
   if not found:

@@ -5,7 +5,7 @@ by the commands that need it.
 """
 
 import argparse
-import json
+import tempfile
 from pathlib import Path
 
 from tfusq import container, files, plugins
@@ -55,7 +55,8 @@ def compress(arguments: argparse.Namespace) -> None:
 
 def decompress(arguments: argparse.Namespace) -> None:
   """Decompresses a file, or a folder of them."""
-  from tfusq import bulk, data, exported
+  from tfusq import bulk, exported
+  from tfusq.anchors import stills
   if Path(arguments.input).is_dir():
     print(bulk.decompress_folder(
         lambda identity: exported.ExportedCodec(exported.find(arguments.codec, identity)),
@@ -67,7 +68,7 @@ def decompress(arguments: argparse.Namespace) -> None:
   written = Path(arguments.input).read_bytes()
   header = container.read_header(written)
   codec = exported.ExportedCodec(exported.find(arguments.codec, header.identity.hex()))
-  files.write(arguments.output, data.encode_image(codec.decompress(written), 'png'),
+  files.write(arguments.output, stills.encode(codec.decompress(written), 'png'),
               arguments.force)
   print(f'{arguments.output}: {header.width}x{header.height}')
 
@@ -90,17 +91,30 @@ def info(arguments: argparse.Namespace) -> None:
 
 def evaluate(arguments: argparse.Namespace) -> None:
   """Prints real bytes and quality over a folder."""
-  from tfusq import data, evaluate, exported
+  from tfusq import data, evaluate, operating_points
+  outputs = [path for path in (arguments.json, arguments.csv) if path]
+  for path in outputs:
+    files.check_output(path, arguments.force)
+  if len({Path(path).resolve() for path in outputs}) < len(outputs):
+    raise files.Exists(f'--json and --csv are both {arguments.json}; name two files')
+  codecs = arguments.codec
+  if not (codecs or arguments.model_dir or arguments.anchor):
+    codecs = [arguments.default_codec]
+  with tempfile.TemporaryDirectory() as scratch:
+    points = [
+        *map(operating_points.ExportedPoint, codecs),
+        *(operating_points.RunPoint(path, arguments.gin_search_path, Path(scratch) / str(place))
+          for place, path in enumerate(arguments.model_dir)),
+        *(operating_points.anchor_points(arguments.anchor) if arguments.anchor else [])]
+    name = arguments.name or arguments.anchor or Path(arguments.json or 'tfusq').stem
+    journal = evaluate.Journal(f'{outputs[0]}.partial' if outputs else None)
+    curve, errors = evaluate.evaluate(points, arguments.folder, name, journal)
+  print(evaluate.table(curve))
+  if arguments.csv:
+    files.write(arguments.csv, evaluate.to_csv(curve), arguments.force)
   if arguments.json:
-    files.check_output(arguments.json, arguments.force)
-  found = exported.find(arguments.codec, compresses=True)
-  codec = exported.ExportedCodec(found)
-  rows, errors = evaluate.evaluate_folder(codec, arguments.folder)
-  if rows:
-    print(evaluate.table([*rows, evaluate.mean(rows)]))
-    if arguments.json:
-      report = json.dumps(evaluate.report(rows, codec), indent=2)
-      files.write(arguments.json, report.encode(), arguments.force)
+    files.write(arguments.json, curve.to_json(), arguments.force)
+  journal.remove()
   if errors:
     raise data.ImageError('; '.join(map(str, errors)))
 

@@ -1,144 +1,223 @@
-"""Evaluation on real bytes: bits per pixel of whole files, PSNR and MS-SSIM on 8-bit RGB, times."""
+"""Evaluation on real bytes: every operating point on every image of a folder, as one curve."""
 
+import csv
+import importlib.metadata
+import io
+import json
 import math
-import time
-from collections.abc import Iterable
-from typing import NamedTuple
+import os
+import platform
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
-import tensorflow as tf
 from tqdm import tqdm
 
-from tfusq import container
-from tfusq.data import ImageError, list_images, read_image
-from tfusq.exported import ExportedCodec
+from tfusq import files
+from tfusq.curve import Curve
+from tfusq.data import ImageError, image_hash, list_images, read_image
 
-MS_SSIM_MIN_SIDE = 161  # five scales of an 11-pixel window
+# Figures of one image, keyed as CompressAI does where it has them: heading, width, format.
+FIGURES = {
+    'bytes': ('bytes', 9, '.0f'),                       # of the whole file
+    'bpp': ('bpp', 9, '.4f'),                           # of the whole file, bits per pixel
+    'coded-bpp': ('coded', 9, '.4f'),                   # of the range coder's strings alone
+    'estimated-bpp': ('estimate', 10, '.4f'),           # by the entropy models, same symbols
+    'psnr-rgb': ('PSNR', 8, '.2f'),                     # dB, 8-bit RGB
+    'ms-ssim-rgb': ('MS-SSIM', 9, '.4f'),               # 0 to 1, 8-bit RGB
+    'encoding_time': ('enc s', 8, '.3f'),               # wall time from pixels to bytes
+    'decoding_time': ('dec s', 8, '.3f'),               # wall time from bytes to pixels
+    'surrogate-bpp': ('R~', 9, '.4f'),                  # rate of the training-time forward, bpp
+    'surrogate-psnr-rgb': ('D~, dB', 8, '.2f'),         # its distortion as a PSNR of floats
+    'rate-mismatch': ('dR', 9, '.4f'),                  # its rate less that of rounding, bpp
+    'distortion-mismatch': ('dD', 10, '.3f'),           # its squared error less rounding's, 8 bits
+}
+PACKAGES = ('tfusq', 'tensorflow', 'tensorflow-compression', 'numpy', 'Pillow')
+
+Row = dict[str, str | float]
+Measure = Callable[[np.ndarray], dict[str, float]]
 
 
-class Row(NamedTuple):
-  """Figures of one image, or their means.
+class JournalError(ValueError):
+  """A file that is no journal."""
+
+
+class Point(Protocol):
+  """One codec at one rate.
 
   Attributes:
-    image: Name.
-    bytes: Of the file.
-    header_bytes: Of these, what is not range-coded.
-    bpp: Bits per pixel of the whole file.
-    coded_bpp: Of the range coder's strings alone.
-    estimated_bpp: What the entropy models say for the same symbols.
-    psnr: dB, 8-bit RGB.
-    ms_ssim: 0 to 1; NaN for an image too small for five scales.
-    encode_seconds: Wall time from pixels to bytes.
-    decode_seconds: Wall time from bytes to pixels.
+    key: What a resumed evaluation knows it by; differs wherever a figure may.
+    label: For tables.
+    description: What the curve's `meta` says of it.
   """
-  image: str
-  bytes: float
-  header_bytes: float
-  bpp: float
-  coded_bpp: float
-  estimated_bpp: float
-  psnr: float
-  ms_ssim: float
-  encode_seconds: float
-  decode_seconds: float
+  key: str
+  label: str
+  description: dict
+
+  def open(self) -> AbstractContextManager[Measure]:
+    """Gives a function from an image, `uint8[height, width, 3]`, to its `FIGURES`."""
 
 
-class Mismatch(RuntimeError):
-  """A decoded image that differs from the encoder's own reconstruction."""
+class Journal:
+  """Rows that are finished, kept while an evaluation lasts, so that it can be resumed."""
+
+  def __init__(self, path: str | os.PathLike | None):
+    """Reads what an interrupted evaluation left.
+
+    Args:
+      path: Where it is kept; None to keep nothing.
+
+    Raises:
+      JournalError: if the file there is none.
+    """
+    self._path = path and Path(path)
+    self._rows: dict[tuple[str, str], Row] = {}
+    if self._path and self._path.exists():
+      *lines, _ = self._path.read_text().split('\n')  # what has no end was cut off
+      try:
+        for point, image, row in map(json.loads, lines):
+          self._rows[point, image] = row
+      except (ValueError, TypeError) as error:
+        raise JournalError(f'{path} is not what an interrupted evaluation leaves: {error}; '
+                           'remove it to begin again') from error
+      files.write(self._path, ''.join(f'{line}\n' for line in lines).encode())
+
+  def find(self, point: str, image: str) -> Row | None:
+    """Returns the row of a point, by its key, and an image, by its hash, if it is there."""
+    return self._rows.get((point, image))
+
+  def add(self, point: str, image: str, row: Row) -> None:
+    """Keeps a row."""
+    self._rows[point, image] = row
+    if self._path:
+      self._path.parent.mkdir(parents=True, exist_ok=True)
+      with self._path.open('a') as file:
+        file.write(json.dumps([point, image, row]) + '\n')
+
+  def remove(self) -> None:
+    """Forgets everything, when the results are written."""
+    if self._path:
+      self._path.unlink(missing_ok=True)
 
 
-def evaluate_folder(codec: ExportedCodec, folder: str) -> tuple[list[Row], list[ImageError]]:
-  """Evaluates every image of a folder, with a progress bar.
+def evaluate(points: Sequence[Point], folder: str | os.PathLike, name: str,
+             journal: Journal) -> tuple[Curve, list[ImageError]]:
+  """Evaluates every point on every image of a folder, with a progress bar.
 
   Args:
-    codec: What to evaluate.
+    points: What to evaluate.
     folder: Searched for PNG, JPEG and WebP files.
+    name: Of the curve.
+    journal: Holds what need not be done again.
 
   Returns:
-    A row for each image that can be read, and the errors of the others.
+    The curve, whose results are means over images, and the errors of what can't be read.
 
   Raises:
-    ImageError: if there are no images.
-    Mismatch: if the decoder does not give the encoder's reconstruction.
+    ImageError: if no image can be read.
+    Mismatch: if a decoder does not give its encoder's reconstruction.
   """
-  codec.decompress(codec.compress(np.zeros([16, 16, 3], np.uint8)))  # the first call is slower
-  rows, errors = [], []
-  for path in tqdm(list_images(folder), unit='image'):
+  hashes, errors = {}, []
+  for path in list_images(folder):
     try:
-      image = read_image(path)
+      hashes[path] = image_hash(read_image(path))
     except ImageError as error:
       errors.append(error)
-    else:
-      rows.append(evaluate_image(codec, image, str(path.relative_to(folder))))
-  return rows, errors
+  if not hashes:
+    raise ImageError('; '.join(map(str, errors)))
+  rows = []
+  with tqdm(total=len(points) * len(hashes), unit='image') as progress:
+    for point in points:
+      todo = [path for path, content in hashes.items()
+              if journal.find(point.key, content) is None]
+      progress.update(len(hashes) - len(todo))
+      if todo:
+        with point.open() as measure:
+          for path in todo:
+            journal.add(point.key, hashes[path], measure(read_image(path)))
+            progress.update()
+      rows.append([
+          {'image': str(path.relative_to(folder)), 'point': point.key,
+           **journal.find(point.key, content)} for path, content in hashes.items()])
+  images = {str(path.relative_to(folder)): content for path, content in hashes.items()}
+  return _curve(name, points, rows, images), errors
 
 
-def evaluate_image(codec: ExportedCodec, image: np.ndarray, name: str) -> Row:
-  """Compresses, decompresses and compares one image, `uint8[height, width, 3]`.
-
-  Raises:
-    Mismatch: if the decoder does not give the encoder's reconstruction.
-  """
-  start = time.perf_counter()
-  data = codec.compress(image)
-  encoded = time.perf_counter()
-  decoded = codec.decompress(data)
-  end = time.perf_counter()
-  again, bits, reconstruction = codec.evaluate(image)
-  if again != data or not np.array_equal(decoded, reconstruction):
-    raise Mismatch(f'{name}: the decoder does not give what the encoder reconstructs')
-  pixels = image.shape[0] * image.shape[1]
-  header = container.read_header(data)
-  return Row(
-      name, len(data), header.bytes, 8 * len(data) / pixels, 8 * sum(header.sections) / pixels,
-      float(bits.sum()) / pixels, psnr(image, decoded), ms_ssim(image, decoded),
-      encoded - start, end - encoded)
+def _curve(name, points, rows, images):
+  order = sorted(range(len(points)), key=lambda place: mean(rows[place])['bpp'])
+  means = [mean(rows[place]) for place in order]
+  return Curve(
+      name, 'real bytes of whole files, 8-bit RGB; means over images',
+      {'versions': {package: importlib.metadata.version(package) for package in PACKAGES},
+       'machine': f'{platform.machine()}, {os.cpu_count()} threads',
+       'images': images,
+       'codecs': [{'point': points[place].key, 'label': points[place].label,
+                   **points[place].description} for place in order]},
+      {key: [row.get(key) for row in means]
+       for key in FIGURES if any(key in row for row in means)},
+      [row for place in order for row in rows[place]])
 
 
-def psnr(a: np.ndarray, b: np.ndarray) -> float:
-  """Peak signal-to-noise ratio of two uint8 images in dB; infinite where they are equal."""
-  return float(tf.image.psnr(a, b, 255))
-
-
-def ms_ssim(a: np.ndarray, b: np.ndarray) -> float:
-  """MS-SSIM of two uint8 images, 0 to 1; NaN where a side is shorter than 161 pixels."""
-  if min(a.shape[:2]) < MS_SSIM_MIN_SIDE:
-    return float('nan')
-  return float(tf.image.ssim_multiscale(tf.constant(a), tf.constant(b), 255))
-
-
-def mean(rows: Iterable[Row]) -> Row:
+def mean(rows: Iterable[Row]) -> dict[str, float]:
   """Returns the mean of each figure over images, as the field reports it.
 
-  MS-SSIM is averaged over the images that are large enough for it.
+  What an image lacks, as a small one its MS-SSIM, is left out of the mean.
   """
-  columns = np.array([row[1:] for row in rows]).T
-  return Row('mean', *(float(np.mean(column[~np.isnan(column)])) if not np.isnan(column).all()
-                       else math.nan for column in columns))
+  means = {}
+  for key in FIGURES:
+    values = [row[key] for row in rows if key in row]
+    if values:
+      known = [value for value in values if not math.isnan(value)]
+      means[key] = float(np.mean(known)) if known else math.nan
+  return means
 
 
-def table(rows: list[Row]) -> str:
-  """Returns the rows as text, with what the strings take beyond the estimate."""
-  heads = ('bytes', 9), ('header', 8), ('bpp', 9), ('coded', 9), ('estimate', 10), ('gap %', 8), (
-      'PSNR', 8), ('MS-SSIM', 9), ('enc s', 8), ('dec s', 8)
-  lines = [f'{"image":<24}' + ''.join(f'{head:>{width}}' for head, width in heads)]
-  for row in rows:
-    gap = 100 * (row.coded_bpp / row.estimated_bpp - 1) if row.estimated_bpp else math.nan
-    lines.append(
-        f'{row.image:<24}{row.bytes:>9.0f}{row.header_bytes:>8.0f}{row.bpp:>9.4f}'
-        f'{row.coded_bpp:>9.4f}{row.estimated_bpp:>10.4f}{gap:>8.3f}{row.psnr:>8.2f}'
-        f'{row.ms_ssim:>9.4f}{row.encode_seconds:>8.3f}{row.decode_seconds:>8.3f}')
+def table(curve: Curve) -> str:
+  """Returns a curve as text: each image of a single point, and the means of every point."""
+  rows = []
+  if len(curve.results['bpp']) == 1:
+    rows = [(row['image'], row) for row in curve.images]
+  return format_rows([*rows, *((f'mean {row["label"]}', row) for row in _means(curve))])
+
+
+def _means(curve):
+  return [{'label': codec['label'], 'point': codec['point'],
+           **{key: values[place] for key, values in curve.results.items()}}
+          for place, codec in enumerate(curve.meta['codecs'])]
+
+
+def format_rows(rows: Sequence[tuple[str, Row]]) -> str:
+  """Returns named rows as text, with the gap, what the strings take beyond the estimate."""
+  shown = [key for key in FIGURES if any(key in row for _, row in rows)]
+  width = max(24, *(len(name) + 1 for name, _ in rows))
+  lines = [f'{"":<{width}}' + ''.join(_cells(shown, lambda key: FIGURES[key][0], 'gap %'))]
+  for name, row in rows:
+    def cell(key, row=row):
+      value = row.get(key)
+      return '' if value is None or math.isnan(value) else format(value, FIGURES[key][2])
+
+    estimate = row.get('estimated-bpp')
+    gap = f'{100 * (row["coded-bpp"] / estimate - 1):.3f}' if estimate else ''
+    lines.append(f'{name:<{width}}' + ''.join(_cells(shown, cell, gap)))
   return '\n'.join(lines)
 
 
-def report(rows: list[Row], codec: ExportedCodec) -> dict:
-  """Returns what is written as JSON: the rows, their mean, and the codec's description.
+def _cells(shown, cell, gap):
+  for key in shown:
+    yield f'{cell(key):>{FIGURES[key][1]}}'
+    if key == 'estimated-bpp':
+      yield f'{gap:>8}'
 
-  What is not finite, such as the MS-SSIM of a tiny image, becomes null.
-  """
-  def finite(row):
-    return {key: value if isinstance(value, str) or math.isfinite(value) else None
-            for key, value in row._asdict().items()}
 
-  return {'codec': codec.description, 'images': [finite(row) for row in rows],
-          'mean': finite(mean(rows))}
+def to_csv(curve: Curve) -> bytes:
+  """Returns a curve's figures as CSV: a line for each image and point, then the means."""
+  labels = {codec['point']: codec['label'] for codec in curve.meta['codecs']}
+  buffer = io.StringIO()
+  writer = csv.DictWriter(buffer, ['label', 'image', *curve.results], extrasaction='ignore',
+                          lineterminator='\n')
+  writer.writeheader()
+  writer.writerows([{'label': labels[row['point']], **row} for row in curve.images])
+  writer.writerows([{'image': 'mean', **row} for row in _means(curve)])
+  return buffer.getvalue().encode()

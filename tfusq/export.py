@@ -143,7 +143,8 @@ def _identity(model: Model, coders: dict[str, Coder], zero_centre: dict[str, boo
   """Hashes what decoding needs: the decoder's weights and numbers, the tables, the centring."""
   encoder = _encoder_variables(model)
   kinds = {name: (type(entropy_model).__name__, sorted(
-      item for item in vars(entropy_model).items() if isinstance(item[1], (int, float))))
+      (key, value) for key, value in vars(entropy_model).items()
+      if isinstance(value, (int, float)) and not key.startswith('_')))  # not TensorFlow's counters
            for name, entropy_model in model.entropy_models.items()}
   digest = hashlib.sha256(
       f'{container.VERSION} {type(model).__name__} {kinds} {zero_centre}'.encode())

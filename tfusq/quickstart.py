@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from tfusq import config, data, evaluate, exported, files, run
+from tfusq import config, data, evaluate, exported, files, metrics, operating_points, run
+from tfusq.anchors import stills
 
 _IMAGES = Path(__file__).resolve().parent / 'images'
 
@@ -31,33 +32,29 @@ def quickstart(out: str) -> None:
   codec = exported.ExportedCodec(folder / 'codec')
   path, = data.list_images(_IMAGES / 'heldout')
   image = data.read_image(path)
-  row = evaluate.evaluate_image(codec, image, 'tfusq')
+  row = operating_points.measure(codec, image)
   compressed = codec.compress(image)
   decoded = codec.decompress(compressed)
   files.write(folder / f'{path.stem}.usq', compressed)
-  files.write(folder / f'{path.stem}.png', data.encode_image(decoded, 'png'))
+  files.write(folder / f'{path.stem}.png', stills.encode(decoded, 'png'))
 
-  jpeg = nearest_jpeg(image, row.bytes)
+  jpeg = nearest_jpeg(image, row['bytes'])
   other = np.asarray(Image.open(io.BytesIO(jpeg)))
-  files.write(folder / 'side_by_side.png', data.encode_image(side_by_side({
+  files.write(folder / 'side_by_side.png', stills.encode(side_by_side({
       'original': image,
-      f'tfusq, {row.bytes:.0f} bytes, {row.psnr:.2f} dB': decoded,
-      f'JPEG, {len(jpeg)} bytes, {evaluate.psnr(image, other):.2f} dB': other}), 'png'))
+      f'tfusq, {row["bytes"]:.0f} bytes, {row["psnr-rgb"]:.2f} dB': decoded,
+      f'JPEG, {len(jpeg)} bytes, {metrics.psnr(image, other):.2f} dB': other}), 'png'))
 
   height, width = image.shape[:2]
   print(f'\n{path.name}, {width}x{height}, not trained on; {trained - start:.0f} s of training')
-  print(f'{"":<8}{"bytes":>8}{"bpp":>9}{"estimated":>11}{"PSNR":>8}{"MS-SSIM":>9}'
-        f'{"encode s":>10}{"decode s":>10}')
-  print(f'{"tfusq":<8}{row.bytes:>8.0f}{row.bpp:>9.4f}{row.estimated_bpp:>11.4f}{row.psnr:>8.2f}'
-        f'{row.ms_ssim:>9.4f}{row.encode_seconds:>10.3f}{row.decode_seconds:>10.3f}')
-  print(f'{"JPEG":<8}{len(jpeg):>8}{8 * len(jpeg) / (width * height):>9.4f}{"":>11}'
-        f'{evaluate.psnr(image, other):>8.2f}{evaluate.ms_ssim(image, other):>9.4f}')
+  print(evaluate.format_rows(
+      [('tfusq', row), ('JPEG', operating_points.compare(image, other, len(jpeg)))]))
   print(f'\n{folder}: codec/ {path.stem}.usq {path.stem}.png side_by_side.png')
 
 
 def nearest_jpeg(image: np.ndarray, size: float) -> bytes:
   """Returns the JPEG file of an image, 4:2:0 with optimized tables, nearest to a size in bytes."""
-  candidates = (data.encode_image(image, 'jpeg', quality=quality, optimize=True)
+  candidates = (stills.encode(image, 'jpeg', quality=quality, optimize=True)
                 for quality in range(1, 96))
   return min(candidates, key=lambda candidate: abs(len(candidate) - size))
 

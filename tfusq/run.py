@@ -18,7 +18,7 @@ def load_run(model_dir: str | os.PathLike, gin_search_path: list[str]) -> Codec:
     TrainingError: if the run has no recipe.
     TransferError: if it has no checkpoint.
   """
-  codec = _build(model_dir, gin_search_path)
+  codec = build_codec(model_dir, gin_search_path)
   codec.create()
   transfer.restore(codec, str(model_dir))
   return codec
@@ -45,7 +45,7 @@ def export_run(model_dir: str | os.PathLike, out: str | os.PathLike, gin_search_
     Exists: if `out` is there and may not be replaced.
   """
   return export_codec(
-      _build(model_dir, gin_search_path), model_dir, out, force, decoder_only)
+      build_codec(model_dir, gin_search_path), model_dir, out, force, decoder_only)
 
 
 def export_codec(codec: Codec, model_dir: str | os.PathLike, out: str | os.PathLike,
@@ -61,6 +61,11 @@ def export_codec(codec: Codec, model_dir: str | os.PathLike, out: str | os.PathL
   return export.export(codec, out, description, force, decoder_only)
 
 
-def _build(model_dir, gin_search_path):
+def build_codec(model_dir: str | os.PathLike, gin_search_path: list[str]) -> Codec:
+  """Builds a run's codec as its recipe says, without variables.
+
+  Raises:
+    TrainingError: if the run has no recipe.
+  """
   config.parse([str(train.newest_recipe(model_dir))], [], gin_search_path)
   return config.build_parameter('train.codec')

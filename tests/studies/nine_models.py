@@ -28,14 +28,8 @@ def run(*arguments):
 
 def losses(folder):
   """Returns a run's validation losses by interval, from its TensorBoard events."""
-  import tensorflow as tf
-  found = {}
-  for path in sorted((folder / 'validation').glob('events*')):
-    for event in tf.compat.v1.train.summary_iterator(str(path)):
-      for value in event.summary.value:
-        if value.tag == 'soft_loss':
-          found[event.step] = float(tf.make_ndarray(value.tensor))
-  return [found[step] for step in sorted(found)]
+  from tfusq import events
+  return [value for _, value in events.read_scalars(folder)['validation']['soft_loss']]
 
 
 def study(name, arguments):
@@ -66,8 +60,9 @@ def study(name, arguments):
     shutil.copy(path, few)
   run('evaluate', '--codec', str(folder / 'codec'), str(few), '--json',
       str(folder / 'evaluation.json'), '--force')
-  mean = json.loads((folder / 'evaluation.json').read_text())['mean']
-  figures = {'seconds': seconds, 'losses': losses(folder / 'run'), **mean}
+  results = json.loads((folder / 'evaluation.json').read_text())['results']
+  figures = {'seconds': seconds, 'losses': losses(folder / 'run'),
+             **{key: value for key, (value,) in results.items()}}
   done.write_text(json.dumps(figures))
   return figures
 
@@ -85,10 +80,10 @@ def main():
   print(f'{"":<14}{"train s":>9}{"first loss":>12}{"last loss":>11}{"bpp":>9}{"strings":>9}'
         f'{"estimate":>10}{"gap %":>8}{"PSNR":>8}{"enc s":>8}{"dec s":>8}')
   for name, row in rows:
-    gap = 100 * (row['coded_bpp'] / row['estimated_bpp'] - 1)
+    gap = 100 * (row['coded-bpp'] / row['estimated-bpp'] - 1)
     print(f'{name:<14}{row["seconds"]:>9.0f}{row["losses"][0]:>12.3f}{row["losses"][-1]:>11.3f}'
-          f'{row["bpp"]:>9.4f}{row["coded_bpp"]:>9.4f}{row["estimated_bpp"]:>10.4f}{gap:>8.3f}'
-          f'{row["psnr"]:>8.2f}{row["encode_seconds"]:>8.2f}{row["decode_seconds"]:>8.2f}')
+          f'{row["bpp"]:>9.4f}{row["coded-bpp"]:>9.4f}{row["estimated-bpp"]:>10.4f}{gap:>8.3f}'
+          f'{row["psnr-rgb"]:>8.2f}{row["encoding_time"]:>8.2f}{row["decoding_time"]:>8.2f}')
 
 
 if __name__ == '__main__':

@@ -12,7 +12,7 @@ import argparse
 import numpy as np
 from tqdm import tqdm
 
-from tfusq import container, data, evaluate, exported
+from tfusq import container, data, exported, metrics
 
 SIZES = (17, 23), (500, 333), (333, 500)
 
@@ -45,7 +45,7 @@ def main():
       decoded = codec.decompress(codec.compress(crop))
       rows[height, width].append((
           strings(codec, crop), strings(codec, zero_padded(crop)),
-          strings(codec, inner) * crop.size / inner.size, evaluate.psnr(crop, decoded)))
+          strings(codec, inner) * crop.size / inner.size, metrics.psnr(crop, decoded)))
   print(f'{"size":<10}{"images":>7}{"bytes":>10}{"zeros to 64":>13}{"by pixels":>11}{"cost %":>8}'
         f'{"zeros %":>9}{"PSNR":>7}')
   for (height, width), found in rows.items():
