@@ -82,6 +82,7 @@ def on_two_devices(model_dir, *bindings, **options):
       strategy='strategies/mirrored.gin', **options)], capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_two_devices_are_one_with_the_joint_batch(one, tmp_path):
   result = on_two_devices(tmp_path)
   assert result.returncode == 0, result.stderr[-2000:]

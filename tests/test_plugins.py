@@ -111,7 +111,8 @@ def test_a_name_that_gin_cannot_give_it_costs_that_plugin_only(name, distributio
 def test_the_reserved_names_are_those_that_are_registered():
   from tfusq import config
   assert set(plugins.RESERVED) == {
-      configurable.__name__ for group in config._CORE.values() for configurable in group}
+      configurable.__name__ for group in config._CORE.values() for configurable in group
+  } | set(config._STRATEGIES)
 
 
 def test_an_odd_class_costs_its_own_details_only(distribution):

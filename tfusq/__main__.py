@@ -21,13 +21,14 @@ error and exit code 1; `--verbosity=1` before the command adds the traceback.
 """
 
 import argparse
+import importlib
 import os
 import sys
 
 from absl import app, logging
 from absl.flags import argparse_flags
 
-from tfusq import commands, comparisons
+from tfusq import commands
 
 CODEC_VARIABLE = 'TFUSQ_CODEC'
 _ANCHOR_HELP = 'name of a pinned anchor, or JSON'
@@ -132,14 +133,15 @@ def _add_comparisons(command):
   sub.set_defaults(default_codec=os.environ.get(CODEC_VARIABLE, 'codec'))
   _takes_force(sub)
 
-  sub = command('bdrate', comparisons.compare, 'how many percent more bits at equal quality')
+  sub = command('bdrate', _comparison('compare'), 'how many percent more bits at equal quality')
   sub.add_argument('anchor', help=f'{_ANCHOR_HELP}; what to compare with')
   sub.add_argument('curves', nargs='+', metavar='curve', help=_CURVE_HELP)
   _takes_axes(sub)
   sub.add_argument('--lowest', type=_positive, metavar='N',
                    help='use the N lowest rates of each curve')
 
-  sub = command('plot', comparisons.plot, 'draw rate-distortion curves, or the course of training')
+  sub = command('plot', _comparison('plot'),
+                'draw rate-distortion curves, or the course of training')
   sub.add_argument('curves', nargs='*', metavar='curve', help=_CURVE_HELP)
   sub.add_argument('--out', action='append', required=True, help='PNG or SVG; repeatable')
   sub.add_argument('--anchor', action='append', default=[],
@@ -150,7 +152,8 @@ def _add_comparisons(command):
   _takes_axes(sub)
   _takes_force(sub)
 
-  sub = command('sweep', comparisons.sweep, 'train and evaluate a grid of codecs, or report on it')
+  sub = command('sweep', _comparison('sweep'),
+                'train and evaluate a grid of codecs, or report on it')
   sub.add_argument('file', help='gin file that binds Sweep, such as paper/table_iii.gin')
   sub.add_argument('--results', required=True, help=(
       'folder for figures; what is finished there is not done again'))
@@ -168,6 +171,12 @@ def _add_comparisons(command):
   sub.add_argument('--anchor', action='append', default=[], help=(
       f'of the report: {_ANCHOR_HELP}; repeatable, for several folders of images; by default a '
       'pinned one'))
+
+
+def _comparison(name):
+  """Returns a command of `tfusq.comparisons`, which is imported when it runs: it needs NumPy."""
+  return lambda arguments: getattr(
+      importlib.import_module('tfusq.comparisons'), name)(arguments)
 
 
 def _takes_axes(sub):

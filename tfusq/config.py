@@ -27,6 +27,7 @@ _CORE = {
     'keras': (tf.keras.optimizers.Adam,
               tf.keras.optimizers.schedules.PiecewiseConstantDecay),
 }
+_STRATEGIES = ('MirroredStrategy', 'MultiWorkerMirroredStrategy')
 
 
 class ConfigError(ValueError):
@@ -46,7 +47,7 @@ def register() -> None:
   for module, configurables in _CORE.items():
     for configurable in configurables:
       gin.external_configurable(configurable, module=module)
-  for name in ('MirroredStrategy', 'MultiWorkerMirroredStrategy'):  # the class has another name
+  for name in _STRATEGIES:  # the class has another name
     gin.external_configurable(getattr(tf.distribute, name), name=name, module='tf.distribute')
   classes, errors = plugins.load_all()
   for plugin, cls in classes.items():

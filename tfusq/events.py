@@ -1,6 +1,7 @@
 """The scalars that a training run has written for TensorBoard."""
 
 import os
+import re
 from pathlib import Path
 
 import tensorflow as tf
@@ -24,7 +25,8 @@ def read_scalars(model_dir: str | os.PathLike) -> dict[str, Scalars]:
 
 def _read(folder):
   scalars: dict[str, dict[int, float]] = {}
-  for path in sorted(folder.glob('events.out.tfevents.*')):  # named by the time they were begun
+  # Named by the time they were begun and, within a second, by a count.
+  for path in sorted(folder.glob('events.out.tfevents.*'), key=_numbers):
     try:
       for record in tf.data.TFRecordDataset(str(path)):
         event = tf.compat.v1.Event.FromString(record.numpy())
@@ -34,3 +36,7 @@ def _read(folder):
     except tf.errors.DataLossError:
       continue  # a killed run's last record
   return {tag: sorted(series.items()) for tag, series in scalars.items()}
+
+
+def _numbers(path):
+  return [int(number) for number in re.findall(r'\d+', path.name)]

@@ -18,7 +18,8 @@ GROUPS = {
 }
 
 # What gin already knows by these names, so that no plugin can have them.
-RESERVED = ('Codec', 'Quantizer', 'Patches', 'train', 'Adam', 'PiecewiseConstantDecay')
+RESERVED = ('Codec', 'Quantizer', 'Patches', 'Sweep', 'distribute', 'train', 'Adam',
+            'PiecewiseConstantDecay', 'MirroredStrategy', 'MultiWorkerMirroredStrategy')
 
 
 class PluginError(RuntimeError):
