@@ -65,7 +65,7 @@ def bd_rate(anchor: Curve, test: Curve, rate: str = 'bpp', quality: str = 'psnr-
   if lowest is not None:
     kept = np.sort(np.argsort(rates)[:lowest])
     rates, qualities = rates[kept], qualities[kept]
-  anchor_rates, anchor_qualities = anchor.points(rate, quality)
+  anchor_rates, anchor_qualities = anchor.anchor_points(rate, quality)
   remarks = []
   for curve, what, r, q in ((anchor, 'the anchor', anchor_rates, anchor_qualities),
                             (test, 'the curve', rates, qualities)):
@@ -127,7 +127,7 @@ def report(anchor: Curve, content_hash: str, curves: list[Curve], rate: str = 'b
   Raises:
     CurveError: if the anchor lacks these figures.
   """
-  rates, qualities = anchor.points(rate, quality)
+  rates, qualities = anchor.anchor_points(rate, quality)
   lines = [f'anchor  {anchor.name}, sha256 {content_hash}',
            f'        {len(rates)} points, {rate} {rates.min():.4f} to {rates.max():.4f}, '
            f'{quality} {_range(qualities)}',

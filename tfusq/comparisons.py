@@ -1,6 +1,6 @@
-"""What the commands on finished evaluations do: compare, draw, and sweep; none needs TensorFlow.
+"""What the commands do that compare and draw curves, and that make many: sweeps.
 
-As in `tfusq.commands`, errors of use are raised.
+As in `tfusq.commands`, errors of use are raised. Only training, drawn or swept, needs TensorFlow.
 """
 
 import argparse

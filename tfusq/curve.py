@@ -64,6 +64,12 @@ class Curve:
     order = np.argsort(qualities[known], kind='stable')
     return rates[known][order], qualities[known][order]
 
+  def anchor_points(self, rate: str, quality: str) -> tuple[np.ndarray, np.ndarray]:
+    """As `points`; where it has no surrogate's figures, as a conventional codec, its real ones."""
+    if rate not in self.results:
+      rate, quality = (key.removeprefix('surrogate-') for key in (rate, quality))
+    return self.points(rate, quality)
+
   def _column(self, key):
     if key not in self.results:
       raise CurveError(f'{self.name} has no {key}; it has {", ".join(self.results)}')

@@ -56,7 +56,7 @@ def plot_curves(curves: Sequence[Curve], anchors: Sequence[Curve], rate: str = '
     axes.set_xlim(0, 1.08 * right)
     axes.set_ylim(bottom - 0.08 * (top - bottom), top + 0.16 * (top - bottom))
     for anchor, dashes in zip(anchors, _dashes()):
-      rates, qualities = anchor.points(rate, quality)
+      rates, qualities = anchor.anchor_points(rate, quality)
       axes.plot(rates, qualities, linestyle=(0, dashes), marker='.', color='0.35',
                 label=anchor.name)
     axes.set_xlabel(_LABELS.get(rate, rate))
