@@ -53,7 +53,7 @@ class Curve:
     rates, qualities = (np.array([math.nan if value is None else value
                                   for value in self._column(key)], np.float64)
                         for key in (rate, quality))
-    if is_ms_ssim(quality):
+    if 'ms-ssim' in quality:
       if (qualities > 1).any():
         raise CurveError(f'{self.name} has {quality} beyond 1; it must be 0 to 1, not in dB')
       with np.errstate(divide='ignore'):
@@ -85,11 +85,6 @@ class Curve:
     """Returns the file; what is not finite becomes null."""
     content = _finite(dataclasses.asdict(self))
     return json.dumps(content, indent=1, allow_nan=False).encode() + b'\n'
-
-
-def is_ms_ssim(quality: str) -> bool:
-  """Whether a quality is an MS-SSIM, 0 to 1, which is shown and compared in dB."""
-  return 'ms-ssim' in quality
 
 
 def read_curve(path: str | os.PathLike) -> Curve:

@@ -145,7 +145,7 @@ def compare(image: np.ndarray, decoded: np.ndarray, size: int) -> dict[str, floa
 
 
 def train_test_mismatch(codec: Codec, step: int) -> Measure:
-  """Returns the function from an image to its train-test mismatch (Sec. 3.4).
+  """Returns the function from an image to its train-test mismatch (Sec. 4.2, 4.3).
 
   The rate and distortion of the training-time forward calculation, at the temperatures of `step`,
   and what rounding adds or saves: everything is on floats, and z counts as y does. Noise is drawn

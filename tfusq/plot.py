@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 
 from tfusq import files
-from tfusq.curve import Curve, is_ms_ssim
+from tfusq.curve import Curve
 from tfusq.events import Scalars
 
 FORMATS = ('.png', '.svg')
@@ -60,7 +60,7 @@ def plot_curves(curves: Sequence[Curve], anchors: Sequence[Curve], rate: str = '
       axes.plot(rates, qualities, linestyle=(0, dashes), marker='.', color='0.35',
                 label=anchor.name)
     axes.set_xlabel(_LABELS.get(rate, rate))
-    axes.set_ylabel(_LABELS.get(quality, f'{quality} [dB]' if is_ms_ssim(quality) else quality))
+    axes.set_ylabel(_LABELS.get(quality, quality))
     axes.set_title(title)
     if few:
       axes.legend(loc='lower right')
