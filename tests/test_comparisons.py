@@ -90,10 +90,11 @@ def test_a_sweep_shows_its_commands(cli, tmp_path):
            '--gin_bindings', "TRAIN_IMAGES = 'photographs'")
   code, out, _ = cli(*words, '--dry_run')
   commands = out.splitlines()
-  assert code == 0 and len(commands) == 9 * 4
+  assert code == 0 and len(commands) == 9 * 5
   assert "--gin_bindings 'LMBDA = 0.5'" in commands[0] and 'Sweep.lmbdas' not in out
   assert commands[1].count('--init_from') == 1 and commands[3].startswith('tfusq evaluate ')
-  assert len(cli(*words, '--dry_run', '--part', '2/3')[1].splitlines()) == 3 * 4
+  assert commands[4].startswith('tfusq plot ')
+  assert len(cli(*words, '--dry_run', '--part', '2/3')[1].splitlines()) == 3 * 5
   code, out, _ = cli(*words, '--report')
   assert code == 0 and 'heldout: no cell has all its rates yet' in out
   assert not list(tmp_path.glob('report*'))
@@ -147,3 +148,5 @@ Sweep.seeds = (0,)
   assert run(*words).count('finished before') == 1
   results = sorted(path.name for path in (tmp_path / 'results').rglob('*.json'))
   assert results == [f'lambda_0.001-seed_0-{stage}-heldout.json' for stage in ('joint', 'post')]
+  picture, = (tmp_path / 'results').rglob('*.png')
+  assert picture.name == 'lambda_0.001-seed_0-training.png'

@@ -63,7 +63,7 @@ def test_what_is_no_sweep_is_refused(changes, reason):
 
 def test_the_commands_of_a_run_are_those_a_user_would_type(job):
   run = make_sweep().runs()[5]
-  joint, post, *evaluations = job.commands(run)
+  joint, post, *evaluations, picture = job.commands(run)
   folder = str(job.model_dir / run.name)
   gin = ['--gin_bindings', "TRAIN_IMAGES = 'photos'", '--gin_search_path', 'own']
   assert joint[:3] == ['train', '--model_dir', f'{folder}/joint']
@@ -73,12 +73,16 @@ def test_the_commands_of_a_run_are_those_a_user_would_type(job):
   assert post[:5] == ['train', '--model_dir', f'{folder}/post', '--init_from', f'{folder}/joint']
   assert [command[:2] for command in evaluations] == [['evaluate', 'images/kodak']] * 2
   assert str(job.results / f'{run.name}-joint-kodak.json') in evaluations[0]
+  assert picture == [
+      'plot', '--model_dir', f'{folder}/joint', '--model_dir', f'{folder}/post',
+      '--title', 'MS-hyper SUA+EP | SUA+STE 1e-6 lambda 0.02 seed 0',
+      '--out', str(job.results / f'{run.name}-training.png'), '--force']
 
 
 def test_only_what_is_missing_is_done(job):
   run = make_sweep().runs()[0]
   finish(job, run, ['post'])
-  train, evaluate = job.commands(run)
+  train, evaluate, _ = job.commands(run)
   assert train[2].endswith('/joint') and str(job.model_dir / run.name / 'joint') in evaluate
   finish(job, run)
   assert job.commands(run) == []

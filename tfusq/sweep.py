@@ -51,6 +51,14 @@ class Run(NamedTuple):
     """Returns the curve file, of a single point, of a stage on a folder of images."""
     return results / f'{self.name}-{stage}-{images_name(images)}.json'
 
+  def picture(self, results: Path) -> Path:
+    """Returns the picture of its training."""
+    return results / f'{self.name}-training.png'
+
+  def title(self, *more: str) -> str:
+    """Returns its cell's labels, and more, as one line."""
+    return ' '.join((*self.cell.values(), *more))
+
 
 def images_name(folder: str) -> str:
   """Returns what a folder of images is called in results and tables."""
@@ -194,8 +202,12 @@ class Job(NamedTuple):
       path = run.result(self.results, stage, images)
       commands.append([
           'evaluate', images, '--model_dir', str(self.model_dir / run.name / stage),
-          *self._search(), '--name', ' '.join((*run.cell.values(), stage)),
+          *self._search(), '--name', run.title(stage),
           '--json', str(path), '--csv', str(path.with_suffix('.csv')), '--force'])
+    commands.append([
+        'plot', *(word for command in commands if command[0] == 'train' for word in command[1:3]),
+        '--title', run.title(f'lambda {run.lmbda} seed {run.seed}'),
+        '--out', str(run.picture(self.results)), '--force'])
     return commands
 
   def _gin(self, statements):
