@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import subprocess
@@ -122,10 +123,35 @@ def test_a_report_has_the_papers_figures_beside(cli, curves, tmp_path):
       'report.txt', 'report.csv', 'report-kodak.png', 'report-kodak.svg'}
 
 
+def test_one_lambda_is_reported_by_its_costs(cli, tmp_path):
+  words = ('sweep', 'paper/small/annealing.gin', '--results', tmp_path, '--images', 'kodak',
+           '--report')
+  config.parse(['paper/small/annealing.gin'], [], [])
+  rates = {'linear to 4': 1.1, 'linear to 8': 1., 'linear to 12': 1.3, 'noise budget': .95}
+  for run in config.build_configurable('Sweep').runs():
+    for stage in ('joint', 'post'):
+      path = run.result(tmp_path, stage, 'kodak')
+      path.parent.mkdir(parents=True, exist_ok=True)
+      rate = rates[run.cell['annealing']] + .01 * run.seed
+      path.write_bytes(dataclasses.replace(
+          make_curve((rate,), (30.,), codecs=[{'point': 'x', 'lmbda': run.lmbda}]),
+          images=[{'point': 'x', 'bpp': rate, 'psnr-rgb': None}]).to_json())
+  code, out, _ = cli(*words)
+  assert code == 0 and 'kodak: cost at lambda 0.0067, %' in out and 'BD-rate, %' not in out
+  line = next(line for line in out.splitlines() if 'noise budget' in line)
+  assert line.split('joint')[1].startswith('    -4.95 (-5.00 -4.95 -4.90)')
+  assert {path.name for path in tmp_path.glob('report*')} == {'report.txt', 'report.csv'}
+  code, out, _ = cli(*words, '--gin_bindings', 'Sweep.cost_anchor = None')
+  assert code == 0 and out.startswith('kodak: 1 lambdas are too few for BD-rates')
+  three = 'Sweep.lmbdas = (0.0067, 0.0067, 0.0067)'
+  code, out, _ = cli(*words, '--gin_bindings', three)  # of no known anchor, but with costs
+  assert code == 0 and out.startswith('kodak: no anchor is of these images') and 'cost at' in out
+
+
 @pytest.mark.slow
 def test_a_sweep_is_run_and_reported_by_the_console_script(tmp_path):
   (tmp_path / 'tiny.gin').write_text("""
-include 'paper/small/core.gin'
+include 'paper/small/recipe.gin'
 Sweep.common = [
     'data/folder.gin', 'MSHyper.filters = 4', 'MSHyper.latent_channels = 6',
     'Patches.patch_size = 64', 'Patches.batch_size = 1', 'train.steps = 1', 'train.interval = 1']

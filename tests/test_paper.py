@@ -150,6 +150,6 @@ def test_the_readme_states_every_sweep_and_its_number_of_runs(name):
 
 
 def test_the_two_core_sweeps_keep_the_labels_of_the_tables():
-  labels = {(axis, label) for name in SWEEPS if name.startswith('small/')
+  labels = {(axis, label) for name in SWEEPS if name.startswith('small/') and read(name).tables
             for cell in read(name).cells() for axis, label in cell.items()}
   assert all(any(row[axis] == label for row in rows()) for axis, label in labels)

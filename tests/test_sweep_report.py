@@ -155,6 +155,28 @@ def test_costs_are_relative_to_one_cell_and_the_surrogates_to_its_like(tmp_path)
   assert cost.zeros == {(0, 'joint')} and surrogate.zeros == {(0, 'joint'), (1, 'joint')}
 
 
+def test_cells_with_other_axes_compare_by_costs_alone(tmp_path):
+  shared = {'model': {'MS-hyper': 'a.gin'}}
+  sweep = make_sweep(
+      grids=[{**shared, 'bound': {'0.11': 'BOUND = 0.11'}},
+             {**shared, 'alpha_max': {'12': 'Linear.end = 12.0'}}],
+      lmbdas=(.01, .02, .04), seeds=(0,), joint_axes=('bound', 'alpha_max'),
+      cost_anchor={'model': 'MS-hyper', 'bound': '0.11'})
+  for run in sweep.runs():
+    path = run.result(tmp_path, 'joint', 'kodak')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rate = 2. if 'bound' in run.cell else 1.
+    path.write_bytes(Curve(
+        'c', '', {'codecs': [{'point': 'x', 'lmbda': run.lmbda}]}, {'bpp': [rate]},
+        [{'point': 'x', 'bpp': rate, 'psnr-rgb': None}]).to_json())
+  tables = sweep_costs.tabulate(sweep, tmp_path, 'kodak', PAPER)
+  assert [table.measure for table in tables] == [
+      f'cost at lambda {lmbda}, %' for lmbda in (.01, .02, .04)]
+  for table in tables:
+    assert table.figures[0, 'joint'].mean == 0 and table.figures[1, 'joint'].mean == -50
+    assert math.isnan(table.figures[1, 'post'].mean)
+
+
 def test_zeros_say_nothing_of_the_spread_and_what_is_unlike_is_not_ranked(sweep):
   table = make_table('kodak', joint={0: 1., 1: 3.})
   table.figures[0, 'joint'] = sweep_report.Figure({0: 0., 1: 0.}, 4, '')

@@ -108,21 +108,30 @@ def _report(grid, job, anchors):
   """Prints a sweep's tables; writes them, their figures and a picture beside the results."""
   from tfusq import config, sweep, sweep_costs, sweep_report
   paper = sweep_report.read_paper(Path(config.search_path()[0]) / 'paper' / 'paper_tables.csv')
-  lines, tables, references = [], [], {}
+  lines, tables, costs, references = [], [], [], {}
   for images in map(sweep.images_name, job.images):
     if grid.cost_anchor:
-      tables += sweep_costs.tabulate(grid, job.results, images, paper)
-      continue
+      costs += sweep_costs.tabulate(grid, job.results, images, paper)
     curves = _curves(grid, job.results, images, range(len(grid.cells())))
     if not curves:
       lines.append(f'{images}: no cell has all its rates yet')
-      continue
-    references[images], content = _anchor_of(anchors, curves)
-    lines.append(f'{images}: anchor {references[images].name}, sha256 {content}')
-    tables.append(sweep_report.tabulate(grid, job.results, images, references[images], paper))
-  shown = sweep_report.best_cells(grid, tables)
+    elif len(grid.lmbdas) < (3 if grid.cost_anchor else 2):
+      lines.append(f'{images}: {len(grid.lmbdas)} lambdas are too few for BD-rates; '
+                   'Sweep.cost_anchor gives costs')
+    else:
+      try:
+        references[images], content = _anchor_of(anchors, curves)
+      except AnchorError as error:
+        if not grid.cost_anchor:
+          raise
+        lines.append(f'{images}: {error}')
+        continue
+      lines.append(f'{images}: anchor {references[images].name}, sha256 {content}')
+      tables.append(sweep_report.tabulate(grid, job.results, images, references[images], paper))
+  shown = sweep_report.best_cells(grid, tables or costs)
   if len(references) > 1:
     tables.append(sweep_report.average(grid, tables, paper))
+  tables += costs
   text = '\n'.join([*lines, *(sweep_report.text(grid, table, shown) for table in tables)])
   print(text)
   if tables:

@@ -92,8 +92,8 @@ class Sweep:
       joint_axes: Axes whose statements the joint stage alone takes.
       best_of: Axis of which a report shows the label that is best after the post stage.
       tables: Tables of the paper whose figures a report shows beside, such as `III`.
-      cost_anchor: Labels of the cell to whose rate-distortion cost a report compares the others, in
-        place of BD-rates.
+      cost_anchor: Labels of the cell to whose rate-distortion cost at each lambda a report compares
+        the others; BD-rates are reported too if there are three lambdas at least.
 
     Raises:
       SweepError: if an argument is out of range, or two cells have the same labels.
@@ -115,9 +115,6 @@ class Sweep:
       raise SweepError(f'best_of must be one of {", ".join(self.axes)}, not {best_of}')
     if cost_anchor is not None and cost_anchor not in self.cells():
       raise SweepError(f'cost_anchor must be the labels of a cell, not {cost_anchor}')
-    if cost_anchor is not None and len(self.lmbdas) != 2:
-      raise SweepError('costs are compared at two lambdas, the lower and the higher rate, not at '
-                       f'{len(self.lmbdas)}')
 
   def cells(self) -> list[dict[str, str]]:
     """Returns the label of each axis, for every cell."""

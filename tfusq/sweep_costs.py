@@ -47,26 +47,31 @@ def tabulate(sweep: Sweep, results: Path, images: str, paper: list[dict[str, str
     sweep: What was to be run.
     results: Folder of results.
     images: Name of the folder of images.
-    paper: Rows of the paper's tables, whose `rates` are `lower` and `higher`.
+    paper: Rows of the paper's tables, whose `rates` are `lower` and `higher`; of no use at any
+      other number of lambdas.
 
   Returns:
-    A table for each measure and lambda.
+    A table for each lambda and each measure by which cells compare.
   """
   tables = []
   cells = sweep.cells()
   for measure, (rate, quality) in MEASURES.items():
+    anchors = {number: _anchor(sweep, cells[number], measure) for number in range(len(cells))}
+    if all(number == anchor for number, anchor in anchors.items()):
+      continue  # nothing compares
     keys = [(number, stage) for number in range(len(cells)) for stage in STAGES
             if measure == 'cost' or stage == 'joint']
     by_cell = {(number, stage): {
         seed: costs(curve, rate, quality)
         for seed, curve in curves_of(sweep, results, cells[number], stage, images).items()}
                for number, stage in keys}
-    anchors = {number: _anchor(sweep, cells[number], measure) for number in range(len(cells))}
-    for lmbda, rates in zip(sorted(sweep.lmbdas), ('lower', 'higher')):
+    lmbdas = sorted(sweep.lmbdas)
+    rates = dict(zip(lmbdas, ('lower', 'higher'))) if len(lmbdas) == 2 else {}
+    for lmbda in lmbdas:
       figures = {}
       for number, stage in keys:
         anchor, own = by_cell[anchors[number], 'joint'], by_cell[number, stage]
-        what = {'images': images, 'rates': rates, 'measure': measure}
+        what = {'images': images, 'rates': rates.get(lmbda, 'none'), 'measure': measure}
         figures[number, stage] = Figure(
             {seed: 100 * (own[seed][lmbda] / anchor[seed][lmbda] - 1)
              for seed in own if seed in anchor},
@@ -83,5 +88,7 @@ def _anchor(sweep, cell, measure):
   """Number of the cell whose cost is 0 %."""
   labels = dict(sweep.cost_anchor)
   if measure == 'surrogate':
-    labels |= {axis: label for axis, label in cell.items() if axis in sweep.joint_axes}
-  return sweep.cells().index({axis: labels[axis] for axis in cell})
+    labels = {axis: label for axis, label in labels.items() if axis not in sweep.joint_axes} | {
+        axis: label for axis, label in cell.items() if axis in sweep.joint_axes}
+  cells = sweep.cells()
+  return cells.index(labels if labels in cells else cell)
