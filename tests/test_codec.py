@@ -21,6 +21,7 @@ from tfusq import (
     Quantizer,
     Round,
     Undefined,
+    forward,
 )
 
 
@@ -230,3 +231,21 @@ def test_what_cannot_be_built_is_named():
   noise = Quantizer(AUN(), PGE())
   with pytest.raises(ValueError, match='no centre'):
     Codec(model, noise, noise, noise, noise, lmbda=1., zero_centre=True)
+
+
+def test_gradients_of_the_latent_are_those_of_both_terms():
+  noise = Quantizer(AUN(), PGE())
+  codec = make_codec(rate=noise, distortion=noise)
+  codec.create()
+  x, index = tf.random.stateless_uniform([1, 64, 64, 3], [0, 1]), tf.constant([5], tf.int64)
+  gradients = codec.latent_gradients(x, index)
+  direction = tf.random.stateless_normal(gradients[0].shape, [2, 3])
+  ends = []
+  for step in (.02, -.02):
+    visitor = forward.Soft(codec, x, index)
+    visitor.latents['y'] += step * direction
+    figures = codec._figures(x, visitor)
+    ends.append((float(figures.bpp), float(codec.lmbda * 255**2 * figures.mse)))
+  for gradient, upper, lower in zip(gradients, *ends):
+    assert float(tf.reduce_sum(gradient * direction)) == pytest.approx(
+        (upper - lower) / .04, rel=.02)

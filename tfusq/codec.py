@@ -5,8 +5,12 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfusq.estimators import Undefined
-from tfusq.models import Model, Visitor
-from tfusq.quantizer import Quantizer, quantize
+from tfusq.forward import Forward, Hard, Soft
+from tfusq.models import Model, Part
+from tfusq.quantizer import Quantizer
+from tfusq.temperature import GradientNoise, Schedule, Temperature
+
+_OTHER_NOISE = 2**40  # beyond the images of any run, so that their noise is another
 
 
 class RateDistortion(NamedTuple):
@@ -124,6 +128,13 @@ class Codec(tf.keras.Model):
       for quantizer in pair:
         quantizer.anneal(step)
 
+  def listening(self) -> list[Schedule]:
+    """Returns the schedules that listen to training, whose variables a run must keep."""
+    found = [module.schedule for pair in self.quantizers.values() for quantizer in pair
+             for module in quantizer.submodules if isinstance(module, Temperature)]
+    return [schedule for schedule in {id(each): each for each in found}.values()
+            if schedule.listens_every is not None]
+
   def temperatures(self) -> dict[str, tf.Tensor]:
     """Returns the present temperatures by name, such as `y/rate/SUA.alpha`."""
     return {
@@ -139,7 +150,7 @@ class Codec(tf.keras.Model):
       x: Images, `[batch, height, width, 3]`, float, 0 to 1.
       index: `int64[batch]`: each image's number in the run, which its noise is a function of.
     """
-    return self._figures(x, _Soft(self, x, index))
+    return self._figures(x, Soft(self, x, index))
 
   def hard(self, x: tf.Tensor) -> RateDistortion:
     """The same with rounding, batched; evaluation proper is the exported codec's.
@@ -147,7 +158,38 @@ class Codec(tf.keras.Model):
     Args:
       x: Images, `[batch, height, width, 3]`, float, 0 to 1.
     """
-    return self._figures(x, _Hard(self, x))
+    return self._figures(x, Hard(self, x))
+
+  def entropy_parameters(self, x: tf.Tensor) -> list[tuple[Part, NamedTuple]]:
+    """Returns each part of the latents with its entropy parameters, with rounding.
+
+    Args:
+      x: Images, `[batch, height, width, 3]`, float, 0 to 1.
+    """
+    visitor = Hard(self, x)
+    self._figures(x, visitor)
+    return visitor.parameters
+
+  def latent_gradients(self, x: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the gradients of both terms of the loss with respect to the image's own latent.
+
+    The other latents are held; their dependence on it is none of the quantizers'.
+
+    Args:
+      x: Images, as of `soft`.
+      index: Their numbers, as of `soft`.
+
+    Returns:
+      Those of the rate and of the distortion, each of the latent's shape.
+    """
+    *_, own = self.model.entropy_models
+    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+      visitor = Soft(self, x, index)
+      y = visitor.latents[own]
+      tape.watch(y)
+      figures = self._figures(x, visitor)
+      distortion = self._distortion(figures)
+    return tape.gradient(figures.bpp, y), tape.gradient(distortion, y)
 
   def train_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """One step on `image`, uint8 `[batch, height, width, 3]`, and `index`, `int64[batch]`."""
@@ -166,8 +208,29 @@ class Codec(tf.keras.Model):
         tf.debugging.Assert(tf.math.is_finite(value), [f'the {name} is not finite at step', step])
         for name, value in terms.items()]):
       gradients = [tf.identity(gradient) for gradient in gradients]
+    if self.listening():
+      self._listen(step, data)
     self.optimizer.apply_gradients(zip(gradients, variables), skip_gradients_aggregation=True)
     return self._mean({**self._scalars(figures), **norms})
+
+  def _listen(self, step, data):
+    """Lets schedules observe the noise of the distortion's gradient, by two draws of the noise."""
+    x = _as_float(data['image'])
+    schedules = self.listening()
+    now = [step % schedule.listens_every == 0 for schedule in schedules]
+
+    def measure():
+      first, second = (self.latent_gradients(x, data['index'] + offset)[1]
+                       for offset in (_OTHER_NOISE, 2 * _OTHER_NOISE))
+      return [tf.reduce_sum(tf.square(first - second)) / 2, tf.reduce_sum(first * second)]
+
+    measured = tf.cond(tf.reduce_any(now), measure, lambda: [tf.zeros([]), tf.zeros([])])
+    # Collectives and assignments of replicas can't stand within the condition. A replica's gradient
+    # is of the mean over its own share of the batch.
+    replicas = tf.distribute.get_replica_context().num_replicas_in_sync
+    noise = GradientNoise(*(total / replicas for total in _over_replicas(measured)))
+    for schedule, due in zip(schedules, now):
+      schedule.observe(noise, due)
 
   def test_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Validation: the loss as trained, with rounding, and the train-test mismatch of each term."""
@@ -179,7 +242,7 @@ class Codec(tf.keras.Model):
         'rate_mismatch': soft.bpp - hard.bpp,
         'distortion_mismatch': self._distortion(soft) - self._distortion(hard)})
 
-  def _figures(self, x, visitor: '_Training') -> RateDistortion:
+  def _figures(self, x, visitor: Forward) -> RateDistortion:
     batch, height, width = tf.unstack(tf.shape(x))[:3]
     y_tilde = self.model.walk(visitor, batch, height, width)
     reconstruction = self.model.reconstruct(y_tilde, height, width)
@@ -232,94 +295,3 @@ def _joint(figures):
 
 def _as_float(image):
   return tf.cast(image, tf.float32) / 255
-
-
-class _Training(Visitor):
-  """What the visitors in training share: of each part its bits, and what is known of it after.
-
-  Attributes:
-    bits: Of each part.
-  """
-
-  def __init__(self, codec: Codec, x: tf.Tensor):
-    self._codec = codec
-    self._latents = codec.model.latents(x)
-    self.bits = []
-
-  def visit(self, part, raw):
-    parameters = self._codec.model.entropy_models[part.latent].parameters(raw)
-    y_tilde = self._quantize(part, parameters)
-    self.bits.append(self._bits(part, parameters, y_tilde))
-    return y_tilde
-
-  def visit_serially(self, part, context):
-    y_tilde = self._quantize(part, None)
-    entropy_model = self._codec.model.entropy_models[part.latent]
-    self.bits.append(self._bits(part, entropy_model.parameters(context.raw(y_tilde)), y_tilde))
-    return y_tilde
-
-  def _quantize(self, part, parameters):
-    """Returns what later parts and the distortion see; without parameters, nonzero-centre."""
-    raise NotImplementedError
-
-  def _bits(self, part, parameters, y_tilde):
-    """Returns the part's bits, a scalar; `y_tilde` is what `_quantize` gave."""
-    raise NotImplementedError
-
-  def _offset(self, part, parameters):
-    if not self._codec.zero_centre[part.latent]:
-      return None
-    return self._codec.model.entropy_models[part.latent].centre(parameters)
-
-
-class _Soft(_Training):
-  """The training-time forward calculation, of rate and of distortion, with equal noise."""
-
-  def __init__(self, codec, x, index):
-    super().__init__(codec, x)
-    self._noise = {
-        name: [self._draw(quantizer, y, name, index) for quantizer in codec.quantizers[name]]
-        for name, y in self._latents.items()}
-
-  def _quantize(self, part, parameters):
-    _, distortion = self._codec.quantizers[part.latent]
-    _, u = self._noise[part.latent]
-    return distortion(part.of(self._latents[part.latent]), part.of(u),
-                      self._stopped('distortion', part, parameters))
-
-  def _bits(self, part, parameters, y_tilde):
-    rate, _ = self._codec.quantizers[part.latent]
-    u, _ = self._noise[part.latent]
-    entropy_model = self._codec.model.entropy_models[part.latent]
-    return tf.reduce_sum(rate.evaluate(
-        lambda v: entropy_model.bits(v, parameters), part.of(self._latents[part.latent]),
-        part.of(u), self._stopped('rate', part, parameters)))
-
-  def _stopped(self, term, part, parameters):
-    offset = self._offset(part, parameters)
-    stop = offset is not None and self._codec.stop_offset[term]
-    return tf.stop_gradient(offset) if stop else offset
-
-  def _draw(self, quantizer: Quantizer, y, latent: str, index):
-    """Draws each image's noise from (seed, latent, image), whichever replica holds it."""
-    run = tf.constant([self._codec.seed, list(self._codec.quantizers).index(latent)], tf.int64)
-
-    def draw(arguments):
-      image, number = arguments
-      seed = tf.random.experimental.stateless_fold_in(run, number)
-      return quantizer.noise(image[None], seed)[0]
-
-    u = tf.map_fn(draw, (y, index), fn_output_signature=y.dtype)
-    return tf.broadcast_to(u, tf.shape(y))
-
-
-class _Hard(_Training):
-  """Rounding."""
-
-  def _quantize(self, part, parameters):
-    _, y_hat = quantize(
-        part.of(self._latents[part.latent]), self._offset(part, parameters))
-    return y_hat
-
-  def _bits(self, part, parameters, y_tilde):
-    return tf.reduce_sum(self._codec.model.entropy_models[part.latent].bits(y_tilde, parameters))

@@ -29,6 +29,13 @@ def restoring(path: str) -> Iterator[None]:
                         'it can name an older one') from error
 
 
+def checkpoint_of(codec: Codec, **more: tf.Module) -> tf.train.Checkpoint:
+  """Returns what a run keeps of a codec: networks, and the schedules that listen to training."""
+  listening = codec.listening()
+  return tf.train.Checkpoint(
+      model=codec.model, **({'schedules': listening} if listening else {}), **more)
+
+
 def restore(codec: Codec, run: str) -> int:
   """Loads the networks of a run's newest checkpoint, which must be this codec's.
 
@@ -42,9 +49,23 @@ def restore(codec: Codec, run: str) -> int:
   Raises:
     TransferError: if there is no checkpoint, or it holds other networks.
   """
-  path = _newest(run)
+  return restore_checkpoint(codec, _newest(run))
+
+
+def checkpoints(run: str) -> list[str]:
+  """Returns a run's checkpoints, the oldest first.
+
+  Raises:
+    TransferError: if there is none.
+  """
+  _newest(run)
+  return list(tf.train.get_checkpoint_state(run).all_model_checkpoint_paths)
+
+
+def restore_checkpoint(codec: Codec, path: str) -> int:
+  """Loads the networks of one checkpoint of a run; as `restore`."""
   with restoring(path):
-    status = tf.train.Checkpoint(model=codec.model).restore(path)
+    status = checkpoint_of(codec).restore(path)
     status.expect_partial().assert_existing_objects_matched()
   return int(path.rsplit('-', 1)[1])
 
