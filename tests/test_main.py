@@ -97,7 +97,7 @@ def test_evaluate_writes_json(cli, exported_path, compressed, tmp_path):
 
 def test_a_plugin_is_checked_by_name(cli):
   code, out, _ = cli('check', 'AUN')
-  assert code == 0 and out.startswith('AUN()') and out.count('passed') == 12
+  assert code == 0 and out.startswith('AUN()') and out.count('passed') == 13
   code, out, _ = cli('check', 'SHA', '--gin_bindings', 'SHA.alpha = 3.0')
   assert code == 0 and out.startswith('SHA(alpha = 3)')
   code, out, _ = cli('check', 'SHA', '--gin_bindings', ' tfusq.surrogates.SHA.alpha = 4.0')
@@ -130,6 +130,15 @@ def test_a_run_is_trained_and_exported_from_the_command_line(cli, tmp_path):
   code, out, _ = cli('analyze', 'code_length', '--model_dir', tmp_path / 'run',
                        IMAGES / 'heldout')
   assert code == 0 and 'Gaussian          zero' in out and 'batched forward over codec' in out
+  code, out, _ = cli('analyze', 'scales', '--model_dir', tmp_path / 'run', IMAGES / 'heldout',
+                       '--out', tmp_path / 'analyses')
+  assert code == 0 and 'bound 0.11, lambda' in out
+  code, out, _ = cli('analyze', 'run', tmp_path / 'run', IMAGES / 'heldout', '--out',
+                       tmp_path / 'analyses')
+  assert code == 0 and 'distortion_noise' in out
+  assert {path.name for path in (tmp_path / 'analyses').iterdir()} == {
+      f'{name}.{kind}' for name in ('scales', 'scales_histogram', 'run')
+      for kind in ('csv', 'png')}
   code, out, _ = cli('evaluate', '--model_dir', tmp_path / 'run', IMAGES / 'heldout', '--csv',
                        tmp_path / 'run.csv')
   assert code == 0 and 'R~' in out

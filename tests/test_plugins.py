@@ -11,7 +11,7 @@ BUILT_IN = {
     'tfusq.surrogates': ['AUN', 'Round', 'SGA', 'SGAHard', 'SHA', 'SR', 'SRA', 'SUA', 'SUAn', 'UQi',
                          'UQs'],
     'tfusq.estimators': ['EP', 'PGE', 'STE'],
-    'tfusq.schedules': ['Constant', 'Exponential', 'Linear', 'Piecewise'],
+    'tfusq.schedules': ['Constant', 'Exponential', 'Linear', 'NoiseBudget', 'Piecewise'],
     'tfusq.entropy_models': ['Factorized', 'Gaussian', 'GaussianMixture', 'Laplacian'],
     'tfusq.models': ['Charm', 'Cheng', 'ELIC', 'MSContext', 'MSHyper'],
     'tfusq.transforms': ['Bottleneck', 'Convolutional', 'Residual'],
@@ -183,6 +183,9 @@ def test_an_installed_distribution_appears_trains_and_disappears(tmp_path):
     assert 'loss:' in trained.stdout
     recipe = (tmp_path / 'run' / 'operative_config-0.gin').read_text()
     assert '# my-surrogates 0.1.0' in recipe and '@Triangular()' in recipe
+    analyzed = command('-m', 'tfusq', 'analyze', 'information', 'Triangular', 'AUN', '--out',
+                       str(tmp_path / 'analyses')).stdout
+    assert 'Triangular' in analyzed and (tmp_path / 'analyses' / 'information.png').exists()
   finally:
     command('-m', 'pip', 'uninstall', '-y', 'my-surrogates')
   assert not listed()

@@ -13,6 +13,13 @@
     tfusq plugins [--details | --pairs]
     tfusq check NAME [--gin_bindings 'NAME.parameter = VALUE' ...]
     tfusq analyze table2 [--samples N]
+    tfusq analyze information | distortion | rate | gradient | laplacian [SURROGATE ...]
+                  [--out FOLDER] [--full] [--seed N]
+    tfusq analyze network --mnist FOLDER [SURROGATE ...] [--out FOLDER] [--full]
+    tfusq analyze card SURROGATE [SURROGATE ...] [--out HTML]
+    tfusq analyze run RUN FOLDER [--out FOLDER]
+    tfusq analyze scales --model_dir RUN [--model_dir RUN ...] FOLDER [--out FOLDER]
+    tfusq analyze statements FOLDER
     tfusq analyze code_length --model_dir RUN FOLDER
     tfusq quickstart [--out FOLDER]
 
@@ -29,6 +36,7 @@ from absl import app, logging
 from absl.flags import argparse_flags
 
 from tfusq import commands
+from tfusq.analysis import arguments as analysis_arguments
 
 CODEC_VARIABLE = 'TFUSQ_CODEC'
 _ANCHOR_HELP = 'name of a pinned anchor, or JSON'
@@ -207,17 +215,8 @@ def _add_library(command):
       'values'))
 
   sub = command('analyze', None, "the paper's simulations, and what a run's code costs")
-  analyses = sub.add_subparsers(dest='analysis', metavar='ANALYSIS', required=True)
-  sub = analyses.add_parser('table2', help=(
-      'bias and variance of gradient estimators of the rate, beside the paper\'s'))
-  sub.set_defaults(run=commands.table2)
-  sub.add_argument('--samples', type=int, default=8000, help='noise samples at each point')
-  sub = analyses.add_parser('code_length', help=(
-      'bytes of a run\'s strings over the images of a folder, beside the float64 ideal'))
-  sub.set_defaults(run=commands.code_length)
-  sub.add_argument('--model_dir', required=True, help='run directory')
-  sub.add_argument('--gin_search_path', action='append', default=[], help='repeatable; folder')
-  sub.add_argument('folder', help='searched for PNG, JPEG and WebP files')
+  analysis_arguments.add(
+      sub.add_subparsers(dest='analysis', metavar='ANALYSIS', required=True))
 
   sub = command('quickstart', commands.quickstart,
                 'train a small codec on embedded photographs, and compress one it has not seen')

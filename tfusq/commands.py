@@ -177,20 +177,6 @@ def check(arguments: argparse.Namespace) -> None:
     raise plugins.PluginError(f'{arguments.name} fails {failed} checks')
 
 
-def table2(arguments: argparse.Namespace) -> None:
-  """Prints Table II."""
-  from tfusq.analysis import gradient
-  gradient.print_table2(arguments.samples)
-
-
-def code_length(arguments: argparse.Namespace) -> None:
-  """Prints what a run's code costs."""
-  from tfusq import run
-  from tfusq.analysis import code_length
-  code_length.print_code_length(
-      run.load_run(arguments.model_dir, arguments.gin_search_path), arguments.folder)
-
-
 def quickstart(arguments: argparse.Namespace) -> None:
   """Trains and tries a small codec on embedded photographs."""
   from tfusq import quickstart

@@ -15,8 +15,8 @@ from tfusq.events import Scalars
 
 FORMATS = ('.png', '.svg')
 _FEW = 5  # curves whose legend goes inside
-_MARKERS = 'os^Dv'  # the colours begin again after ten
-_STYLE = {'axes.grid': True, 'grid.alpha': 0.3, 'axes.spines.top': False,
+_MARKERS = 'os^Dv'
+STYLE = {'axes.grid': True, 'grid.alpha': 0.3, 'axes.spines.top': False,
           'axes.spines.right': False, 'svg.hashsalt': 'tfusq',
           'legend.edgecolor': 'none', 'legend.framealpha': 0.8, 'legend.handlelength': 3,
           'axes.formatter.useoffset': False,
@@ -44,13 +44,13 @@ def plot_curves(curves: Sequence[Curve], anchors: Sequence[Curve], rate: str = '
   Raises:
     CurveError: if a curve lacks these figures.
   """
-  with matplotlib.rc_context(_STYLE):
+  with matplotlib.rc_context(STYLE):
     few = len(curves) + len(anchors) <= _FEW
     figure = Figure(figsize=(8 if few else 12, 5.5), layout='constrained')
     axes = figure.add_subplot()
     for place, curve in enumerate(curves):
       rates, qualities = curve.points(rate, quality)
-      axes.plot(rates, qualities, marker=_MARKERS[place // 10 % len(_MARKERS)], label=curve.name)
+      axes.plot(rates, qualities, marker=marker(place), label=curve.name)
     # An anchor may span far more than is of interest.
     (_, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     axes.set_xlim(0, 1.08 * right)
@@ -67,6 +67,11 @@ def plot_curves(curves: Sequence[Curve], anchors: Sequence[Curve], rate: str = '
     else:
       figure.legend(loc='outside right upper')
   return figure
+
+
+def marker(number: int) -> str:
+  """Returns the marker of a curve, which changes when the ten colours begin again."""
+  return _MARKERS[number // 10 % len(_MARKERS)]
 
 
 def _dashes():
@@ -91,7 +96,7 @@ def plot_training(stages: Sequence[tuple[str, dict[str, Scalars]]], title: str =
   if not any('loss' in scalars.get('train', {}) for _, scalars in stages):
     raise PlotError('nothing to draw: no stage has finished its first interval')
   validated = any('rate_mismatch' in scalars.get('validation', {}) for _, scalars in stages)
-  with matplotlib.rc_context(_STYLE):
+  with matplotlib.rc_context(STYLE):
     figure = Figure(figsize=(8, 9.5 if validated else 7), layout='constrained')
     panels = figure.subplots(3 if validated else 2, sharex=True)
     loss, rate, *mismatch = panels
@@ -169,7 +174,7 @@ def save(figure: Figure, path: str | os.PathLike, force: bool) -> None:
   if kind not in FORMATS:
     raise PlotError(f'a picture is {" or ".join(FORMATS)}, not {path}')
   buffer = io.BytesIO()
-  with matplotlib.rc_context(_STYLE):
+  with matplotlib.rc_context(STYLE):
     # Without a date, the same figures give the same file.
     figure.savefig(buffer, format=kind[1:], dpi=150,
                    metadata={'Date': None} if kind == '.svg' else None)

@@ -27,11 +27,13 @@ class Surrogate(tf.Module):
   Attributes:
     differentiable: Whether back-propagation through `__call__` at fixed noise is the gradient of
       the sample, which the pathwise gradient estimator (PGE) needs.
+    discrete: Whether `y_tilde` is an integer.
     typical_temperatures: What the conformance checks try where a temperature is not given: values
       for each of its parameters that takes a schedule, or a mapping from their names to values.
   """
 
   differentiable = False
+  discrete = False
   typical_temperatures = (.5, 5.)
 
   def noise(self, y: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -57,6 +59,28 @@ class Surrogate(tf.Module):
   def proxy(self, y: tf.Tensor) -> tf.Tensor:
     """Returns the soft map that STE back-propagates through: by default `y` itself."""
     return y
+
+  def density(self, y_tilde: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    """Returns the law of one component of `y_tilde` given `y`.
+
+    Overriding it lets the analyses integrate where else they sample.
+
+    Args:
+      y_tilde: Where; integers if the surrogate is `discrete`.
+      y: Latent; the two broadcast to each other.
+
+    Returns:
+      Density, or probability if the surrogate is `discrete`.
+    """
+    raise NotImplementedError(f'{type(self).__name__} has no density')
+
+  @classmethod
+  def has_density(cls) -> bool:
+    """Whether `density` is defined, and of this class: what overrides the sample has another."""
+    mro = cls.__mro__
+    definer = next(base for base in mro if 'density' in vars(base))
+    return definer is not Surrogate and not any(
+        name in vars(base) for base in mro[:mro.index(definer)] for name in ('__call__', 'noise'))
 
   @classmethod
   def has_secant(cls) -> bool:
@@ -90,8 +114,13 @@ class Annealed(Surrogate):
 class Round(Deterministic):
   """Rounding to the nearest integer, ties to even: the quantizer itself."""
 
+  discrete = True
+
   def __call__(self, y, u):
     return tf.round(y)
+
+  def density(self, y_tilde, y):
+    return tf.cast(y_tilde == tf.round(y), y.dtype)
 
 
 class AUN(Surrogate):
@@ -105,6 +134,9 @@ class AUN(Surrogate):
   def secant(self, y):
     return Secant(y - .5, y + .5, tf.ones_like(y))
 
+  def density(self, y_tilde, y):
+    return _unit_box(y_tilde - y)
+
 
 class UQi(Surrogate):
   """Universal quantization with independent noise, `round(y + u) - u`, Eq. (13)."""
@@ -116,12 +148,17 @@ class UQi(Surrogate):
   def secant(self, y):
     return Secant(y - .5, y + .5, tf.ones_like(y))
 
+  def density(self, y_tilde, y):
+    return _unit_box(y_tilde - y)
+
 
 class UQs(UQi):
   """Universal quantization with the same noise for a whole latent, `round(y + u) - u`, Eq. (12).
 
   The first axis of `y` counts latents (images).
   """
+
+  density = UQi.density  # of one component
 
   def noise(self, y, seed):
     shape = tf.shape(y)
@@ -190,6 +227,7 @@ class SGAHard(SGA):
   """
 
   differentiable = False
+  discrete = True
 
   def noise(self, y, seed):
     return Surrogate.noise(self, y, seed)
@@ -204,6 +242,11 @@ class SGAHard(SGA):
     logit, slope = self._logit(fraction)
     up = tf.sigmoid(logit)
     return Secant(whole, whole + 1, up * (1 - up) * slope)
+
+  def density(self, y_tilde, y):
+    whole, fraction = _split(y)
+    up = tf.sigmoid(self._logit(fraction)[0])
+    return tf.where(y_tilde == whole, 1 - up, tf.where(y_tilde == whole + 1, up, 0))
 
 
 class SUA(Annealed):
@@ -233,6 +276,9 @@ class SUA(Annealed):
   def secant(self, y):
     return Secant(y - .5, y + .5, soft_round_slope(y, self.alpha(y.dtype)))
 
+  def density(self, y_tilde, y):
+    return _unit_box(y_tilde - y) * soft_round_slope(y_tilde - .5, self.alpha(y.dtype))
+
 
 class SUAn(Annealed):
   """Stochastic uniform annealing without the denoiser, `s(y) + u`."""
@@ -251,6 +297,8 @@ class SUAn(Annealed):
 class SR(Surrogate):
   """Stochastic rounding: `floor(y) + 1` with probability `y - floor(y)`, Eq. (17)."""
 
+  discrete = True
+
   def __call__(self, y, u):
     whole, fraction = _split(y)
     return whole + tf.floor(fraction + (u + .5))
@@ -259,9 +307,14 @@ class SR(Surrogate):
     whole = tf.floor(y)
     return Secant(whole, whole + 1, tf.ones_like(y))
 
+  def density(self, y_tilde, y):
+    return tf.nn.relu(1 - tf.abs(y_tilde - y))
+
 
 class SRA(Annealed):
   """Stochastic rounding annealing: stochastic rounding of `s(y)`."""
+
+  discrete = True
 
   def __call__(self, y, u):
     whole, fraction = _split(y)
@@ -270,6 +323,13 @@ class SRA(Annealed):
   def secant(self, y):
     whole = tf.floor(y)
     return Secant(whole, whole + 1, soft_round_slope(y, self.alpha(y.dtype)))
+
+  def density(self, y_tilde, y):
+    return tf.nn.relu(1 - tf.abs(y_tilde - self.proxy(y)))
+
+
+def _unit_box(distance):
+  return tf.cast(tf.abs(distance) <= .5, distance.dtype)
 
 
 def _split(y):

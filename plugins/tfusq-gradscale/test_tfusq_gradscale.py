@@ -4,6 +4,7 @@ import tensorflow as tf
 
 import tfusq
 import tfusq.testing
+from tfusq.analysis import risk, studies
 from tfusq_gradscale import GradScale
 
 
@@ -37,3 +38,17 @@ def test_no_scaling_is_straight_through():
 def test_a_negative_scale_is_refused():
   with pytest.raises(ValueError, match='delta'):
     GradScale(-1.)
+
+
+def test_its_risk_is_measured_beside_the_others(monkeypatch):
+  monkeypatch.setattr(risk, 'BLOCK', 100)
+  surrogate = tfusq.SUA(5.)
+  found = {type(each).__name__: each for each in studies.estimators(surrogate)}
+  assert found['GradScale'].delta == .1
+  y = risk.latents(31)
+  exact = risk.ExpectedGradient(surrogate)(y, .5, 100)
+  straight, scaled, twice = (each.bias for each in risk.pointwise(
+      risk.RateGradient(surrogate, [found['STE'], found['GradScale'], GradScale(.2)]),
+      exact, y, .5, 2000))
+  assert np.abs(scaled - straight).max() > .001
+  np.testing.assert_allclose(twice - straight, 2 * (scaled - straight), atol=1e-9)

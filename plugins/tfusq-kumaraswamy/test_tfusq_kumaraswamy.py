@@ -4,6 +4,8 @@ import tensorflow as tf
 
 import tfusq
 import tfusq.testing
+from tfusq.analysis import rate, studies
+from tfusq.analysis.studies import Effort
 from tfusq_kumaraswamy import Kumaraswamy
 
 
@@ -33,3 +35,15 @@ def test_expected_gradient_is_refused_and_others_are_not():
   with pytest.raises(tfusq.Undefined, match='PGE or STE'):
     tfusq.Quantizer(Kumaraswamy(5., 2.), tfusq.EP())
   tfusq.Quantizer(Kumaraswamy(5., 2.), tfusq.PGE())
+
+
+def test_it_is_analyzed_by_its_name(monkeypatch):
+  monkeypatch.setattr(Effort, 'scales', lambda self: [.3, 1.])
+  names = ['Kumaraswamy(alpha=5, a=1)', 'Kumaraswamy(alpha=5, a=2)', 'SUA(alpha=5)']
+  found = {name: [] for name in names}
+  for row in rate.of_scalars(studies.surrogates(names), Effort()).rows:
+    found[row['surrogate']].append(row['estimated'])
+  uniform, peaked, sua = found.values()
+  # SUA is integrated by its density, which is not that of a subclass with noise of its own.
+  assert uniform == pytest.approx(sua, abs=2e-3)
+  assert np.abs(np.subtract(peaked, sua)).max() > .01

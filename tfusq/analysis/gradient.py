@@ -1,129 +1,124 @@
-"""Bias and variance of the gradient of the rate (Sec. 4.4.2, 4.4.3), and Table II."""
+"""Bias and variance of every estimator a surrogate admits, over latent, scale and temperature.
 
-from collections.abc import Iterable
-from typing import NamedTuple
+The pictures show them against the size of the expected gradient, which falls with the scale.
+"""
+
+import math
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from tfusq.entropy_models import gaussian_bits
-from tfusq.estimators import EP, PGE, STE, Estimator
+from tfusq.analysis import risk, studies
+from tfusq.analysis.panels import Panel, draw
+from tfusq.analysis.studies import Effort, Study
+from tfusq.estimators import EP, STE
 from tfusq.quantizer import Quantizer
-from tfusq.surrogates import AUN, SR, SRA, SUA, Surrogate
+from tfusq.surrogates import Surrogate
+from tfusq.temperature import Piecewise
 
-# Forward and backward calculation, and the paper's bias and variance at each scale.
-SCALES = (.3, 1.)
-TABLE_II = (
-    (PGE(), AUN(), 'AUN', ((0., 11.93), (0., .15))),
-    (PGE(), SUA(5.), 'SUA5', ((0., 433.86), (0., 6.33))),
-    (PGE(), SUA(10.), 'SUA10', ((0., 29351.05), (0., 432.30))),
-    (STE(), SUA(5.), 'SUA5', ((1.36, 29.28), (.16, .36))),
-    (STE(), SUA(10.), 'SUA10', ((2.10, 74.88), (.24, .92))),
-    (STE(), SR(), 'SR', ((2.95, 22.30), (.33, .30))),
-    (STE(), SRA(5.), 'SRA5', ((2.96, 46.19), (.33, .62))),
-    (STE(), SRA(10.), 'SRA10', ((2.96, 92.58), (.33, 1.23))),
-)
-
-_CHUNK, _FOLDS = 100, 10
+SCALES = (.3, 1.)  # Table II's
 
 
-class AnalysisError(ValueError):
-  """An argument that a simulation can't take."""
-
-
-class Risk(NamedTuple):
-  """Gradient estimation risk, each figure with its standard error.
-
-  Attributes:
-    bias: Mean over y of the absolute bias, in bits.
-    bias_error: Its standard error.
-    variance: Mean over y of the variance over the noise, in bits^2.
-    variance_error: Its standard error.
-  """
-  bias: float
-  bias_error: float
-  variance: float
-  variance_error: float
-
-
-def risk(surrogate: Surrogate, estimator: Estimator, scale: float, points: int = 2048,
-         samples: int = 8000, seed: int = 0) -> Risk:
-  """Measures bias and variance of an estimator of the rate's gradient.
-
-  The rate is `-log2 P` of a zero-mean Gaussian, y lies on a midpoint grid over [-1.5, 1.5], the
-  gradient is autodiff's through the library's quantizer, and bias is against EP.
+def run(surrogates: Sequence[Surrogate], effort: Effort) -> list[Study]:
+  """Measures the risk of the rate's gradient, in bits: the means over latents in [-1.5, 1.5].
 
   Args:
-    surrogate: The forward calculation; EP must be defined for it.
-    estimator: The backward calculation.
-    scale: Of the Gaussian.
-    points: Of the grid.
-    samples: Of the noise at each point; a multiple of 1,000.
-    seed: Of the noise.
+    surrogates: Forward calculations, with every registered estimator that they admit.
+    effort: How much.
 
   Returns:
-    The figures. The absolute bias is estimated without the upward bias of a noisy absolute value:
-    each tenth of the samples gives its size, the other nine the sign.
-
-  Raises:
-    AnalysisError: if `samples` is no such multiple.
+    Over the scale, over the latent at Table II's scales, and over the temperature at them.
   """
-  if samples < 1 or samples % (_FOLDS * _CHUNK):
-    raise AnalysisError(f'samples must be a multiple of {_FOLDS * _CHUNK}, not {samples}')
-  y = tf.constant(3 * (np.arange(points) + .5) / points - 1.5)
-  sampled, expected = Quantizer(surrogate, estimator), Quantizer(surrogate, EP())
-
-  def rate(v):
-    return gaussian_bits(v, tf.zeros([], v.dtype), tf.constant(scale, v.dtype))
-
-  @tf.function
-  def gradient(quantizer_index, chunk_seed):
-    latent = tf.tile(y[None], [_CHUNK if quantizer_index == 0 else 1, 1])
-    with tf.GradientTape() as tape:
-      tape.watch(latent)
-      quantizer = (sampled, expected)[quantizer_index]
-      bits = quantizer.evaluate(rate, latent, surrogate.noise(latent, chunk_seed))
-    return tape.gradient(bits, latent)
-
-  exact = gradient(1, tf.constant([0, 0])).numpy()[0]
-  # Central moments about the exact expectation need no second pass.
-  moments = np.zeros([_FOLDS, 4, points])
-  for chunk in range(samples // _CHUNK):
-    error = gradient(0, tf.constant([seed, chunk])).numpy() - exact
-    moments[chunk % _FOLDS] += [(error**power).sum(0) for power in range(1, 5)]
-  sums = moments[:, 0]
-  bias = (sums * np.sign(sums.sum(0) - sums)).sum(0) / samples
-  mean, square, cube, fourth = moments.sum(0) / samples
-  variance = (square - mean**2) * samples / (samples - 1)
-  central_fourth = fourth - 4 * mean * cube + 6 * mean**2 * square - 3 * mean**4
-  return Risk(
-      bias.mean(), np.sqrt((variance / samples).sum()) / points, variance.mean(),
-      np.sqrt(np.maximum(central_fourth - variance**2, 0).sum() / samples) / points)
+  made = over_scales(surrogates, effort)
+  y, samples = _grid(effort)
+  rows = [row for kind in tqdm(studies.annealed(surrogates, 17 if effort.full else 6),
+                               desc='temperatures', unit='surrogate')
+          for row in _over_temperature(kind, y, samples, effort.seed)]
+  if rows:
+    made.append(Study('gradient_temperature', rows, _draw(
+        [row for row in rows if row['scale'] == SCALES[0]], 'temperature',
+        f'temperature, at a scale of {SCALES[0]}')))
+  return made
 
 
-def table2(samples: int = 8000) -> Iterable[tuple[str, float, str, float, float, float]]:
-  """Runs Table II.
-
-  Args:
-    samples: Of the noise at each point.
-
-  Yields:
-    Row's name, scale, 'bias' or 'variance', the paper's figure, ours, and its standard error.
-  """
-  cells = [(row, column) for row in TABLE_II for column in range(len(SCALES))]
-  for (estimator, surrogate, name, paper), column in tqdm(cells, unit='cell'):
-    ours = risk(surrogate, estimator, SCALES[column], samples=samples)
-    label = f'{type(estimator).__name__} {name}'
-    yield label, SCALES[column], 'bias', paper[column][0], ours.bias, ours.bias_error
-    yield label, SCALES[column], 'variance', paper[column][1], ours.variance, ours.variance_error
+def _grid(effort):
+  """Returns latents, and how many samples at each."""
+  return risk.latents(121 if effort.full else 61), (5 if effort.full else 1) * risk.BLOCK
 
 
-def print_table2(samples: int) -> None:
-  """Prints Table II: the paper's figures, ours with standard errors, and the difference."""
-  rows = list(table2(samples))
-  print(f'{"":<12}{"sigma":>6} {"":<9}{"paper":>11}{"ours":>12}{"+-":>10}{"difference":>12}')
-  for name, scale, figure, paper, ours, error in rows:
-    difference = f'{100 * (ours / paper - 1):+.1f} %' if paper else f'{ours - paper:+.4f}'
-    print(f'{name:<12}{scale:>6} {figure:<9}{paper:>11.2f}{ours:>12.4f}{error:>10.4f}'
-          f'{difference:>12}')
+def over_scales(surrogates: Sequence[Surrogate], effort: Effort) -> list[Study]:
+  """Measures over the scale, and over the latent at Table II's scales; see `run`."""
+  y, samples = _grid(effort)
+  over_scale, over_latent = [], []
+  for surrogate in tqdm(surrogates, desc='scales', unit='surrogate'):
+    for scale, name, exact, found in _Measure(surrogate)(
+        sorted({*effort.scales(), *SCALES}), y, samples, effort.seed):
+      row = {'surrogate': studies.label(surrogate), 'estimator': name, 'scale': scale}
+      over_scale.append(row | _means(exact, found))
+      if scale in SCALES:
+        over_latent += [row | dict(zip(('latent', 'bias', 'bias_error', 'variance',
+                                        'variance_error'), map(float, values)))
+                        for values in zip(y, found.bias, found.bias_error, found.variance,
+                                          found.variance_error)]
+  return [Study('gradient', over_scale, _draw(over_scale, 'scale', studies.SCALES)),
+          Study('gradient_latent', over_latent, _draw_latent(
+              [row for row in over_latent if row['scale'] == SCALES[0]]), printed=False)]
+
+
+def _over_temperature(kind, y, samples, seed):
+  count = len(kind.temperatures)
+  schedule = Piecewise(range(1, count), kind.temperatures)
+  surrogate = kind.make(schedule)
+  mover = Quantizer(surrogate, STE())
+  measure = _Measure(surrogate)
+  for step, value in enumerate(kind.temperatures):
+    mover.anneal(tf.constant(step))
+    for scale, name, exact, found in measure(SCALES, y, samples, seed):
+      yield {'surrogate': kind.name, 'estimator': name, 'scale': scale, 'temperature': value,
+             **_means(exact, found)}
+
+
+class _Measure:
+  """Yields scale, estimator, expected gradient and risk; EP's gradient is the expected itself."""
+
+  def __init__(self, surrogate):
+    estimators = [each for each in studies.estimators(surrogate) if not isinstance(each, EP)]
+    self._names = [type(estimator).__name__ for estimator in estimators]
+    self._gradient = risk.RateGradient(surrogate, estimators)
+    self._expected = risk.ExpectedGradient(surrogate)
+
+  def __call__(self, scales, y, samples, seed):
+    for scale in scales:
+      exact = self._expected(y, scale, 4 * samples, seed + 1)
+      found = risk.pointwise(self._gradient, exact, y, scale, samples, seed)
+      for name, each in zip(self._names, found):
+        yield scale, name, exact, each
+
+
+def _means(exact, found):
+  means = risk.risk(found)
+  signal = float(np.abs(exact.value).mean())
+  # Of what is not told from zero, nothing is drawn.
+  told = signal > 0 and means.bias > 3 * means.bias_error
+  return means._asdict() | {
+      'expected': signal, 'relative_bias': means.bias / signal if told else math.nan,
+      'relative_deviation': means.variance**.5 / signal if signal else math.nan}
+
+
+def _draw_latent(rows):
+  return _panels(rows, 'latent', f'latent, at a scale of {SCALES[0]}', (
+      ('bias', 'bias [bits]', 'symlog'), ('variance', 'variance [bits$^2$]', 'log')), False)
+
+
+def _draw(rows, over, label):
+  return _panels(rows, over, label, (
+      ('relative_bias', 'mean absolute bias / mean absolute gradient', 'log'),
+      ('relative_deviation', 'standard deviation / mean absolute gradient', 'log')), True)
+
+
+def _panels(rows, over, label, kinds, logarithmic):
+  names = list(dict.fromkeys(row['estimator'] for row in rows))
+  return draw([[Panel(key, text, name, [row for row in rows if row['estimator'] == name], scale)
+                for name in names] for key, text, scale in kinds], over, label, logarithmic)

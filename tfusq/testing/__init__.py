@@ -73,10 +73,15 @@ def checks_of(subject: tf.Module) -> list[BoundCheck]:
 
 def describe(subject: tf.Module) -> str:
   """Returns an object's class and temperatures, such as `SUA(alpha = 5)`."""
-  values = [f'{name} = {float(getattr(subject, name).value):g}'
-            for name in temperature_parameters(type(subject))
-            if isinstance(getattr(subject, name, None), Temperature)]
+  values = [f'{name} = {value:g}' for name, value in present_temperatures(subject).items()]
   return f'{type(subject).__name__}({", ".join(values)})'
+
+
+def present_temperatures(subject: tf.Module) -> dict[str, float]:
+  """Returns the temperatures of an object that are attributes of the same name."""
+  return {name: float(getattr(subject, name).value)
+          for name in temperature_parameters(type(subject))
+          if isinstance(getattr(subject, name, None), Temperature)}
 
 
 def conformance(*subjects: tf.Module) -> Callable:
@@ -101,11 +106,15 @@ def instances(cls: type, bound: Collection[str] = (), build: Callable | None = N
   if not issubclass(cls, tuple(CHECKS)):
     raise Unchecked(f'there are checks for {_KINDS}, not for {cls.__name__}')
   build = build or cls
+  return [build(**values) for values in typical_temperatures(cls, bound)]
+
+
+def typical_temperatures(cls: type, bound: Collection[str] = ()) -> list[dict[str, float]]:
+  """Returns the typical values of a class's temperatures by name, of those that are not bound."""
   needed = [name for name in temperature_parameters(cls) if name not in bound]
   if not needed:
-    return [build()]
+    return [{}]
   typical = getattr(cls, 'typical_temperatures', Surrogate.typical_temperatures)
   if not isinstance(typical, Mapping):
     typical = dict.fromkeys(needed, typical)
-  return [build(**dict(zip(needed, values)))
-          for values in zip(*(typical[name] for name in needed))]
+  return [dict(zip(needed, values)) for values in zip(*(typical[name] for name in needed))]

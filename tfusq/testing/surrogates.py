@@ -165,8 +165,34 @@ def secant_is_the_change_of_the_mean(surrogate: Surrogate) -> None:
                f'{change.mean():.5f}, and the secant integrates to {integral:.5f}: z = {z:.1f}')
 
 
+def density_is_the_law_of_samples(surrogate: Surrogate) -> None:
+  """Over cells of `y_tilde` the density integrates to the frequencies of samples."""
+  if not surrogate.has_density():
+    raise NotApplicable('it has no density')
+  edges = np.linspace(-1.5, 1.5, 31)
+  for latent in (.03, .34, -.48, .71):
+    y = tf.fill([SAMPLES, 1], tf.constant(latent, tf.float64))
+    samples = surrogate(y, noise_of(surrogate, y)).numpy()
+    if surrogate.discrete:
+      places = np.arange(-1., 3.)
+      probability = _density_at(surrogate, places, latent)
+      frequency = (samples == places).mean(0)
+    else:
+      fine = (np.arange(30 * 1000) + .5) / 10_000 - 1.5
+      probability = _density_at(surrogate, fine, latent).reshape(30, 1000).sum(1) / 10_000
+      frequency = np.histogram(samples, edges)[0] / SAMPLES
+    z = np.abs(frequency - probability) / np.sqrt((probability + 1e-4) / SAMPLES)
+    worst = z.argmax()
+    require(z[worst] < MAX_Z, f'at a latent of {latent} a frequency is {frequency[worst]:.4f}, and '
+            f'the density gives {probability[worst]:.4f}: z = {z[worst]:.1f}')
+
+
+def _density_at(surrogate, places, latent):
+  return surrogate.density(tf.constant(places), tf.constant(latent, tf.float64)).numpy()
+
+
 surrogate_checks = [
     keeps_shape_and_dtype, is_finite, agrees_when_traced, is_elementwise, shifts_by_integers,
     stays_near, noise_follows_the_seed, is_a_function_of_latent_and_noise, holds_its_temperatures,
     gradient_is_the_finite_difference, gradient_is_the_change_of_the_mean,
-    secant_is_the_change_of_the_mean]
+    secant_is_the_change_of_the_mean, density_is_the_law_of_samples]

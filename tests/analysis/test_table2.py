@@ -6,23 +6,23 @@ import pytest
 import tensorflow as tf
 
 from tfusq import bitstream, container
-from tfusq.analysis import code_length, gradient
+from tfusq.analysis import code_length, table2
 
 FIGURES = {'bias': 0, 'variance': 1}
 
 
 @pytest.fixture(scope='module')
 def table():
-  return list(gradient.table2(samples=2000))
+  return list(table2.table2(samples=2000))
 
 
 def test_table_two_is_the_quadratures(table, reference):
   exact = reference['table2']['exact_uniform']
   assert len(table) == 32
   for name, scale, figure, _, ours, error in table:
-    expected = exact[name][2 * gradient.SCALES.index(scale) + FIGURES[figure]]
+    expected = exact[name][2 * table2.SCALES.index(scale) + FIGURES[figure]]
     assert abs(ours - expected) < 4 * error + 1e-9, (name, scale, figure, ours, expected, error)
-    spread = exact[name][2 * gradient.SCALES.index(scale) + 1]**.5
+    spread = exact[name][2 * table2.SCALES.index(scale) + 1]**.5
     assert error < .2 * expected + .001 * spread, (name, scale, figure)
 
 
@@ -38,7 +38,7 @@ def test_table_two_is_the_papers(table):
 
 
 def test_the_papers_figures_are_those_of_the_reference(reference):
-  for estimator, _, name, paper in gradient.TABLE_II:
+  for estimator, _, name, paper in table2.TABLE_II:
     row = reference['table2']['paper'][f'{type(estimator).__name__} {name}']
     assert [value for column in paper for value in column] == row
 

@@ -1,0 +1,44 @@
+import re
+
+import pytest
+
+import tfusq
+from tfusq.analysis import card, distortion, risk
+from tfusq.analysis.studies import Effort
+
+
+@pytest.fixture
+def quick(monkeypatch):
+  monkeypatch.setattr(Effort, 'scales', lambda self: [.3, 1.])
+  monkeypatch.setattr(risk, 'BLOCK', 100)
+  monkeypatch.setattr(distortion, 'Training', lambda steps, **kwargs: TRAINING(20, **kwargs))
+  monkeypatch.setattr(card, 'backdrop', lambda: [tfusq.AUN()])
+  monkeypatch.setattr(card, '_LATENT', (2, 4, 4, 8))
+
+
+TRAINING = distortion.Training
+
+
+def test_a_card_has_everything_of_surrogates_from_their_names(quick):
+  page = card.write_card([tfusq.SUA(5.), tfusq.SR()], Effort())
+  text = re.sub('<[^>]+>', ' ', page)
+  assert '<h1>SUA, SR</h1>' in page and 'r(s(y) + u)' in text and 'temperatures: alpha' in text
+  assert 'admits STE, PGE, EP' in text and 'admits STE, EP' in text
+  assert page.count('<img src="data:image/png;base64,') == 2
+  for heading in ('Mismatch and information', 'Gradient of the rate', 'Temperature', 'Cost'):
+    assert f'<h2>{heading}</h2>' in page
+  assert page.count('<td>SUA(alpha=5)</td>') >= 3 and page.count('<td>SR</td>') >= 3
+
+
+def test_what_hardens_tends_to_rounding():
+  rows = card.limits([tfusq.SUA(5.), tfusq.SGA(.5), tfusq.AUN()])
+  distance = {name: [row['distance to rounding'] for row in rows if row['surrogate'] == name]
+              for name in ('SUA', 'SGA', 'AUN')}
+  assert distance['AUN'] == [pytest.approx(1 / 3, abs=.01)]
+  assert distance['SUA'][0] == pytest.approx(1 / 3, abs=.01) and distance['SUA'][-1] < .03
+  assert distance['SGA'][0] < .01 < .2 < distance['SGA'][-1]
+
+
+def test_costs_are_against_rounding(quick):
+  row, = card.costs([tfusq.Round()])
+  assert row['surrogate'] == 'Round' and .2 < row['relative to rounding'] < 5

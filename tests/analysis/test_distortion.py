@@ -1,0 +1,67 @@
+"""Trained syntheses against the ideal decoder."""
+
+import math
+
+import pytest
+
+import tfusq
+from tfusq.analysis import distortion, quadrature, studies
+from tfusq.analysis.studies import Effort
+from tfusq.analysis.synthesis import Source, Training, train
+
+
+@pytest.mark.parametrize('surrogate, expected', [
+    (tfusq.Round(), 1 / 12), (tfusq.UQs(), 1 / 12), (tfusq.UQi(), 1 / 24), (tfusq.AUN(), 1 / 24)])
+def test_of_wide_pairs_that_are_equal_the_ideal_error_is_the_papers(surrogate, expected):
+  # Sec. 4.2.2; a box's variance is smaller by the square of its width over the scale.
+  assert quadrature.pair_mmse(surrogate, 4., 1.) == pytest.approx(expected, rel=.015)
+
+
+@pytest.mark.parametrize('surrogate', [tfusq.Round(), tfusq.AUN(), tfusq.SUA(5.), tfusq.SRA(5.)])
+def test_of_pairs_that_are_independent_the_ideal_error_is_that_of_scalars(surrogate):
+  expected = quadrature.mmse(quadrature.law(surrogate, 0., .7))
+  assert quadrature.pair_mmse(surrogate, .7, 0.) == pytest.approx(expected, rel=.02)
+
+
+def test_a_trained_synthesis_comes_near_the_ideal_decoder():
+  sources = [Source(surrogate, scale) for surrogate in (
+      tfusq.Round(), tfusq.AUN(), tfusq.SUA(5.), tfusq.SHA(5.)) for scale in (.2, 1.)]
+  found = train(sources, Training(steps=600), 'test')
+  assert found.estimated.shape == (8, 2)
+  for source, estimated in zip(sources, found.estimated.mean(1)):
+    if isinstance(source.surrogate, tfusq.SHA):  # invertible
+      assert estimated < .1 * min(source.scale**2, 1 / 12)
+    else:
+      ideal = quadrature.mmse(quadrature.law(source.surrogate, 0., source.scale))
+      assert estimated == pytest.approx(ideal, rel=.03), source
+  # A synthesis trained on rounding sees just that.
+  assert found.rounded[0] == pytest.approx(found.estimated[0])
+
+
+def test_pairs_with_common_noise_keep_their_distortion_and_others_do_not():
+  sources = [Source(surrogate, 1., correlation) for surrogate in (tfusq.UQs(), tfusq.UQi())
+             for correlation in (0., .99)]
+  apart, close, apart_i, close_i = train(sources, Training(steps=400), 'test').estimated.mean(1)
+  assert apart == pytest.approx(apart_i, rel=.04) and close_i < .85 * close
+
+
+def test_the_study_is_relative_to_rounding(monkeypatch):
+  monkeypatch.setattr(Effort, 'scales', lambda self: [.3])
+  monkeypatch.setattr(distortion, 'Training', lambda steps, **kwargs: Training(50, **kwargs))
+  monkeypatch.setattr(distortion, 'CORRELATIONS', (0., 1.))
+  scales, temperatures, pairs = distortion.run([tfusq.SUA(5.), tfusq.SGA(.5)], Effort())
+  assert [row['surrogate'] for row in scales.rows] == ['Round', 'SUA(alpha=5)', 'SGA(tau=0.5)']
+  assert scales.rows[0]['relative'] == scales.rows[0]['ideal_relative'] == 1
+  row = scales.rows[1]
+  assert row['relative'] == pytest.approx(row['estimated'] / scales.rows[0]['estimated'])
+  assert {row['surrogate'] for row in temperatures.rows} == {'SUA', 'SGA', 'Round', 'NoisyRound'}
+  assert {row['correlation'] for row in pairs.rows} == {0., 1.}
+  # Of pairs the ideal decoder needs the density, which SGA does not give.
+  assert [math.isnan(row['ideal']) for row in pairs.rows] == [False] * 4 + [True] * 2
+
+
+def test_noise_after_rounding_hides_no_information():
+  law = quadrature.law(distortion.NoisyRound(), 0., 1.)
+  assert law.information == pytest.approx(
+      quadrature.law(tfusq.Round(), 0., 1.).information, abs=.01)
+  assert studies.label(distortion.NoisyRound()) == 'NoisyRound'

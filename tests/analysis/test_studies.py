@@ -1,0 +1,131 @@
+import math
+
+import numpy as np
+import pytest
+
+import tfusq
+from tfusq import files, plugins
+from tfusq.analysis import studies
+from tfusq.analysis.panels import Panel, draw
+from tfusq.analysis.studies import AnalysisError, Study
+
+
+def test_a_surrogate_is_named_with_or_without_its_temperatures():
+  found = studies.surrogates(['AUN', 'SUA(alpha=7)', 'SGA'])
+  assert [studies.label(each) for each in found] == [
+      'AUN', 'SUA(alpha=7)', *(f'SGA(tau={value:g})' for value in tfusq.SGA.typical_temperatures)]
+
+
+def test_without_names_all_that_are_registered_are_taken():
+  kinds = {type(each).__name__ for each in studies.surrogates([])}
+  assert {'Round', 'AUN', 'UQs', 'UQi', 'SHA', 'SGA', 'SGAHard', 'SUA', 'SUAn', 'SR',
+          'SRA'} <= kinds
+
+
+@pytest.mark.parametrize('name, reason', [
+    ('SUA(5)', 'NAME or NAME'), ('SUA(alpha=x)', 'NAME or NAME'), ('SUA alpha', 'NAME or NAME'),
+    ('1', 'NAME or NAME'), ('SUA(beta=1)', 'SUA has no temperature beta; it has alpha'),
+    ('SUA(alpha=-1)', 'positive number'), ('STE', 'STE is no surrogate')])
+def test_what_is_no_surrogate_is_refused(name, reason):
+  with pytest.raises(AnalysisError, match=reason):
+    studies.surrogates([name])
+
+
+def test_an_unknown_surrogate_is_refused():
+  with pytest.raises(plugins.PluginError, match='no plugin Nothing'):
+    studies.surrogates(['Nothing'])
+
+
+def test_what_is_named_twice_is_taken_once():
+  found = studies.surrogates(['SUA(alpha=5)', 'AUN', 'SUA', 'AUN'])
+  assert [studies.label(each) for each in found] == ['SUA(alpha=5)', 'AUN', 'SUA(alpha=0.5)']
+
+
+class Demanding(tfusq.Surrogate):
+  """A surrogate that needs more than temperatures."""
+
+  def __init__(self, width):
+    super().__init__()
+    self.width = width
+
+
+def test_what_is_not_built_costs_its_own_row(monkeypatch, capsys):
+  plugin = plugins.Plugin('tfusq.surrogates', 'Demanding', 'there:Demanding', 'theirs', '1')
+  monkeypatch.setattr(plugins, 'load_all', lambda: (
+      {plugin: Demanding, plugin._replace(name='AUN'): tfusq.AUN},
+      {'Broken': plugins.PluginError('Broken is broken')}))
+  assert [studies.label(each) for each in studies.surrogates([])] == ['AUN']
+  err = capsys.readouterr().err
+  assert 'left out: Broken is broken' in err and 'left out: Demanding is not built' in err
+  monkeypatch.setattr(plugins, 'claims', lambda name: [plugin])
+  monkeypatch.setattr(plugins, 'load', lambda claimed: Demanding)
+  with pytest.raises(AnalysisError, match='Demanding is not built: TypeError'):
+    studies.surrogates(['Demanding'])
+
+
+class Limited(tfusq.SUA):
+  """A surrogate whose temperatures end at 6, and that has a second one."""
+  typical_temperatures = {'alpha': (1., 5.), 'beta': (2., 3.)}
+
+  def __init__(self, alpha: float | tfusq.Schedule, beta: float | tfusq.Schedule):
+    if isinstance(alpha, float) and alpha > 6:
+      raise ValueError('alpha is at most 6')
+    super().__init__(alpha)
+    self.second = tfusq.Temperature(beta)
+
+
+def test_temperatures_stay_where_the_surrogate_takes_them():
+  kind, = studies.annealed([Limited(2., 2.)], 5)
+  assert kind.temperatures[0] == .5 and kind.temperatures[-1] <= 6 < 12.5
+  assert float(kind.make(4.).second.value) == 3.
+
+
+class TwoTemperatures(tfusq.SUA):
+  """A surrogate that tells its second temperature."""
+  typical_temperatures = {'alpha': (1., 5.), 'beta': (2., 3.)}
+
+  def __init__(self, alpha: float | tfusq.Schedule, beta: float | tfusq.Schedule):
+    super().__init__(alpha)
+    self.beta = tfusq.Temperature(beta)
+
+
+def test_the_other_temperatures_are_those_asked_for():
+  kind, = studies.annealed([TwoTemperatures(1., 7.)], 3)
+  assert float(kind.make(4.).beta.value) == 7 and float(kind.make(4.).alpha.value) == 4
+
+
+def test_estimators_are_those_that_are_admitted():
+  names = {type(each).__name__ for each in studies.estimators(tfusq.SR())}
+  assert {'STE', 'EP'} <= names and 'PGE' not in names
+
+
+def test_temperatures_go_beyond_the_typical_ones():
+  kind, = studies.annealed([tfusq.SUA(1.), tfusq.AUN(), tfusq.SUA(2.)], 4)
+  low, high = min(tfusq.SUA.typical_temperatures), max(tfusq.SUA.typical_temperatures)
+  assert kind.name == 'SUA' and len(kind.temperatures) == 4
+  assert kind.temperatures[0] == pytest.approx(low / 2)
+  assert kind.temperatures[-1] == pytest.approx(2.5 * high)
+  assert float(kind.make(3.).alpha.value) == 3
+
+
+def test_a_study_is_kept_as_data_and_picture(tmp_path, capsys):
+  rows = [{'surrogate': name, 'scale': scale, 'bits': bits}
+          for name in ('AUN', 'SHA') for scale, bits in ((.1, math.inf), (1., 2 / 3))]
+  figure = draw([[Panel('bits', 'rate [bits]', 'title', rows)]], 'scale', 'scale')
+  axes, = figure.axes
+  assert axes.get_ylabel() == 'rate [bits]' and axes.get_xlabel() == 'scale'
+  # What is infinite is not drawn.
+  assert [list(line.get_xdata()) for line in axes.lines] == [[1.], [1.]]
+  studies.keep(Study('name', rows, figure), tmp_path, False)
+  lines = (tmp_path / 'name.csv').read_text().splitlines()
+  assert lines[0] == 'surrogate,scale,bits' and lines[1] == 'AUN,0.1,inf' and len(lines) == 5
+  assert '0.66667' in capsys.readouterr().out and (tmp_path / 'name.png').exists()
+  with pytest.raises(files.Exists, match='name.csv'):
+    studies.keep(Study('name', rows, figure), tmp_path, False)
+
+
+def test_scales_are_spread_evenly_in_logarithms():
+  for full in (False, True):
+    scales = studies.Effort(full).scales()
+    assert scales[0] == pytest.approx(.1) and scales[-1] == pytest.approx(4)
+    assert np.ptp(np.diff(np.log(scales))) < 1e-9

@@ -1,0 +1,135 @@
+"""The scales that trained codecs estimate over images, and how many sit at the bound (Fig. 8)."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import matplotlib
+import numpy as np
+import tensorflow as tf
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+from tfusq import plot
+from tfusq.analysis.studies import AnalysisError, Study
+from tfusq.codec import Codec
+from tfusq.data import list_images, read_image
+
+_QUANTILES = (1, 10, 25, 50, 75, 90, 99)
+_AT_BOUND = 1.001  # scales so little above are at it, up to float32's logarithm
+_PER_DECADE = 10
+_DECADES = (-7, 3)
+
+
+class Subject(NamedTuple):
+  """A codec to look at.
+
+  Attributes:
+    name: For tables and legends.
+    codec: With its networks.
+  """
+  name: str
+  codec: Codec
+
+
+def name_of(codec: Codec) -> str:
+  """Returns what a codec is called here: its quantizers, bound and lambda.
+
+  Raises:
+    AnalysisError: if its entropy model has no bounded scale.
+  """
+  *_, latent = codec.quantizers
+  rate, distortion = (f'{type(each.surrogate).__name__}+{type(each.estimator).__name__}'
+                      for each in codec.quantizers[latent])
+  return f'{rate} | {distortion}, bound {bound_of(codec):g}, lambda {codec.lmbda:g}'
+
+
+def run(subjects: Iterable[Subject], folder: str, count: int | None = None) -> list[Study]:
+  """Collects the scales of the image's latent over images, with rounding.
+
+  Args:
+    subjects: Codecs, each of an entropy model with a bounded scale. One that is called as another
+      before gets its number too.
+    folder: Searched for images.
+    count: How many of them, at most.
+
+  Returns:
+    Quantiles, and histograms over the logarithm.
+
+  Raises:
+    AnalysisError: if an entropy model has no bounded scale.
+    ImageError: if there are no images.
+  """
+  paths = list_images(folder)[:count]
+  quantiles, histograms = [], []
+  edges = np.linspace(*_DECADES, 1 + _PER_DECADE * (_DECADES[1] - _DECADES[0]))
+  for place, (name, codec) in enumerate(subjects, 1):
+    if name in (row['codec'] for row in quantiles):
+      name = f'{name}, number {place}'
+    bound = bound_of(codec)
+    scales = np.concatenate([scales_of(codec, read_image(path))
+                             for path in tqdm(paths, desc=name, unit='image')])
+    quantiles.append({
+        'codec': name, 'bound': float(bound), 'lambda': codec.lmbda,
+        'at_bound': share_at(scales, bound),
+        'below_0.11': share_below(scales),
+        **{f'percentile_{percent}': float(np.percentile(scales, percent))
+           for percent in _QUANTILES}})
+    shares = np.histogram(np.log10(scales), edges)[0] / len(scales)
+    histograms += [{'codec': name, 'log10_scale': float(middle), 'share': float(share)}
+                   for middle, share in zip((edges[1:] + edges[:-1]) / 2, shares)]
+  figure = _draw(histograms)
+  return [Study('scales', quantiles, figure),
+          Study('scales_histogram', histograms, figure, printed=False)]
+
+
+def scales_of(codec: Codec, image: np.ndarray) -> np.ndarray:
+  """Returns the bounded scales of the last latent, as estimated with rounding.
+
+  Args:
+    codec: With its networks.
+    image: `uint8[height, width, 3]`.
+  """
+  *_, latent = codec.model.entropy_models
+  x = tf.image.convert_image_dtype(image, tf.float32)[None]
+  return np.concatenate([np.ravel(tf.exp(parameters.log_scale))
+                         for part, parameters in codec.entropy_parameters(x)
+                         if part.latent == latent])
+
+
+def share_at(scales: np.ndarray, bound: float) -> float:
+  """Returns the share of scales at the bound."""
+  return float((scales <= _AT_BOUND * bound).mean())
+
+
+def share_below(scales: np.ndarray) -> float:
+  """Returns the share of scales below 0.11; a scale at a bound of 0.11 is none of them."""
+  return float((scales < .11 / _AT_BOUND).mean())
+
+
+def bound_of(codec: Codec) -> float:
+  """Returns the bound of the last latent's scale.
+
+  Raises:
+    AnalysisError: if there is none.
+  """
+  *_, entropy_model = codec.model.entropy_models.values()
+  raw = tf.zeros([1, 1, 1, entropy_model.channels])
+  if not (hasattr(entropy_model, 'bound') and hasattr(entropy_model.parameters(raw), 'log_scale')):
+    raise AnalysisError(f'{type(entropy_model).__name__} has no bounded scale')
+  return entropy_model.bound
+
+
+def _draw(rows: Sequence[dict]) -> Figure:
+  names = list(dict.fromkeys(row['codec'] for row in rows))
+  with matplotlib.rc_context(plot.STYLE):
+    figure = Figure(figsize=(11, 5), layout='constrained')
+    axes = figure.add_subplot()
+    for place, name in enumerate(names):
+      points = [(10**row['log10_scale'], row['share']) for row in rows if row['codec'] == name]
+      axes.plot(*zip(*points), color=f'C{place % 10}', marker=plot.marker(place), label=name)
+    axes.set_xscale('log')
+    axes.set_yscale('log')
+    axes.set_xlabel('estimated scale')
+    axes.set_ylabel(f'share of latents in a {_PER_DECADE}th of a decade')
+    figure.legend(loc='outside right upper')
+  return figure
