@@ -57,9 +57,9 @@ def run(surrogates: Sequence[Surrogate], effort: Effort) -> list[Study]:
     Rate (bits) and squared error with rounding, and the signal-to-noise ratio at that rate beyond
     which Shannon's lower bound lets none.
   """
-  slopes = np.geomspace(.6, 20, 6 if effort.full else 4)
+  slopes = np.geomspace(.6, 20, 6 if effort.full else 3)
   codecs = _Codecs(methods(surrogates), slopes, 3 if effort.full else 1, effort.seed)
-  codecs.train(10_000 if effort.full else 1_000, effort.seed)
+  codecs.train(10_000 if effort.full else 400, effort.seed)
   rows = codecs.rows()
   return [Study('laplacian', rows, _draw(rows))]
 
