@@ -208,15 +208,14 @@ class Codec(tf.keras.Model):
         tf.debugging.Assert(tf.math.is_finite(value), [f'the {name} is not finite at step', step])
         for name, value in terms.items()]):
       gradients = [tf.identity(gradient) for gradient in gradients]
-    if self.listening():
-      self._listen(step, data)
+    if schedules := self.listening():
+      self._listen(schedules, step, data)
     self.optimizer.apply_gradients(zip(gradients, variables), skip_gradients_aggregation=True)
     return self._mean({**self._scalars(figures), **norms})
 
-  def _listen(self, step, data):
+  def _listen(self, schedules, step, data):
     """Lets schedules observe the noise of the distortion's gradient, by two draws of the noise."""
     x = _as_float(data['image'])
-    schedules = self.listening()
     now = [step % schedule.listens_every == 0 for schedule in schedules]
 
     def measure():

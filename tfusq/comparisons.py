@@ -113,21 +113,11 @@ def _report(grid, job, anchors):
     if grid.cost_anchor:
       costs += sweep_costs.tabulate(grid, job.results, images, paper)
     curves = _curves(grid, job.results, images, range(len(grid.cells())))
-    if not curves:
-      lines.append(f'{images}: no cell has all its rates yet')
-    elif len(grid.lmbdas) < (3 if grid.cost_anchor else 2):
-      lines.append(f'{images}: {len(grid.lmbdas)} lambdas are too few for BD-rates; '
-                   'Sweep.cost_anchor gives costs')
-    else:
-      try:
-        references[images], content = _anchor_of(anchors, curves)
-      except AnchorError as error:
-        if not grid.cost_anchor:
-          raise
-        lines.append(f'{images}: {error}')
-        continue
-      lines.append(f'{images}: anchor {references[images].name}, sha256 {content}')
-      tables.append(sweep_report.tabulate(grid, job.results, images, references[images], paper))
+    reference, line = _reference(grid, anchors, curves)
+    lines.append(f'{images}: {line}')
+    if reference:
+      references[images] = reference
+      tables.append(sweep_report.tabulate(grid, job.results, images, reference, paper))
   shown = sweep_report.best_cells(grid, tables or costs)
   if len(references) > 1:
     tables.append(sweep_report.average(grid, tables, paper))
@@ -139,6 +129,22 @@ def _report(grid, job, anchors):
     files.write(job.results / 'report.csv', sweep_report.to_csv(grid, tables, shown))
   for images, reference in references.items():
     _draw(job.results, images, _curves(grid, job.results, images, shown), reference)
+
+
+def _reference(grid, anchors, curves):
+  """Returns what BD-rates are against, or None, and a line that says so."""
+  if not curves:
+    return None, 'no cell has all its rates yet'
+  if len(grid.lmbdas) < (3 if grid.cost_anchor else 2):
+    return None, (f'{len(grid.lmbdas)} lambdas are too few for BD-rates; Sweep.cost_anchor gives '
+                  'costs')
+  try:
+    reference, content = _anchor_of(anchors, curves)
+  except AnchorError as error:
+    if not grid.cost_anchor:
+      raise
+    return None, str(error)
+  return reference, f'anchor {reference.name}, sha256 {content}'
 
 
 def _curves(grid, results, images, numbers):

@@ -10,19 +10,6 @@ from tfusq.analysis.studies import Effort
 from tfusq.analysis.synthesis import Source, Training, train
 
 
-@pytest.mark.parametrize('surrogate, expected', [
-    (tfusq.Round(), 1 / 12), (tfusq.UQs(), 1 / 12), (tfusq.UQi(), 1 / 24), (tfusq.AUN(), 1 / 24)])
-def test_of_wide_pairs_that_are_equal_the_ideal_error_is_the_papers(surrogate, expected):
-  # Sec. 4.2.2; a box's variance is smaller by the square of its width over the scale.
-  assert quadrature.pair_mmse(surrogate, 4., 1.) == pytest.approx(expected, rel=.015)
-
-
-@pytest.mark.parametrize('surrogate', [tfusq.Round(), tfusq.AUN(), tfusq.SUA(5.), tfusq.SRA(5.)])
-def test_of_pairs_that_are_independent_the_ideal_error_is_that_of_scalars(surrogate):
-  expected = quadrature.mmse(quadrature.law(surrogate, 0., .7))
-  assert quadrature.pair_mmse(surrogate, .7, 0.) == pytest.approx(expected, rel=.02)
-
-
 def test_a_trained_synthesis_comes_near_the_ideal_decoder():
   sources = [Source(surrogate, scale) for surrogate in (
       tfusq.Round(), tfusq.AUN(), tfusq.SUA(5.), tfusq.SHA(5.)) for scale in (.2, 1.)]
@@ -49,15 +36,15 @@ def test_the_study_is_relative_to_rounding(monkeypatch):
   monkeypatch.setattr(Effort, 'scales', lambda self: [.3])
   monkeypatch.setattr(distortion, 'Training', lambda steps, **kwargs: Training(50, **kwargs))
   monkeypatch.setattr(distortion, 'CORRELATIONS', (0., 1.))
-  scales, temperatures, pairs = distortion.run([tfusq.SUA(5.), tfusq.SGA(.5)], Effort())
+  scales, temperatures, correlations = distortion.run([tfusq.SUA(5.), tfusq.SGA(.5)], Effort())
   assert [row['surrogate'] for row in scales.rows] == ['Round', 'SUA(alpha=5)', 'SGA(tau=0.5)']
   assert scales.rows[0]['relative'] == scales.rows[0]['ideal_relative'] == 1
   row = scales.rows[1]
   assert row['relative'] == pytest.approx(row['estimated'] / scales.rows[0]['estimated'])
   assert {row['surrogate'] for row in temperatures.rows} == {'SUA', 'SGA', 'Round', 'NoisyRound'}
-  assert {row['correlation'] for row in pairs.rows} == {0., 1.}
+  assert {row['correlation'] for row in correlations.rows} == {0., 1.}
   # Of pairs the ideal decoder needs the density, which SGA does not give.
-  assert [math.isnan(row['ideal']) for row in pairs.rows] == [False] * 4 + [True] * 2
+  assert [math.isnan(row['ideal']) for row in correlations.rows] == [False] * 4 + [True] * 2
 
 
 def test_noise_after_rounding_hides_no_information():

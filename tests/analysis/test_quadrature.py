@@ -110,15 +110,6 @@ def test_what_overrides_the_sample_has_not_its_bases_density():
   assert Other.has_density()
 
 
-def test_components_that_share_noise_have_no_ideal_figure_but_uqs():
-  class Shared(tfusq.SR):
-    """SR with UQ-s's noise."""
-    noise, density = tfusq.UQs.noise, tfusq.SR.density
-
-  assert math.isnan(quadrature.pair_mmse(Shared(), 1., .5))
-  assert quadrature.pair_mmse(tfusq.UQs(), 1., .5) > 0
-
-
 def test_what_only_moves_the_surrogate_one_to_one_changes_no_information():
   without_denoiser = quadrature.law(tfusq.SUAn(5.), .2, .7).information
   assert without_denoiser == pytest.approx(
@@ -146,17 +137,6 @@ def test_the_best_scale_is_that_of_the_reference(reference, name):
   for mean, scale, values in cases(reference, 'rate', (.5,)):
     assert quadrature.best_scale(law(name, mean, scale), mean, scale) == pytest.approx(
         values[name]['sigma_opt'], rel=2e-3)
-
-
-@pytest.mark.parametrize('name, surrogate', [
-    ('round', tfusq.Round()), ('UQ-s', tfusq.UQs()), ('AUN/UQ-i', tfusq.UQi()),
-    ('AUN/UQ-i', tfusq.AUN())])
-def test_the_rate_of_pairs_is_that_of_the_reference(reference, name, surrogate):
-  for place, values in reference['rate2d'].items():
-    scale, correlation = (float(part.split('=')[1]) for part in place.split(','))
-    if correlation < 1 and scale < 4:
-      assert quadrature.pair_rate(surrogate, scale, correlation) == pytest.approx(
-          values['value'][name], abs=.015), (scale, correlation)
 
 
 def test_the_best_scale_is_none_where_all_are_as_good():

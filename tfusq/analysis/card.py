@@ -138,21 +138,16 @@ def _seconds(surrogates):
 
 def _mismatch(found, ours):
   with matplotlib.rc_context(plot.STYLE):
-    return _draw_mismatch(found, ours)
-
-
-def _draw_mismatch(found, ours):
-  figure = Figure(figsize=(13, 8), layout='constrained')
-  grid = figure.subplots(2, 3)
-  for axes, (study, key, title, where) in zip(grid.flat, _PANELS):
-    rows = [row for row in found[study]
-            if all(row[name] == value for name, value in where.items())]
-    _lines(axes, rows, key, ours)
-    axes.set_title(title, fontsize=10)
-  for axes in grid.flat[:len(_PANELS)]:
-    axes.set_xlabel(studies.SCALES)
-  grid.flat[-1].set_axis_off()
-  grid.flat[-1].legend(*grid.flat[0].get_legend_handles_labels(), loc='center')
+    figure = Figure(figsize=(13, 8), layout='constrained')
+    *grid, legend = figure.subplots(2, 3).flat
+    for axes, (study, key, title, where) in zip(grid, _PANELS, strict=True):
+      rows = [row for row in found[study]
+              if all(row[name] == value for name, value in where.items())]
+      _lines(axes, rows, key, ours)
+      axes.set_title(title, fontsize=10)
+      axes.set_xlabel(studies.SCALES)
+    legend.set_axis_off()
+    legend.legend(*grid[0].get_legend_handles_labels(), loc='center')
   return figure
 
 

@@ -31,10 +31,11 @@ def study(arguments: argparse.Namespace) -> None:
   """Does one of the paper's simulations with surrogates, and keeps its figures."""
   _check_output(arguments)
   simulation = importlib.import_module(f'tfusq.analysis.{arguments.analysis}')
+  effort = studies.Effort(arguments.full, arguments.seed)
   subjects = studies.surrogates(arguments.names)
   if not arguments.names:
-    subjects = [each for each in subjects if _measurable(each)]
-  effort = studies.Effort(arguments.full, arguments.seed)
+    least = min(effort.scales())
+    subjects = [each for each in subjects if _measurable(each, least)]
   data = {'mnist': arguments.mnist} if 'mnist' in arguments else {}
   _keep(arguments, simulation.run(subjects, effort, **data))
 
@@ -72,10 +73,10 @@ def statements(arguments: argparse.Namespace) -> None:
   print(studies.table(checklist.check(Path(arguments.folder))))
 
 
-def _measurable(surrogate):
+def _measurable(surrogate, least_scale):
   """Whether a law can be tabulated; one that can't costs its own row only."""
   try:
-    quadrature.Conditional(surrogate)
+    quadrature.conditional(surrogate, least_scale)
   except Exception as error:  # whatever a plugin raises
     print(f'left out: {studies.label(surrogate)}: {type(error).__name__}: {error}',
           file=sys.stderr)

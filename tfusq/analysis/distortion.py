@@ -3,13 +3,12 @@
 A Gaussian source is its own latent, and a network is trained to give it back.
 """
 
-import functools
 from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from tfusq.analysis import quadrature, studies
+from tfusq.analysis import pairs, quadrature, studies
 from tfusq.analysis.panels import Panel, draw
 from tfusq.analysis.studies import Effort, Study
 from tfusq.analysis.synthesis import Source, Training, train
@@ -83,17 +82,14 @@ def _over_temperatures(annealed, training):
 
 def _ideal(least_scale):
   """Returns the function from a scalar source to the ideal decoder's error."""
-  @functools.cache
-  def conditional(surrogate):
-    return quadrature.Conditional(surrogate, least_scale)
-
-  return lambda source: quadrature.mmse(conditional(source.surrogate).law(0., source.scale))
+  return lambda source: quadrature.mmse(
+      quadrature.conditional(source.surrogate, least_scale).law(0., source.scale))
 
 
 def _of_pairs(subjects, training):
   sources = [Source(surrogate, SCALE, correlation) for surrogate in subjects
              for correlation in CORRELATIONS]
-  rows = _rows(sources, training, 'pairs', lambda source: quadrature.pair_mmse(
+  rows = _rows(sources, training, 'pairs', lambda source: pairs.mmse(
       *source, seed=training.seed))
   panels = [[Panel('relative', _RELATIVE, 'as trained', rows),
              Panel('ideal_relative', '', 'ideal decoder', rows)]]

@@ -21,9 +21,9 @@ def run(surrogates: Sequence[Surrogate], effort: Effort) -> list[Study]:
   """
   scales = effort.scales()
   rows = []
-  rounding = quadrature.Conditional(Round(), min(scales))
+  rounding = quadrature.conditional(Round(), min(scales))
   for surrogate in tqdm(surrogates, unit='surrogate'):
-    conditional = quadrature.Conditional(surrogate, min(scales))
+    conditional = quadrature.conditional(surrogate, min(scales))
     for mean in MEANS:
       for scale in scales:
         bits = conditional.law(mean, scale).information

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from tfusq.analysis import quadrature, studies
+from tfusq.analysis import pairs, quadrature, studies
 from tfusq.analysis.panels import Panel, draw
 from tfusq.analysis.studies import Effort, Study
 from tfusq.surrogates import Round, Surrogate
@@ -32,9 +32,9 @@ def of_scalars(surrogates: Sequence[Surrogate], effort: Effort) -> Study:
   """Measures the rates of scalars alone; see `run`."""
   scales = effort.scales()
   rows = []
-  rounding = quadrature.Conditional(Round(), min(scales))
+  rounding = quadrature.conditional(Round(), min(scales))
   for surrogate in tqdm(surrogates, desc='scales', unit='surrogate'):
-    conditional = quadrature.Conditional(surrogate, min(scales))
+    conditional = quadrature.conditional(surrogate, min(scales))
     for mean in MEANS:
       for scale in scales:
         law = conditional.law(mean, scale)
@@ -54,11 +54,11 @@ def of_scalars(surrogates: Sequence[Surrogate], effort: Effort) -> Study:
 
 def _pairs(surrogates, effort):
   rows = []
-  true = [quadrature.pair_rate(Round(), PAIR_SCALE, correlation, seed=effort.seed)
+  true = [pairs.rate(Round(), PAIR_SCALE, correlation, seed=effort.seed)
           for correlation in CORRELATIONS]
   for surrogate in tqdm(surrogates, desc='pairs', unit='surrogate'):
     for correlation, real in zip(CORRELATIONS, true):
-      estimated = quadrature.pair_rate(surrogate, PAIR_SCALE, correlation, seed=effort.seed)
+      estimated = pairs.rate(surrogate, PAIR_SCALE, correlation, seed=effort.seed)
       rows.append({'surrogate': studies.label(surrogate), 'correlation': correlation,
                    'estimated': estimated, 'true': real, 'difference': estimated - real})
   return Study('rate_of_pairs', rows, draw(
