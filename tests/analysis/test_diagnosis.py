@@ -143,11 +143,21 @@ def test_the_nearest_temperature_within_the_threshold_is_named():
 
 
 def test_the_picture_has_the_way_of_both_terms():
-  found = diagnosis.Diagnosis([state(), state(step=20, rate_mismatch=.01)], [], 'STE')
+  found = diagnosis.Diagnosis(
+      [state(step=10, rate_mismatch=.5, rate_noise=0.), state(step=20, rate_mismatch=.01)],
+      [state(rate_temperature=1., distortion_noise=1e3), state(rate_temperature=5.),
+       state(rate_temperature=8.)], 'STE')
   study = diagnosis.study(found)
-  rate, distortion = study.figure.axes
-  assert 'mismatch' in rate.get_xlabel() and distortion.get_title() == 'distortion'
-  assert [row['step'] for row in study.rows] == [10, 20]
+  assert [(row['at'], row['step']) for row in study.rows] == [
+      ('checkpoint', 10), ('checkpoint', 20), *[('ladder', 10)] * 3]
+  for axes in study.figure.axes:
+    assert 'mismatch' in axes.get_xlabel()
+    low, high = zip(axes.get_xlim(), axes.get_ylim())
+    ways = [line.get_xydata() for line in axes.lines if line.get_marker() == 'o']
+    assert [len(way) for way in ways] == [3, 2, 1]
+    assert all((way > low).all() and (way < high).all() for way in ways)
+  assert [text.get_text() for text in study.figure.axes[0].texts] == [
+      'temperature 1', 'temperature 8']
 
 
 def test_a_folder_without_checkpoints_is_refused(tmp_path):

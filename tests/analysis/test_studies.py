@@ -75,7 +75,7 @@ class Limited(tfusq.SUA):
 
 
 def test_temperatures_stay_where_the_surrogate_takes_them():
-  kind, = studies.annealed([Limited(2., 2.)], 5)
+  kind, _ = studies.annealed([Limited(2., 2.)], 5)
   assert kind.temperatures[0] == .5 and kind.temperatures[-1] <= 6 < 12.5
   assert float(kind.make(4.).second.value) == 3.
 
@@ -90,8 +90,11 @@ class TwoTemperatures(tfusq.SUA):
 
 
 def test_the_other_temperatures_are_those_asked_for():
-  kind, = studies.annealed([TwoTemperatures(1., 7.)], 3)
-  assert float(kind.make(4.).beta.value) == 7 and float(kind.make(4.).alpha.value) == 4
+  first, second = studies.annealed([TwoTemperatures(1., 7.)], 3)
+  assert (first.name, second.name) == ('TwoTemperatures.alpha', 'TwoTemperatures.beta')
+  assert float(first.make(4.).beta.value) == 7 and float(first.make(4.).alpha.value) == 4
+  assert float(second.make(4.).beta.value) == 4 and float(second.make(4.).alpha.value) == 1
+  assert second.temperatures[0] == 1 and second.temperatures[-1] == pytest.approx(7.5)
 
 
 def test_estimators_are_those_that_are_admitted():

@@ -81,8 +81,8 @@ def _exact(kinds):
 def limits(subjects: Sequence[Surrogate]) -> list[dict]:
   """Returns how far from rounding surrogates are, on average, as their temperatures move.
 
-  For each kind, the mean of `|y_tilde - round(y)|` over latents in every phase: 1/3 of additive
-  uniform noise, 1/4 of the latent itself.
+  For each temperature of each kind, the mean of `|y_tilde - round(y)|` over latents in every
+  phase: 1/3 of additive uniform noise, 1/4 of the latent itself.
   """
   rows = []
   y = tf.constant(np.tile((np.arange(1000) + .5) / 1000, [100, 1]))
@@ -92,7 +92,7 @@ def limits(subjects: Sequence[Surrogate]) -> list[dict]:
     if not kinds:
       rows.append({'surrogate': cls.__name__, 'temperature': 'none',
                    'distance to rounding': _distance(instance, y)})
-    rows += [{'surrogate': cls.__name__, 'temperature': value,
+    rows += [{'surrogate': kind.name, 'temperature': value,
               'distance to rounding': _distance(kind.make(value), y)}
              for kind in kinds for value in kind.temperatures]
   return rows

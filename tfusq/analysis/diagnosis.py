@@ -5,7 +5,6 @@ noise in the gradients of both terms, and the scales at the bound; of the newest
 temperatures of its schedule. And what to change, by rules whose thresholds stand beside them.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import matplotlib
@@ -214,28 +213,40 @@ def _less_mismatch(last, noisy):
 def study(diagnosis: Diagnosis) -> Study:
   """Returns the figures, with a picture of the way between mismatch and risk."""
   with matplotlib.rc_context(plot.STYLE):
-    figure = Figure(figsize=(12, 5), layout='constrained')
-    for axes, key in zip(figure.subplots(1, 2), ('rate', 'distortion')):
-      for states, label in ((diagnosis.checkpoints, 'checkpoints'),
-                            (diagnosis.ladder, 'the newest at other temperatures')):
-        _way(axes, states, key, label)
-      axes.axvline(100 * GREATEST_MISMATCH, color='0.6', linestyle=':')
-      axes.set_yscale('symlog', linthresh=.01)  # EP's gradient has no noise at all
-      axes.set_title(key)
-      axes.set_xlabel('train-test mismatch [%]')
-      axes.legend()
-    figure.axes[1].axhline(GREATEST_NOISE, color='0.6', linestyle=':')
-    figure.axes[0].set_ylabel('variance of the gradient / squared mean')
+    figure = Figure(figsize=(12, 5.4), layout='constrained')
+    rate, distortion = figure.subplots(1, 2, sharex=True, sharey=True)
+    greatest = np.max([_way(rate, diagnosis, 'rate', 'rate_temperature'),
+                       _way(distortion, diagnosis, 'distortion', 'temperature')], 0)
+    distortion.axhline(GREATEST_NOISE, color='0.5', linestyle=':')
+    rate.set_ylabel('noise of the gradient: variance / squared mean')
+    # Both may be exactly 0: EP's gradient has no noise, rounding no mismatch.
+    rate.set_xscale('symlog', linthresh=1)
+    rate.set_xlim(-.1, max(10, 2 * greatest[0]))
+    rate.set_yscale('symlog', linthresh=.1)
+    rate.set_ylim(-.03, max(10, 2 * greatest[1]))
+    for axis in rate.xaxis, rate.yaxis:
+      axis.set_major_formatter('{x:g}')
+    figure.legend(*distortion.get_legend_handles_labels(), loc='outside lower center', ncols=4)
   rows = [{'at': name, **state._asdict()}
           for name, states in (('checkpoint', diagnosis.checkpoints), ('ladder', diagnosis.ladder))
           for state in states]
   return Study('run', rows, figure)
 
 
-def _way(axes, states: Sequence[State], key, label):
-  points = [(100 * abs(getattr(state, f'{key}_mismatch')), getattr(state, f'{key}_noise'))
-            for state in states]
-  axes.plot(*(zip(*points) if points else ([], [])), marker='o', label=label)
-  for point, state in zip(points, states):
-    text = f'{state.step}' if label == 'checkpoints' else f'{state.temperature:.3g}'
-    axes.annotate(text, point, textcoords='offset points', xytext=(6, 4), fontsize=8)
+def _way(axes, diagnosis, term, temperature):
+  """Draws one term; returns its greatest mismatch in percent, and its greatest noise."""
+  checkpoints, ladder = (
+      [(100 * abs(getattr(state, f'{term}_mismatch')), getattr(state, f'{term}_noise'))
+       for state in states] for states in (diagnosis.checkpoints, diagnosis.ladder))
+  for points, label in ((ladder, 'the newest at other temperatures'), (checkpoints, 'checkpoints')):
+    if points:
+      axes.plot(*zip(*points), marker='o', label=label)
+  axes.plot(*checkpoints[-1], linestyle='', marker='o', markersize=11, fillstyle='none',
+            color='black', label=f'the newest, step {diagnosis.checkpoints[-1].step}')
+  # Those between stay nameless: the points of a converged run crowd.
+  for point, state in list(zip(ladder, diagnosis.ladder))[::max(1, len(ladder) - 1)]:
+    axes.annotate(f'temperature {getattr(state, temperature):.3g}', point, xytext=(0, 9),
+                  textcoords='offset points', fontsize=8, ha='center')
+  axes.axvline(100 * GREATEST_MISMATCH, color='0.5', linestyle=':', label='thresholds of the rules')
+  axes.set(title=term, xlabel='train-test mismatch [%]')
+  return np.max(checkpoints + ladder, 0)

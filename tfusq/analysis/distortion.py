@@ -67,11 +67,11 @@ def over_scales(surrogates: Sequence[Surrogate], effort: Effort) -> Study:
 
 def _over_temperatures(annealed, training):
   values = [value for kind in annealed for value in kind.temperatures]
+  names = [kind.name for kind in annealed for _ in kind.temperatures] + ['Round', 'NoisyRound']
   sources = [Source(kind.make(value), SCALE) for kind in annealed for value in kind.temperatures]
   sources += [Source(Round(), SCALE), Source(NoisyRound(), SCALE)]
-  rows = [{'surrogate': '', 'temperature': value} | row | {
-      'surrogate': type(source.surrogate).__name__}
-          for source, value, row in zip(sources, [*values, np.nan, np.nan], _rows(
+  rows = [{'surrogate': '', 'temperature': value} | row | {'surrogate': name}
+          for name, value, row in zip(names, [*values, np.nan, np.nan], _rows(
               sources, training, 'temperatures', _ideal(SCALE)))]
   ends = [row | {'temperature': end} for row in rows[-2:] for end in (min(values), max(values))]
   panels = [[Panel(key, _RELATIVE, title, rows[:-2] + ends)

@@ -135,7 +135,8 @@ class Annealed(NamedTuple):
   """A kind of surrogate with a temperature to move.
 
   Attributes:
-    name: Of the kind.
+    name: Of the kind; where it has more temperatures than one, with that which moves, such as
+      `Kind.tau`.
     temperatures: From half the least of its typical values to two and a half times the greatest,
       as far as it takes them.
     make: Gives the surrogate from a temperature or a schedule; where there are more temperatures
@@ -148,7 +149,7 @@ class Annealed(NamedTuple):
 
 
 def annealed(subjects: Sequence[Surrogate], count: int, beyond: float = 1.) -> list[Annealed]:
-  """Returns each kind of surrogate that has a temperature, with `count` of its values.
+  """Returns each temperature of each kind of surrogate, with `count` of its values.
 
   Args:
     subjects: Of the kinds.
@@ -157,16 +158,17 @@ def annealed(subjects: Sequence[Surrogate], count: int, beyond: float = 1.) -> l
   """
   kinds = []
   for cls in dict.fromkeys(map(type, subjects)):
-    first, *_ = [*temperature_parameters(cls), None]
-    if first is None:
-      continue
-    subject = next(each for each in subjects if type(each) is cls)
+    names = temperature_parameters(cls)
     typical = testing.typical_temperatures(cls)
+    subject = next(each for each in subjects if type(each) is cls)
     others = {**typical[-1], **testing.present_temperatures(subject)}
-    make = functools.partial(_make, cls, first, others)
-    values = [each[first] for each in typical]
-    values = np.geomspace(min(values) / (2 * beyond), 2.5 * beyond * max(values), count).tolist()
-    kinds.append(Annealed(cls.__name__, [value for value in values if _takes(make, value)], make))
+    for name in names:
+      make = functools.partial(_make, cls, name, others)
+      values = [each[name] for each in typical]
+      values = np.geomspace(min(values) / (2 * beyond), 2.5 * beyond * max(values), count).tolist()
+      kinds.append(Annealed(
+          cls.__name__ if len(names) == 1 else f'{cls.__name__}.{name}',
+          [value for value in values if _takes(make, value)], make))
   return kinds
 
 
