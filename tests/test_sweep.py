@@ -81,8 +81,13 @@ def test_the_commands_of_a_run_are_those_a_user_would_type(job):
 def test_only_what_is_missing_is_done(job):
   run = make_sweep().runs()[0]
   finish(job, run, ['post'])
-  train, evaluate, _ = job.commands(run)
-  assert train[2].endswith('/joint') and str(job.model_dir / run.name / 'joint') in evaluate
+  train, evaluate, picture = job.commands(run)
+  joint, post = (job.model_dir / run.name / stage for stage in ('joint', 'post'))
+  assert train[2] == str(joint) and str(joint) in evaluate
+  assert str(post) not in picture
+  post.mkdir(parents=True)
+  *_, picture = job.commands(run)
+  assert picture[:5] == ['plot', '--model_dir', str(joint), '--model_dir', str(post)]
   finish(job, run)
   assert job.commands(run) == []
 

@@ -127,7 +127,9 @@ def plot_training(stages: Sequence[tuple[str, dict[str, Scalars]]], title: str =
       axes.legend(loc='upper right')
     lines = [*rate.get_lines(), *quality.get_lines()]
     named = [line for line in lines if not line.get_label().startswith('_')]
-    quality.legend(named, [line.get_label() for line in named], loc='center right')
+    # Above, since two curves on two axes may be anywhere inside.
+    quality.legend(named, [line.get_label() for line in named], loc='lower right',
+                   bbox_to_anchor=(1, 1), borderaxespad=0.2, ncols=2)
     figure.suptitle(title)
   return figure
 

@@ -192,7 +192,9 @@ class Job(NamedTuple):
       return []
     joint, post = (self.model_dir / run.name / stage for stage in ('joint', 'post'))
     commands = [['train', '--model_dir', str(joint), *self._gin(run.joint)]]
-    if any(stage == 'post' for stage, _ in missing):
+    drawn = ['--model_dir', str(joint)]
+    wants_post = any(stage == 'post' for stage, _ in missing)
+    if wants_post:
       commands.append(['train', '--model_dir', str(post), '--init_from', str(joint),
                        *self._gin(run.post)])
     for stage, images in missing:
@@ -201,9 +203,10 @@ class Job(NamedTuple):
           'evaluate', images, '--model_dir', str(self.model_dir / run.name / stage),
           *self._search(), '--name', run.title(stage),
           '--json', str(path), '--csv', str(path.with_suffix('.csv')), '--force'])
+    if wants_post or post.exists():
+      drawn += ['--model_dir', str(post)]
     commands.append([
-        'plot', *(word for command in commands if command[0] == 'train' for word in command[1:3]),
-        '--title', run.title(f'lambda {run.lmbda} seed {run.seed}'),
+        'plot', *drawn, '--title', run.title(f'lambda {run.lmbda} seed {run.seed}'),
         '--out', str(run.picture(self.results)), '--force'])
     return commands
 
