@@ -19,8 +19,8 @@ def test_scales_are_those_of_the_rounded_latents_parameters(trained, photograph)
   assert found.min() >= .11 * (1 - 1e-6)
 
 
-def test_a_codec_is_called_by_its_quantizers_bound_and_lambda(trained):
-  assert scales.name_of(trained) == 'SUA+EP | SUA+STE, bound 0.11, lambda 0.05'
+def test_quantizers_are_those_of_rate_and_distortion(trained):
+  assert scales.quantizers_of(trained) == 'SUA+EP | SUA+STE'
 
 
 def test_the_share_at_the_bound_is_counted():
@@ -28,24 +28,32 @@ def test_the_share_at_the_bound_is_counted():
   for bound in (1e-4, .5, 20.):
     codec = make_codec(bound=bound)
     codec.create()
-    codecs.append(scales.Subject(f'{bound}', codec))
+    codecs.append(codec)
   quantiles, histograms = scales.run(codecs, str(IMAGES / 'heldout'), 1)
   at_bound = [row['at_bound'] for row in quantiles.rows]
   assert at_bound[0] == 0 and at_bound[2] == 1 and at_bound == sorted(at_bound)
   assert quantiles.rows[2]['percentile_50'] == pytest.approx(20., rel=1e-5)
-  for name in ('0.0001', '0.5', '20.0'):
-    shares = [row['share'] for row in histograms.rows if row['codec'] == name]
+  for number in (1, 2, 3):
+    shares = [row['share'] for row in histograms.rows if row['codec'] == number]
     assert sum(shares) == pytest.approx(1)
   assert quantiles.figure.axes[0].get_xlabel() == 'estimated scale'
 
 
-def test_codecs_of_one_name_are_told_apart():
-  codec = make_codec()
-  codec.create()
-  quantiles, histograms = scales.run(
-      [scales.Subject('name', codec)] * 2, str(IMAGES / 'heldout'), 1)
-  assert [row['codec'] for row in quantiles.rows] == ['name', 'name, number 2']
-  assert {row['codec'] for row in histograms.rows} == {'name', 'name, number 2'}
+def test_a_picture_has_a_panel_for_each_pair_of_quantizers():
+  noise = tfusq.Quantizer(tfusq.AUN(), tfusq.PGE())
+  codecs = [make_codec(), make_codec(rate=noise, distortion=noise), make_codec(bound=.5)]
+  for codec in codecs:
+    codec.create()
+  quantiles, histograms = scales.run([*codecs, codecs[0]], str(IMAGES / 'heldout'), 1)
+  first, second = quantiles.figure.axes
+  assert (first.get_title(), second.get_title()) == ('SUA+EP | SUA+STE', 'AUN+PGE | AUN+PGE')
+  assert (len(first.lines), len(second.lines)) == (3, 1)
+  legend, = quantiles.figure.legends
+  lmbda = f'lambda {codecs[0].lmbda:g}'
+  assert [text.get_text() for text in legend.get_texts()] == [
+      f'bound 0.11, {lmbda}', f'bound 0.5, {lmbda}', f'bound 0.11, {lmbda}, codec 4']
+  assert first.lines[0].get_color() == second.lines[0].get_color()
+  assert {row['codec'] for row in histograms.rows} == {1, 2, 3, 4}
 
 
 def test_an_entropy_model_without_a_bound_is_refused():
@@ -55,4 +63,4 @@ def test_an_entropy_model_without_a_bound_is_refused():
   codec = make_codec(entropy_model=Other())
   del codec.model.entropy_models['y'].bound
   with pytest.raises(AnalysisError, match='Other has no bounded scale'):
-    scales.run([scales.Subject('name', codec)], str(IMAGES / 'heldout'), 1)
+    scales.run([codec], str(IMAGES / 'heldout'), 1)

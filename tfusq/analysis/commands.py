@@ -43,10 +43,8 @@ def study(arguments: argparse.Namespace) -> None:
 def scales(arguments: argparse.Namespace) -> None:
   """Collects the scales that runs' codecs estimate, and keeps their distribution."""
   _check_output(arguments)
-  subjects = (
-      scale_studies.Subject(scale_studies.name_of(codec), codec)
-      for codec in (load_run(path, arguments.gin_search_path) for path in arguments.model_dir))
-  _keep(arguments, scale_studies.run(subjects, arguments.folder, None if arguments.full else 6))
+  codecs = (load_run(path, arguments.gin_search_path) for path in arguments.model_dir)
+  _keep(arguments, scale_studies.run(codecs, arguments.folder, None if arguments.full else 6))
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -1,12 +1,12 @@
 """The scales that trained codecs estimate over images, and how many sit at the bound (Fig. 8)."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 import matplotlib
 import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from tqdm import tqdm
 
 from tfusq import plot
@@ -20,35 +20,18 @@ _PER_DECADE = 10
 _DECADES = (-7, 3)
 
 
-class Subject(NamedTuple):
-  """A codec to look at.
-
-  Attributes:
-    name: For tables and legends.
-    codec: With its networks.
-  """
-  name: str
-  codec: Codec
-
-
-def name_of(codec: Codec) -> str:
-  """Returns what a codec is called here: its quantizers, bound and lambda.
-
-  Raises:
-    AnalysisError: if its entropy model has no bounded scale.
-  """
+def quantizers_of(codec: Codec) -> str:
+  """Returns what the rate and the distortion see of a codec's last latent in training."""
   *_, latent = codec.quantizers
-  rate, distortion = (f'{type(each.surrogate).__name__}+{type(each.estimator).__name__}'
-                      for each in codec.quantizers[latent])
-  return f'{rate} | {distortion}, bound {bound_of(codec):g}, lambda {codec.lmbda:g}'
+  return ' | '.join(f'{type(each.surrogate).__name__}+{type(each.estimator).__name__}'
+                    for each in codec.quantizers[latent])
 
 
-def run(subjects: Iterable[Subject], folder: str, count: int | None = None) -> list[Study]:
+def run(codecs: Iterable[Codec], folder: str, count: int | None = None) -> list[Study]:
   """Collects the scales of the image's latent over images, with rounding.
 
   Args:
-    subjects: Codecs, each of an entropy model with a bounded scale. One that is called as another
-      before gets its number too.
+    codecs: Each of an entropy model with a bounded scale; numbered from 1.
     folder: Searched for images.
     count: How many of them, at most.
 
@@ -62,21 +45,19 @@ def run(subjects: Iterable[Subject], folder: str, count: int | None = None) -> l
   paths = list_images(folder)[:count]
   quantiles, histograms = [], []
   edges = np.linspace(*_DECADES, 1 + _PER_DECADE * (_DECADES[1] - _DECADES[0]))
-  for place, (name, codec) in enumerate(subjects, 1):
-    if name in (row['codec'] for row in quantiles):
-      name = f'{name}, number {place}'
+  for number, codec in enumerate(codecs, 1):
     bound = bound_of(codec)
+    row = {'codec': number, 'quantizers': quantizers_of(codec), 'bound': float(bound),
+           'lambda': codec.lmbda}
     scales = np.concatenate([scales_of(codec, read_image(path))
-                             for path in tqdm(paths, desc=name, unit='image')])
+                             for path in tqdm(paths, desc=f'codec {number}', unit='image')])
     quantiles.append({
-        'codec': name, 'bound': float(bound), 'lambda': codec.lmbda,
-        'at_bound': share_at(scales, bound),
-        'below_0.11': share_below(scales),
+        **row, 'at_bound': share_at(scales, bound), 'below_0.11': share_below(scales),
         **{f'percentile_{percent}': float(np.percentile(scales, percent))
            for percent in _QUANTILES}})
     shares = np.histogram(np.log10(scales), edges)[0] / len(scales)
-    histograms += [{'codec': name, 'log10_scale': float(middle), 'share': float(share)}
-                   for middle, share in zip((edges[1:] + edges[:-1]) / 2, shares)]
+    histograms += [{**row, 'log10_scale': float(middle), 'share': float(share)}
+                   for middle, share in zip((edges[1:] + edges[:-1]) / 2, shares) if share]
   figure = _draw(histograms)
   return [Study('scales', quantiles, figure),
           Study('scales_histogram', histograms, figure, printed=False)]
@@ -120,16 +101,34 @@ def bound_of(codec: Codec) -> float:
 
 
 def _draw(rows: Sequence[dict]) -> Figure:
-  names = list(dict.fromkeys(row['codec'] for row in rows))
+  """Draws a panel for each pair of quantizers; what a codec is else is told by its colour."""
+  titles = list(dict.fromkeys(row['quantizers'] for row in rows))
+  labels = _labels(rows)
+  colors = {label: f'C{place % 10}' for place, label in enumerate(dict.fromkeys(labels.values()))}
   with matplotlib.rc_context(plot.STYLE):
-    figure = Figure(figsize=(11, 5), layout='constrained')
-    axes = figure.add_subplot()
-    for place, name in enumerate(names):
-      points = [(10**row['log10_scale'], row['share']) for row in rows if row['codec'] == name]
-      axes.plot(*zip(*points), color=f'C{place % 10}', marker=plot.marker(place), label=name)
-    axes.set_xscale('log')
-    axes.set_yscale('log')
-    axes.set_xlabel('estimated scale')
-    axes.set_ylabel(f'share of latents in a {_PER_DECADE}th of a decade')
-    figure.legend(loc='outside right upper')
+    figure = Figure(figsize=(4.5 * len(titles) + 3, 4.5), layout='constrained')
+    panels = figure.subplots(1, len(titles), sharex=True, sharey=True, squeeze=False)[0]
+    for axes, title in zip(panels, titles):
+      for codec, label in labels.items():
+        points = [(10**row['log10_scale'], row['share']) for row in rows
+                  if (row['codec'], row['quantizers']) == (codec, title)]
+        if points:
+          axes.plot(*zip(*points), color=colors[label], marker='.')
+      axes.set(title=title, xlabel='estimated scale', xscale='log', yscale='log')
+    panels[0].set_ylabel(f'share of latents in a {_PER_DECADE}th of a decade')
+    figure.legend([Line2D([], [], color=color, marker='.') for color in colors.values()],
+                  list(colors), loc='outside right upper')
   return figure
+
+
+def _labels(rows):
+  """Returns what each codec is called within its panel; those called alike get numbers."""
+  labels, called = {}, set()
+  for row in rows:
+    if row['codec'] not in labels:
+      label = f"bound {row['bound']:g}, lambda {row['lambda']:g}"
+      if (row['quantizers'], label) in called:
+        label += f", codec {row['codec']}"
+      called.add((row['quantizers'], label))
+      labels[row['codec']] = label
+  return labels
