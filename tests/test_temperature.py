@@ -149,11 +149,24 @@ def test_a_noise_budget_raises_while_noise_is_within_and_lowers_else():
   assert value == 1.
 
 
-def test_a_noise_budget_averages_noise_and_signal_before_their_ratio():
-  schedule = NoiseBudget(budget=2., rate=.1, memory=.5)
-  assert observe(schedule, 3.) == 1.
-  # (3 / 2 + 1) / (1 / 2 + 1) is 5 / 3 of the signal.
+def test_a_noise_budget_averages_the_share_of_the_signal():
+  schedule = NoiseBudget(budget=3., rate=.1, memory=.5)
+  assert observe(schedule, 4.) == 1.
+  # Shares of 1/4, 1/5 and 1/2 make 0.3625.
   assert observe(schedule, 1.) == pytest.approx(1.1)
+  assert float(schedule.share) == pytest.approx(.3625)
+
+
+def test_a_spike_counts_no_more_than_another_observation():
+  schedule = NoiseBudget(budget=2., rate=.1, memory=.5)
+  schedule.observe(GradientNoise(tf.constant(1e9), tf.constant(1.)), tf.constant(True))
+  assert observe(schedule, .5) == pytest.approx(1.1)
+
+
+def test_no_gradient_at_all_has_no_noise():
+  schedule = NoiseBudget(budget=2., rate=.1, memory=0.)
+  schedule.observe(GradientNoise(tf.constant(0.), tf.constant(0.)), tf.constant(True))
+  assert float(schedule(tf.constant(0))) == pytest.approx(1.1)
 
 
 def test_an_observation_without_signal_lowers():

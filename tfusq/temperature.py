@@ -81,19 +81,20 @@ class NoiseBudget(Schedule):
   """Rises while the noise of the distortion's gradient stays within a budget, and falls else.
 
   At each observation the value is multiplied or divided by `1 + rate`, between `start` and `end`.
-  Noise and signal are averaged over observations, each before their ratio is taken.
+  What is averaged over observations is the share of the signal in signal and noise: both fall by
+  orders of magnitude in training and spike, and of either alone an average is that of its spikes.
   """
 
-  def __init__(self, budget: float, end: float = 12., start: float = 1., rate: float = .03,
+  def __init__(self, budget: float = 2., end: float = 12., start: float = 1., rate: float = .03,
                memory: float = .9, every: int = 20):
     """Initializer.
 
     Args:
-      budget: Of the variance over the noise by the squared mean.
+      budget: Of the variance over the noise by the squared mean; by default about what AUN has.
       end: Greatest value.
       start: First and least value.
       rate: Of growth and decay at an observation.
-      memory: Weight of the past in the averages, less than 1.
+      memory: Weight of the past in the average, less than 1.
       every: Steps between observations, each of which costs two passes.
 
     Raises:
@@ -108,20 +109,22 @@ class NoiseBudget(Schedule):
           f'{memory}, every {every}')
     self.budget, self.start, self.end = float(budget), float(start), float(end)
     self.rate, self.memory, self.listens_every = float(rate), float(memory), int(every)
-    self.value, self.variance, self.signal = (
+    self._least_share = 1 / (1 + self.budget)
+    self.value, self.share = (
         tf.Variable(first, trainable=False, dtype=tf.float32, name=name,
                     aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
-        for name, first in (('value', start), ('variance', 0.), ('signal', 0.)))
+        for name, first in (('value', start), ('share', self._least_share)))
 
   def __call__(self, step: tf.Tensor) -> tf.Tensor:
     return self.value.read_value()
 
   def observe(self, noise: GradientNoise, now: tf.Tensor) -> None:
-    variance, signal = (self.memory * old + (1 - self.memory) * new for old, new in (
-        (self.variance, noise.variance), (self.signal, noise.signal)))
-    factor = tf.where(variance <= self.budget * signal, 1 + self.rate, 1 / (1 + self.rate))
+    # Where there is neither, nothing is noisy.
+    share = self.memory * self.share + (1 - self.memory) * tf.where(
+        noise.variance > 0, noise.signal / (noise.variance + noise.signal), 1.)
+    factor = tf.where(share >= self._least_share, 1 + self.rate, 1 / (1 + self.rate))
     value = tf.clip_by_value(self.value * factor, self.start, self.end)
-    for variable, new in ((self.value, value), (self.variance, variance), (self.signal, signal)):
+    for variable, new in ((self.value, value), (self.share, share)):
       variable.assign(tf.where(now, new, variable))
 
 
