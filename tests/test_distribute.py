@@ -91,16 +91,6 @@ def test_two_devices_are_one_with_the_joint_batch(one, tmp_path):
       tmp_path / 'operative_config-0.gin').read_text()
 
 
-@pytest.mark.slow
-def test_a_schedule_that_listens_hears_all_devices(tmp_path):
-  listening = ('SUA.alpha = @NoiseBudget()', 'NoiseBudget.budget = 1e6', 'NoiseBudget.every = 1')
-  assert command_line.main(command_line._parser().parse_args(
-      words(tmp_path / 'one', *listening))) == 0
-  result = on_two_devices(tmp_path / 'two', *listening)
-  assert result.returncode == 0, result.stderr[-2000:]
-  assert_same_up_to_sums(tmp_path / 'one', tmp_path / 'two')
-
-
 def test_a_batch_that_is_not_shared_equally_is_refused(tmp_path):
   result = on_two_devices(tmp_path, 'validation/Patches.batch_size = 3')
   assert result.returncode == 1

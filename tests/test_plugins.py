@@ -11,7 +11,7 @@ BUILT_IN = {
     'tfusq.surrogates': ['AUN', 'Round', 'SGA', 'SGAHard', 'SHA', 'SR', 'SRA', 'SUA', 'SUAn', 'UQi',
                          'UQs'],
     'tfusq.estimators': ['EP', 'PGE', 'STE'],
-    'tfusq.schedules': ['Constant', 'Exponential', 'Linear', 'NoiseBudget', 'Piecewise'],
+    'tfusq.schedules': ['Constant', 'Exponential', 'Linear', 'Piecewise'],
     'tfusq.entropy_models': ['Factorized', 'Gaussian', 'GaussianMixture', 'Laplacian'],
     'tfusq.models': ['Charm', 'Cheng', 'ELIC', 'MSContext', 'MSHyper'],
     'tfusq.transforms': ['Bottleneck', 'Convolutional', 'Residual'],

@@ -7,9 +7,7 @@ from tfusq import (
   SUA,
   Constant,
   Exponential,
-  GradientNoise,
   Linear,
-  NoiseBudget,
   Piecewise,
   Quantizer,
   Schedule,
@@ -128,56 +126,3 @@ def test_a_schedule_of_ones_own_serves_wherever_a_number_does():
   temperature = Temperature(Step())
   temperature.anneal(tf.constant(7))
   assert np.isclose(temperature(tf.float32), 4.)
-
-
-def observe(schedule, ratio, now=True):
-  schedule.observe(GradientNoise(tf.constant(ratio), tf.constant(1.)), tf.constant(now))
-  return float(schedule(tf.constant(0)))
-
-
-def test_a_noise_budget_raises_while_noise_is_within_and_lowers_else():
-  schedule = NoiseBudget(budget=2., end=1.5, rate=.1, memory=0.)
-  assert observe(schedule, 1.) == pytest.approx(1.1)
-  assert observe(schedule, 2.) == pytest.approx(1.21)
-  assert observe(schedule, 2.1) == pytest.approx(1.1)
-  assert observe(schedule, 1., now=False) == pytest.approx(1.1)
-  for _ in range(9):
-    value = observe(schedule, 1.)
-  assert value == 1.5
-  for _ in range(9):
-    value = observe(schedule, 9.)
-  assert value == 1.
-
-
-def test_a_noise_budget_averages_the_share_of_the_signal():
-  schedule = NoiseBudget(budget=3., rate=.1, memory=.5)
-  assert observe(schedule, 4.) == 1.
-  # Shares of 1/4, 1/5 and 1/2 make 0.3625.
-  assert observe(schedule, 1.) == pytest.approx(1.1)
-  assert float(schedule.share) == pytest.approx(.3625)
-
-
-def test_a_spike_counts_no_more_than_another_observation():
-  schedule = NoiseBudget(budget=2., rate=.1, memory=.5)
-  schedule.observe(GradientNoise(tf.constant(1e9), tf.constant(1.)), tf.constant(True))
-  assert observe(schedule, .5) == pytest.approx(1.1)
-
-
-def test_no_gradient_at_all_has_no_noise():
-  schedule = NoiseBudget(budget=2., rate=.1, memory=0.)
-  schedule.observe(GradientNoise(tf.constant(0.), tf.constant(0.)), tf.constant(True))
-  assert float(schedule(tf.constant(0))) == pytest.approx(1.1)
-
-
-def test_an_observation_without_signal_lowers():
-  schedule = NoiseBudget(budget=2., start=1., rate=.1, memory=0.)
-  observe(schedule, 1.)
-  schedule.observe(GradientNoise(tf.constant(1.), tf.constant(-.2)), tf.constant(True))
-  assert float(schedule(tf.constant(0))) == pytest.approx(1.)
-
-
-@pytest.mark.parametrize('arguments', [
-    {'budget': 0.}, {'start': 3., 'end': 2.}, {'rate': 1.}, {'memory': 1.}, {'every': 0}])
-def test_a_noise_budget_refuses_what_is_none(arguments):
-  with pytest.raises(ValueError, match='NoiseBudget takes budget > 0'):
-    NoiseBudget(**{'budget': 1., **arguments})

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import tfusq
 from conftest import IMAGES, assert_equal_runs, contents, make_codec, make_patches
 from tfusq import data, train, transfer
 from tfusq.anchors import stills
@@ -52,26 +51,6 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(uninterrupted, tm
   assert_equal_runs(tmp_path, uninterrupted)
   assert sorted(path.name for path in tmp_path.glob('*.gin')) == [
       'operative_config-0.gin', 'operative_config-4.gin']
-
-
-def watched():
-  """A codec whose temperature listens to the noise in its gradients."""
-  alpha = tfusq.NoiseBudget(1e6, rate=.1, every=2)
-  return make_codec(rate=tfusq.Quantizer(tfusq.SUA(alpha), tfusq.EP()),
-                    distortion=tfusq.Quantizer(tfusq.SUA(alpha), tfusq.STE()))
-
-
-def test_a_schedule_that_listens_is_resumed_bit_for_bit(tmp_path):
-  whole, parts = tmp_path / 'whole', tmp_path / 'parts'
-  run(whole, codec=watched())
-  run(parts, steps=4, codec=watched())
-  run(parts, codec=watched())
-  assert_equal_runs(parts, whole)
-  codec = watched()
-  codec.create()
-  transfer.restore(codec, str(whole))
-  schedule, = codec.listening()
-  assert float(schedule.value) == pytest.approx(1.1**4) and float(schedule.share) != 1 / (1 + 1e6)
 
 
 def test_a_complete_run_is_left_as_it_is(uninterrupted):

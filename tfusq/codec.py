@@ -8,9 +8,6 @@ from tfusq.estimators import Undefined
 from tfusq.forward import Forward, Hard, Soft
 from tfusq.models import Model, Part
 from tfusq.quantizer import Quantizer
-from tfusq.temperature import GradientNoise, Schedule, Temperature
-
-_OTHER_NOISE = 2**40  # beyond the images of any run, so that their noise is another
 
 
 class RateDistortion(NamedTuple):
@@ -128,13 +125,6 @@ class Codec(tf.keras.Model):
       for quantizer in pair:
         quantizer.anneal(step)
 
-  def listening(self) -> list[Schedule]:
-    """Returns the schedules that listen to training, whose variables a run must keep."""
-    found = [module.schedule for pair in self.quantizers.values() for quantizer in pair
-             for module in quantizer.submodules if isinstance(module, Temperature)]
-    return [schedule for schedule in {id(each): each for each in found}.values()
-            if schedule.listens_every is not None]
-
   def temperatures(self) -> dict[str, tf.Tensor]:
     """Returns the present temperatures by name, such as `y/rate/SUA.alpha`."""
     return {
@@ -208,28 +198,8 @@ class Codec(tf.keras.Model):
         tf.debugging.Assert(tf.math.is_finite(value), [f'the {name} is not finite at step', step])
         for name, value in terms.items()]):
       gradients = [tf.identity(gradient) for gradient in gradients]
-    if schedules := self.listening():
-      self._listen(schedules, step, data)
     self.optimizer.apply_gradients(zip(gradients, variables), skip_gradients_aggregation=True)
     return self._mean({**self._scalars(figures), **norms})
-
-  def _listen(self, schedules, step, data):
-    """Lets schedules observe the noise of the distortion's gradient, by two draws of the noise."""
-    x = _as_float(data['image'])
-    now = [step % schedule.listens_every == 0 for schedule in schedules]
-
-    def measure():
-      first, second = (self.latent_gradients(x, data['index'] + offset)[1]
-                       for offset in (_OTHER_NOISE, 2 * _OTHER_NOISE))
-      return [tf.reduce_sum(tf.square(first - second)) / 2, tf.reduce_sum(first * second)]
-
-    measured = tf.cond(tf.reduce_any(now), measure, lambda: [tf.zeros([]), tf.zeros([])])
-    # Collectives and assignments of replicas can't stand within the condition. A replica's gradient
-    # is of the mean over its own share of the batch.
-    replicas = tf.distribute.get_replica_context().num_replicas_in_sync
-    noise = GradientNoise(*(total / replicas for total in _over_replicas(measured)))
-    for schedule, due in zip(schedules, now):
-      schedule.observe(noise, due)
 
   def test_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Validation: the loss as trained, with rounding, and the train-test mismatch of each term."""

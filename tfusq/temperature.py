@@ -4,46 +4,15 @@ import inspect
 import math
 import numbers
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import tensorflow as tf
 
 
-class GradientNoise(NamedTuple):
-  """The noise in the gradient of the distortion with respect to the latent, of one batch.
-
-  Attributes:
-    variance: Scalar: over the quantization noise, summed over components.
-    signal: Scalar: the square of the mean, likewise; unbiased, so that it may be negative.
-  """
-  variance: tf.Tensor
-  signal: tf.Tensor
-
-
 class Schedule(tf.Module):
-  """A function of the training step: the base class of the group `tfusq.schedules`.
-
-  A schedule that listens to training has `listens_every` and `observe`, and keeps what it knows in
-  variables, which are checkpointed; its value may then depend on them.
-
-  Attributes:
-    listens_every: Steps between observations; None where a schedule takes none.
-  """
-
-  listens_every: int | None = None
+  """A function of the training step: the base class of the group `tfusq.schedules`."""
 
   def __call__(self, step: tf.Tensor) -> tf.Tensor:
     """Returns the value at `step` (scalar integer tensor) as a scalar float32 tensor."""
-    raise NotImplementedError
-
-  def observe(self, noise: GradientNoise, now: tf.Tensor) -> None:
-    """Takes what was measured at a step.
-
-    Args:
-      noise: Of all replicas together.
-      now: Scalar boolean: whether this is a step to observe; if not, nothing was measured, and the
-        variables must keep their values.
-    """
     raise NotImplementedError
 
 
@@ -75,57 +44,6 @@ class Linear(Schedule):
     step = tf.cast(step, tf.int64)
     step = tf.where(step < self.steps, step - step % self.every, self.steps)
     return self.start + (self.end - self.start) * tf.cast(step, tf.float32) / self.steps
-
-
-class NoiseBudget(Schedule):
-  """Rises while the noise of the distortion's gradient stays within a budget, and falls else.
-
-  At each observation the value is multiplied or divided by `1 + rate`, between `start` and `end`.
-  What is averaged over observations is the share of the signal in signal and noise: both fall by
-  orders of magnitude in training and spike, and of either alone an average is that of its spikes.
-  """
-
-  def __init__(self, budget: float = 2., end: float = 12., start: float = 1., rate: float = .03,
-               memory: float = .9, every: int = 20):
-    """Initializer.
-
-    Args:
-      budget: Of the variance over the noise by the squared mean; by default about what AUN has.
-      end: Greatest value.
-      start: First and least value.
-      rate: Of growth and decay at an observation.
-      memory: Weight of the past in the average, less than 1.
-      every: Steps between observations, each of which costs two passes.
-
-    Raises:
-      ValueError: if an argument is out of range.
-    """
-    super().__init__()
-    if not (0 < budget < math.inf and 0 < start <= end < math.inf and 0 < rate < 1
-            and 0 <= memory < 1 and every >= 1):
-      raise ValueError(
-          'NoiseBudget takes budget > 0, 0 < start <= end, 0 < rate < 1, 0 <= memory < 1 and '
-          f'every >= 1, not budget {budget}, start {start}, end {end}, rate {rate}, memory '
-          f'{memory}, every {every}')
-    self.budget, self.start, self.end = float(budget), float(start), float(end)
-    self.rate, self.memory, self.listens_every = float(rate), float(memory), int(every)
-    self._least_share = 1 / (1 + self.budget)
-    self.value, self.share = (
-        tf.Variable(first, trainable=False, dtype=tf.float32, name=name,
-                    aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
-        for name, first in (('value', start), ('share', self._least_share)))
-
-  def __call__(self, step: tf.Tensor) -> tf.Tensor:
-    return self.value.read_value()
-
-  def observe(self, noise: GradientNoise, now: tf.Tensor) -> None:
-    # Where there is neither, nothing is noisy.
-    share = self.memory * self.share + (1 - self.memory) * tf.where(
-        noise.variance > 0, noise.signal / (noise.variance + noise.signal), 1.)
-    factor = tf.where(share >= self._least_share, 1 + self.rate, 1 / (1 + self.rate))
-    value = tf.clip_by_value(self.value * factor, self.start, self.end)
-    for variable, new in ((self.value, value), (self.share, share)):
-      variable.assign(tf.where(now, new, variable))
 
 
 class Constant(Schedule):
@@ -213,7 +131,7 @@ class Temperature(tf.Module):
   """A positive scalar that is a number, or a schedule's value at the step last annealed to.
 
   `float32`; it holds a variable, so that a traced training step can move it. A Keras model's
-  weights have it, as they have every variable; it is what its schedule says all the same, and the
+  weights have it, as they have every variable; it is a function of the step all the same, and the
   next `anneal` brings that back.
   """
 

@@ -2,8 +2,7 @@
 
 A run directory holds `operative_config-N.gin` (the recipe as of the start at step N), checkpoints,
 and TensorBoard events. Nothing else is state: temperatures, noise and batches are functions of the
-step and the seed, and of the checkpointed variables of schedules that listen, so that a resumed run
-equals an uninterrupted one bit for bit.
+step and the seed, so that a resumed run equals an uninterrupted one bit for bit.
 """
 
 import difflib
@@ -98,7 +97,7 @@ def _check(codec, optimizer, data, validation, steps, interval):
 
 
 def _fit(folder, latest, text, codec, data, steps, interval, validation):
-  checkpoint = transfer.checkpoint_of(codec, optimizer=codec.optimizer)
+  checkpoint = tf.train.Checkpoint(model=codec.model, optimizer=codec.optimizer)
   manager = tf.train.CheckpointManager(checkpoint, folder, max_to_keep=3,
                                        step_counter=codec.optimizer.iterations)
   if latest:

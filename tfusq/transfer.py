@@ -29,13 +29,6 @@ def restoring(path: str) -> Iterator[None]:
                         'it can name an older one') from error
 
 
-def checkpoint_of(codec: Codec, **more: tf.Module) -> tf.train.Checkpoint:
-  """Returns what a run keeps of a codec: networks, and the schedules that listen to training."""
-  listening = codec.listening()
-  return tf.train.Checkpoint(
-      model=codec.model, **({'schedules': listening} if listening else {}), **more)
-
-
 def restore(codec: Codec, run: str) -> int:
   """Loads the networks of a run's newest checkpoint, which must be this codec's.
 
@@ -65,7 +58,7 @@ def checkpoints(run: str) -> list[str]:
 def restore_checkpoint(codec: Codec, path: str) -> int:
   """Loads the networks of one checkpoint of a run; as `restore`."""
   with restoring(path):
-    status = checkpoint_of(codec).restore(path)
+    status = tf.train.Checkpoint(model=codec.model).restore(path)
     status.expect_partial().assert_existing_objects_matched()
   return int(path.rsplit('-', 1)[1])
 
