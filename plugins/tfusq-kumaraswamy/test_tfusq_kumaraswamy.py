@@ -37,6 +37,13 @@ def test_expected_gradient_is_refused_and_others_are_not():
   tfusq.Quantizer(Kumaraswamy(5., 2.), tfusq.PGE())
 
 
+def test_a_shape_below_that_of_uniform_noise_is_refused():
+  with pytest.raises(ValueError, match='a must be at least 1, not 0.5'):
+    Kumaraswamy(5., .5)
+  _, shape = studies.annealed([Kumaraswamy(5., 2.)], 5)  # for studies over temperatures
+  assert shape.name == 'Kumaraswamy.a' and min(shape.temperatures) >= 1
+
+
 def test_it_is_analyzed_by_its_name(monkeypatch):
   monkeypatch.setattr(Effort, 'scales', lambda self: [.3, 1.])
   names = ['Kumaraswamy(alpha=5, a=1)', 'Kumaraswamy(alpha=5, a=2)', 'SUA(alpha=5)']

@@ -26,7 +26,12 @@ class Kumaraswamy(tfusq.SUA):
     Args:
       alpha: Temperature of the soft rounding; C3's T is 1 / alpha.
       a: Shape of the noise, from 2 to 1 in C3; at least 1.
+
+    Raises:
+      ValueError: if `a` is a number less than 1.
     """
+    if not isinstance(a, tfusq.Schedule) and not a >= 1:
+      raise ValueError(f'Kumaraswamy.a must be at least 1, not {a}')
     super().__init__(alpha)
     self.a = tfusq.Temperature(a)
 

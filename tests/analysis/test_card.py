@@ -39,6 +39,27 @@ def test_what_hardens_tends_to_rounding():
   assert distance['SGA'][0] < .01 < .2 < distance['SGA'][-1]
 
 
+class Dithered(tfusq.SUA):
+  """Soft rounding whose second temperature is the width of the noise."""
+  typical_temperatures = {'alpha': (5.,), 'width': (1.,)}
+
+  def __init__(self, alpha: float | tfusq.Schedule, width: float | tfusq.Schedule):
+    super().__init__(alpha)
+    self.width = tfusq.Temperature(width)
+
+  def noise(self, y, seed):
+    return self.width(y.dtype) * super().noise(y, seed)
+
+
+def test_each_temperature_moves_by_itself():
+  rows = card.limits([Dithered(5., 1.)])
+  assert list(dict.fromkeys(row['surrogate'] for row in rows)) == [
+      'Dithered.alpha', 'Dithered.width']
+  hard, narrow = (min(row['distance to rounding'] for row in rows if row['surrogate'] == name)
+                  for name in ('Dithered.alpha', 'Dithered.width'))
+  assert hard < .03 < narrow
+
+
 def test_costs_are_against_rounding(quick):
   row, = card.costs([tfusq.Round()])
   assert row['surrogate'] == 'Round' and .2 < row['relative to rounding'] < 5

@@ -160,6 +160,31 @@ def test_the_picture_has_the_way_of_both_terms():
       'temperature 1', 'temperature 8']
 
 
+def test_what_is_beyond_the_picture_is_at_its_edge():
+  found = diagnosis.Diagnosis(
+      [state(distortion_noise=math.inf, rate_noise=math.nan), state(rate_mismatch=-.3)], [], 'STE')
+  rate, distortion = diagnosis.study(found).figure.axes
+  assert distortion.lines[0].get_ydata()[0] < distortion.get_ylim()[1] < 1e4
+  assert rate.lines[0].get_xdata()[1] == pytest.approx(30.) and rate.get_xlim()[1] > 30
+
+
+def test_a_term_without_temperature_has_no_ladder():
+  ladder = [state(temperature=math.nan, rate_temperature=value) for value in (1., 5.)]
+  found = of(ladder, temperature=math.nan, distortion_noise=9.)
+  rate, distortion = diagnosis.study(found).figure.axes
+  assert [text.get_text() for text in rate.texts] == ['temperature 1', 'temperature 5']
+  assert not distortion.texts and asks(found, 'take STE in place of PGE')
+
+
+def test_a_rate_that_is_annealed_alone_has_its_ladder(tmp_path):
+  alpha = tfusq.Linear(end=9., steps=2, start=1.)
+  codec = make_codec(rate=pair(tfusq.SUA(alpha), tfusq.EP()),
+                     distortion=pair(tfusq.Round(), tfusq.STE()))
+  found = diagnose(tmp_path, codec, steps=2, draws=2)
+  assert [each.rate_temperature for each in found.ladder] == [1., 5., 9.]
+  assert found.ladder[-1].rate_mismatch == pytest.approx(found.checkpoints[-1].rate_mismatch)
+
+
 def test_a_folder_without_checkpoints_is_refused(tmp_path):
   codec = make_codec()
   codec.create()

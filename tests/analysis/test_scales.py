@@ -56,6 +56,15 @@ def test_a_picture_has_a_panel_for_each_pair_of_quantizers():
   assert {row['codec'] for row in histograms.rows} == {1, 2, 3, 4}
 
 
+def test_scales_that_are_not_finite_are_refused():
+  codec = make_codec()
+  codec.create()
+  for variable in codec.model.hyper_synthesis.trainable_variables:
+    variable.assign(tf.fill(variable.shape, np.nan))
+  with pytest.raises(AnalysisError, match='codec 1 estimates scales that are not finite'):
+    scales.run([codec], str(IMAGES / 'heldout'), 1)
+
+
 def test_an_entropy_model_without_a_bound_is_refused():
   class Other(tfusq.Gaussian):
     """Another kind, which has scales of its own."""

@@ -97,6 +97,19 @@ def test_the_other_temperatures_are_those_asked_for():
   assert second.temperatures[0] == 1 and second.temperatures[-1] == pytest.approx(7.5)
 
 
+def test_a_temperature_of_which_no_value_is_taken_is_left_out():
+  class Narrow(TwoTemperatures):
+    """A surrogate whose second temperature is one number only."""
+
+    def __init__(self, alpha: float | tfusq.Schedule, beta: float | tfusq.Schedule):
+      if isinstance(beta, float) and beta != 2.5:
+        raise ValueError('beta is 2.5')
+      super().__init__(alpha, beta)
+
+  kind, = studies.annealed([Narrow(1., 2.5)], 3)
+  assert kind.name == 'Narrow.alpha' and len(kind.temperatures) == 3
+
+
 def test_estimators_are_those_that_are_admitted():
   names = {type(each).__name__ for each in studies.estimators(tfusq.SR())}
   assert {'STE', 'EP'} <= names and 'PGE' not in names

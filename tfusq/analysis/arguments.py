@@ -38,7 +38,8 @@ def add(analyses: argparse._SubParsersAction) -> None:
   sub = analyses.add_parser('scales', help=(
       'the scales that trained codecs estimate over images, and the share at the bound (Fig. 8)'))
   sub.set_defaults(run=_command('scales'))
-  sub.add_argument('--model_dir', action='append', required=True, help='run directory; repeatable')
+  sub.add_argument('--model_dir', action='append', required=True, help=(
+      'run directory; repeatable, and codecs are numbered in this order'))
   sub.add_argument('--gin_search_path', action='append', default=[], help='repeatable; folder')
   sub.add_argument('folder', help='searched for PNG, JPEG and WebP files')
   _takes_output(sub, 'all images, not the first six')

@@ -21,6 +21,7 @@ from tfusq.data import list_images, read_image
 
 _SIDE = 256  # of the crops that are measured
 _RUNGS = 5  # temperatures of the schedule
+_EDGE = 1e3  # of the picture, on both axes
 
 # Thresholds of the rules.
 GREATEST_MISMATCH = .02  # of rate or distortion
@@ -98,7 +99,7 @@ def diagnose(codec: Codec, run: str, folder: str, count: int, draws: int) -> Dia
   last, ladder = states[-1], {}
   for rung in range(_RUNGS):
     codec.anneal(tf.constant(last.step * rung // (_RUNGS - 1), tf.int64))
-    ladder.setdefault(_temperatures(codec)[0], rung)
+    ladder.setdefault(_all_temperatures(codec), rung)
   found = []
   if len(ladder) > 1:
     for _, rung in tqdm(sorted(ladder.items()), unit='temperature'):
@@ -152,10 +153,16 @@ def _noise(samples) -> tuple[float, float]:
   return float(variance), float(signal)
 
 
+def _all_temperatures(codec):
+  """The last latent's, those in the distortion term first."""
+  *_, (rate, distortion) = codec.quantizers.values()
+  return tuple(float(value) for quantizer in (distortion, rate)
+               for value in quantizer.temperatures().values())
+
+
 def _temperatures(codec):
-  """The last latent's in the distortion term and in the rate term."""
-  *_, latent = codec.quantizers
-  rate, distortion = codec.quantizers[latent]
+  """The first of the last latent's in the distortion term and in the rate term."""
+  *_, (rate, distortion) = codec.quantizers.values()
   return [float(next(iter(quantizer.temperatures().values()), np.nan))
           for quantizer in (distortion, rate)]
 
@@ -184,7 +191,7 @@ def recommend(diagnosis: Diagnosis) -> list[str]:
 
 def _less_noise(diagnosis, last):
   quieter = [state for state in diagnosis.ladder if state.distortion_noise <= GREATEST_NOISE
-             and state.temperature != last.temperature]
+             and abs(state.temperature - last.temperature) > 0]
   if quieter:
     nearest = min(quieter, key=lambda state: abs(state.temperature - last.temperature))
     advice = (f'the temperature of {last.temperature:.3g} is too far; at {nearest.temperature:.3g} '
@@ -235,18 +242,21 @@ def study(diagnosis: Diagnosis) -> Study:
 
 def _way(axes, diagnosis, term, temperature):
   """Draws one term; returns its greatest mismatch in percent, and its greatest noise."""
+  annealed = [state for state in diagnosis.ladder if not np.isnan(getattr(state, temperature))]
+  # What is beyond is drawn at the edge: noise without any signal has no end.
   checkpoints, ladder = (
-      [(100 * abs(getattr(state, f'{term}_mismatch')), getattr(state, f'{term}_noise'))
-       for state in states] for states in (diagnosis.checkpoints, diagnosis.ladder))
+      [(min(100 * abs(getattr(state, f'{term}_mismatch')), _EDGE),
+        min(getattr(state, f'{term}_noise'), _EDGE)) for state in states]
+      for states in (diagnosis.checkpoints, annealed))
   for points, label in ((ladder, 'the newest at other temperatures'), (checkpoints, 'checkpoints')):
     if points:
       axes.plot(*zip(*points), marker='o', label=label)
   axes.plot(*checkpoints[-1], linestyle='', marker='o', markersize=11, fillstyle='none',
             color='black', label=f'the newest, step {diagnosis.checkpoints[-1].step}')
   # Those between stay nameless: the points of a converged run crowd.
-  for point, state in list(zip(ladder, diagnosis.ladder))[::max(1, len(ladder) - 1)]:
+  for point, state in list(zip(ladder, annealed))[::max(1, len(ladder) - 1)]:
     axes.annotate(f'temperature {getattr(state, temperature):.3g}', point, xytext=(0, 9),
                   textcoords='offset points', fontsize=8, ha='center')
   axes.axvline(100 * GREATEST_MISMATCH, color='0.5', linestyle=':', label='thresholds of the rules')
-  axes.set(title=term, xlabel='train-test mismatch [%]')
-  return np.max(checkpoints + ladder, 0)
+  axes.set(title=term, xlabel='|train-test mismatch| [%]')
+  return np.nanmax(checkpoints + ladder, 0, initial=0)

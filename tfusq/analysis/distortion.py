@@ -66,12 +66,13 @@ def over_scales(surrogates: Sequence[Surrogate], effort: Effort) -> Study:
 
 
 def _over_temperatures(annealed, training):
-  values = [value for kind in annealed for value in kind.temperatures]
-  names = [kind.name for kind in annealed for _ in kind.temperatures] + ['Round', 'NoisyRound']
-  sources = [Source(kind.make(value), SCALE) for kind in annealed for value in kind.temperatures]
-  sources += [Source(Round(), SCALE), Source(NoisyRound(), SCALE)]
+  subjects = [(kind.name, value, kind.make(value))
+              for kind in annealed for value in kind.temperatures]
+  values = [value for _, value, _ in subjects]
+  subjects += [('Round', np.nan, Round()), ('NoisyRound', np.nan, NoisyRound())]
+  sources = [Source(surrogate, SCALE) for _, _, surrogate in subjects]
   rows = [{'surrogate': '', 'temperature': value} | row | {'surrogate': name}
-          for name, value, row in zip(names, [*values, np.nan, np.nan], _rows(
+          for (name, value, _), row in zip(subjects, _rows(
               sources, training, 'temperatures', _ideal(SCALE)))]
   ends = [row | {'temperature': end} for row in rows[-2:] for end in (min(values), max(values))]
   panels = [[Panel(key, _RELATIVE, title, rows[:-2] + ends)

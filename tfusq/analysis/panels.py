@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -80,7 +81,7 @@ def _styles(names):
   """Returns the style of each surrogate: the last of a kind is solid, those before are dashed."""
   kinds = {}
   for name in names:
-    kinds.setdefault(name.split('(')[0], []).append(name)
+    kinds.setdefault(re.split('[.(]', name)[0], []).append(name)
   return {name: {'color': f'C{number % 10}', 'marker': _MARKERS[number % len(_MARKERS)],
                  'linestyle': _DASHES[(len(group) - 1 - place) % len(_DASHES)]}
           for number, group in enumerate(kinds.values()) for place, name in enumerate(group)}

@@ -39,25 +39,29 @@ def run(codecs: Iterable[Codec], folder: str, count: int | None = None) -> list[
     Quantiles, and histograms over the logarithm.
 
   Raises:
-    AnalysisError: if an entropy model has no bounded scale.
+    AnalysisError: if an entropy model has no bounded scale, or one that is not finite.
     ImageError: if there are no images.
   """
   paths = list_images(folder)[:count]
   quantiles, histograms = [], []
   edges = np.linspace(*_DECADES, 1 + _PER_DECADE * (_DECADES[1] - _DECADES[0]))
+  middles = (edges[1:] + edges[:-1]) / 2
   for number, codec in enumerate(codecs, 1):
     bound = bound_of(codec)
     row = {'codec': number, 'quantizers': quantizers_of(codec), 'bound': float(bound),
            'lambda': codec.lmbda}
     scales = np.concatenate([scales_of(codec, read_image(path))
                              for path in tqdm(paths, desc=f'codec {number}', unit='image')])
+    if not np.isfinite(scales).all():
+      raise AnalysisError(f'codec {number} estimates scales that are not finite')
     quantiles.append({
         **row, 'at_bound': share_at(scales, bound), 'below_0.11': share_below(scales),
         **{f'percentile_{percent}': float(np.percentile(scales, percent))
            for percent in _QUANTILES}})
-    shares = np.histogram(np.log10(scales), edges)[0] / len(scales)
-    histograms += [{**row, 'log10_scale': float(middle), 'share': float(share)}
-                   for middle, share in zip((edges[1:] + edges[:-1]) / 2, shares) if share]
+    shares = np.histogram(np.clip(np.log10(scales), *_DECADES), edges)[0] / len(scales)
+    filled = np.flatnonzero(shares)
+    histograms += [{**row, 'log10_scale': float(middles[place]), 'share': float(shares[place])}
+                   for place in range(filled[0], filled[-1] + 1)]
   figure = _draw(histograms)
   return [Study('scales', quantiles, figure),
           Study('scales_histogram', histograms, figure, printed=False)]
@@ -101,23 +105,24 @@ def bound_of(codec: Codec) -> float:
 
 
 def _draw(rows: Sequence[dict]) -> Figure:
-  """Draws a panel for each pair of quantizers; what a codec is else is told by its colour."""
+  """Draws a panel for each pair of quantizers, in each a line for a codec of them."""
   titles = list(dict.fromkeys(row['quantizers'] for row in rows))
   labels = _labels(rows)
-  colors = {label: f'C{place % 10}' for place, label in enumerate(dict.fromkeys(labels.values()))}
+  styles = {label: {'color': f'C{place % 10}', 'marker': plot.marker(place), 'markersize': 4}
+            for place, label in enumerate(dict.fromkeys(labels.values()))}
   with matplotlib.rc_context(plot.STYLE):
     figure = Figure(figsize=(4.5 * len(titles) + 3, 4.5), layout='constrained')
     panels = figure.subplots(1, len(titles), sharex=True, sharey=True, squeeze=False)[0]
     for axes, title in zip(panels, titles):
       for codec, label in labels.items():
-        points = [(10**row['log10_scale'], row['share']) for row in rows
+        points = [(10**row['log10_scale'], row['share'] or np.nan) for row in rows
                   if (row['codec'], row['quantizers']) == (codec, title)]
         if points:
-          axes.plot(*zip(*points), color=colors[label], marker='.')
+          axes.plot(*zip(*points), **styles[label])
       axes.set(title=title, xlabel='estimated scale', xscale='log', yscale='log')
     panels[0].set_ylabel(f'share of latents in a {_PER_DECADE}th of a decade')
-    figure.legend([Line2D([], [], color=color, marker='.') for color in colors.values()],
-                  list(colors), loc='outside right upper')
+    figure.legend([Line2D([], [], **style) for style in styles.values()], list(styles),
+                  loc='outside right upper')
   return figure
 
 

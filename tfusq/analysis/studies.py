@@ -149,7 +149,7 @@ class Annealed(NamedTuple):
 
 
 def annealed(subjects: Sequence[Surrogate], count: int, beyond: float = 1.) -> list[Annealed]:
-  """Returns each temperature of each kind of surrogate, with `count` of its values.
+  """Returns each temperature of each kind of surrogate, with those of `count` values it takes.
 
   Args:
     subjects: Of the kinds.
@@ -166,9 +166,10 @@ def annealed(subjects: Sequence[Surrogate], count: int, beyond: float = 1.) -> l
       make = functools.partial(_make, cls, name, others)
       values = [each[name] for each in typical]
       values = np.geomspace(min(values) / (2 * beyond), 2.5 * beyond * max(values), count).tolist()
-      kinds.append(Annealed(
-          cls.__name__ if len(names) == 1 else f'{cls.__name__}.{name}',
-          [value for value in values if _takes(make, value)], make))
+      taken = [value for value in values if _takes(make, value)]
+      if taken:
+        kinds.append(Annealed(
+            cls.__name__ if len(names) == 1 else f'{cls.__name__}.{name}', taken, make))
   return kinds
 
 
