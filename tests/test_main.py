@@ -132,7 +132,7 @@ def test_a_run_is_trained_and_exported_from_the_command_line(cli, tmp_path):
   assert code == 0 and 'Gaussian          zero' in out and 'batched forward over codec' in out
   code, out, _ = cli('analyze', 'scales', '--model_dir', tmp_path / 'run', IMAGES / 'heldout',
                        '--out', tmp_path / 'analyses')
-  assert code == 0 and 'bound 0.11, lambda' in out
+  assert code == 0 and 'SUA+EP | SUA+STE' in out
   code, out, _ = cli('analyze', 'run', tmp_path / 'run', IMAGES / 'heldout', '--out',
                        tmp_path / 'analyses')
   assert code == 0 and 'distortion_noise' in out
