@@ -171,8 +171,14 @@ def test_what_is_beyond_the_picture_is_at_its_edge():
 def test_a_term_without_temperature_has_no_ladder():
   ladder = [state(temperature=math.nan, rate_temperature=value) for value in (1., 5.)]
   found = of(ladder, temperature=math.nan, distortion_noise=9.)
-  rate, distortion = diagnosis.study(found).figure.axes
+  figure = diagnosis.study(found).figure
+  rate, distortion = figure.axes
   assert [text.get_text() for text in rate.texts] == ['temperature 1', 'temperature 5']
+  legend, = figure.legends
+  assert [text.get_text() for text in legend.get_texts()] == [
+      'the newest at other temperatures', 'checkpoints', 'the newest, step 10',
+      'thresholds of the rules']
+  assert rate.lines[1].get_color() == distortion.lines[0].get_color()
   assert not distortion.texts and asks(found, 'take STE in place of PGE')
 
 

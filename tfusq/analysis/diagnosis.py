@@ -190,6 +190,7 @@ def recommend(diagnosis: Diagnosis) -> list[str]:
 
 
 def _less_noise(diagnosis, last):
+  # The difference of none is nan.
   quieter = [state for state in diagnosis.ladder if state.distortion_noise <= GREATEST_NOISE
              and abs(state.temperature - last.temperature) > 0]
   if quieter:
@@ -233,7 +234,9 @@ def study(diagnosis: Diagnosis) -> Study:
     rate.set_ylim(-.03, max(10, 2 * greatest[1]))
     for axis in rate.xaxis, rate.yaxis:
       axis.set_major_formatter('{x:g}')
-    figure.legend(*distortion.get_legend_handles_labels(), loc='outside lower center', ncols=4)
+    named = {line.get_label(): line for axes in (rate, distortion) for line in axes.get_lines()
+             if not line.get_label().startswith('_')}
+    figure.legend(named.values(), named, loc='outside lower center', ncols=4)
   rows = [{'at': name, **state._asdict()}
           for name, states in (('checkpoint', diagnosis.checkpoints), ('ladder', diagnosis.ladder))
           for state in states]
@@ -248,9 +251,10 @@ def _way(axes, diagnosis, term, temperature):
       [(min(100 * abs(getattr(state, f'{term}_mismatch')), _EDGE),
         min(getattr(state, f'{term}_noise'), _EDGE)) for state in states]
       for states in (diagnosis.checkpoints, annealed))
-  for points, label in ((ladder, 'the newest at other temperatures'), (checkpoints, 'checkpoints')):
+  for points, color, label in ((ladder, 'C0', 'the newest at other temperatures'),
+                               (checkpoints, 'C1', 'checkpoints')):
     if points:
-      axes.plot(*zip(*points), marker='o', label=label)
+      axes.plot(*zip(*points), color=color, marker='o', label=label)
   axes.plot(*checkpoints[-1], linestyle='', marker='o', markersize=11, fillstyle='none',
             color='black', label=f'the newest, step {diagnosis.checkpoints[-1].step}')
   # Those between stay nameless: the points of a converged run crowd.
