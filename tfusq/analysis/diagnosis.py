@@ -99,7 +99,7 @@ def diagnose(codec: Codec, run: str, folder: str, count: int, draws: int) -> Dia
   last, ladder = states[-1], {}
   for rung in range(_RUNGS):
     codec.anneal(tf.constant(last.step * rung // (_RUNGS - 1), tf.int64))
-    ladder.setdefault(_all_temperatures(codec), rung)
+    ladder.setdefault(_temperatures(codec), rung)
   found = []
   if len(ladder) > 1:
     for _, rung in tqdm(sorted(ladder.items()), unit='temperature'):
@@ -140,8 +140,9 @@ class _Meter:
     rate_noise, distortion_noise = (variance / max(signal, 1e-12 * variance, 1e-300)
                                     for variance, signal in np.sum(noise, 0))
     return State(
-        step, *_temperatures(self._codec), float(true_rate), float(rate / true_rate - 1),
-        float(error / true_error - 1), float(rate_noise), float(distortion_noise),
+        step, *(next(iter(each), np.nan) for each in _temperatures(self._codec)),
+        float(true_rate), float(rate / true_rate - 1), float(error / true_error - 1),
+        float(rate_noise), float(distortion_noise),
         float(self._bound), scales.share_at(found, self._bound), scales.share_below(found))
 
 
@@ -153,18 +154,11 @@ def _noise(samples) -> tuple[float, float]:
   return float(variance), float(signal)
 
 
-def _all_temperatures(codec):
-  """The last latent's, those in the distortion term first."""
-  *_, (rate, distortion) = codec.quantizers.values()
-  return tuple(float(value) for quantizer in (distortion, rate)
-               for value in quantizer.temperatures().values())
-
-
 def _temperatures(codec):
-  """The first of the last latent's in the distortion term and in the rate term."""
+  """The last latent's in the distortion term and in the rate term."""
   *_, (rate, distortion) = codec.quantizers.values()
-  return [float(next(iter(quantizer.temperatures().values()), np.nan))
-          for quantizer in (distortion, rate)]
+  return tuple(tuple(map(float, quantizer.temperatures().values()))
+               for quantizer in (distortion, rate))
 
 
 def recommend(diagnosis: Diagnosis) -> list[str]:

@@ -22,15 +22,15 @@ def run(surrogates: Sequence[Surrogate], effort: Effort) -> list[Study]:
   scales = effort.scales()
   rows = []
   rounding = quadrature.conditional(Round(), min(scales))
+  places = [(mean, scale, rounding.law(mean, scale).information)
+            for mean in MEANS for scale in scales]
   for surrogate in tqdm(surrogates, unit='surrogate'):
     conditional = quadrature.conditional(surrogate, min(scales))
-    for mean in MEANS:
-      for scale in scales:
-        bits = conditional.law(mean, scale).information
-        transmitted = rounding.law(mean, scale).information
-        rows.append({'surrogate': studies.label(surrogate), 'mean': mean, 'scale': scale,
-                     'information': bits, 'rounding': transmitted,
-                     'difference': bits - transmitted})
+    for mean, scale, transmitted in places:
+      bits = conditional.law(mean, scale).information
+      rows.append({'surrogate': studies.label(surrogate), 'mean': mean, 'scale': scale,
+                   'information': bits, 'rounding': transmitted,
+                   'difference': bits - transmitted})
   return [Study('information', rows, _draw(rows))]
 
 
