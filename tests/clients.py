@@ -55,9 +55,12 @@ def run(client, codec, source, target):
   interpreter, threads, onednn = client
   target.mkdir()
   result = subprocess.run(
-      [interpreter, '-c', CLIENT, str(codec), str(source), str(target), str(threads)],
-      capture_output=True, text=True, cwd=source,
-      env={**os.environ, 'TF_ENABLE_ONEDNN_OPTS': str(onednn)})
+    [interpreter, '-c', CLIENT, str(codec), str(source), str(target), str(threads)],
+    capture_output=True,
+    text=True,
+    cwd=source,
+    env={**os.environ, 'TF_ENABLE_ONEDNN_OPTS': str(onednn)},
+  )
   assert result.returncode == 0, result.stderr[-2000:]
   return result.stdout.split()[-1]
 
@@ -110,13 +113,19 @@ def main():
   parser.add_argument('--images', required=True)
   parser.add_argument('--python', action='append', default=[], help='repeatable; beside this one')
   arguments = parser.parse_args()
-  from tfusq import data
-  images = {path.stem: data.read_image(path) for path in data.list_images(arguments.images)}
-  print(f'{len(images)} images; TensorFlow, threads, oneDNN of writer and reader\n'
-        f'{"writer":<16}{"reader":<16}{"files as first":>15}{"decoded":>9}{"equal":>7}{"worst":>7}')
+  from tfusq import image_files
+
+  images = {
+    path.stem: image_files.read_image(path) for path in image_files.list_images(arguments.images)
+  }
+  print(
+    f'{len(images)} images; TensorFlow, threads, oneDNN of writer and reader\n'
+    f'{"writer":<16}{"reader":<16}{"files as first":>15}{"decoded":>9}{"equal":>7}{"worst":>7}'
+  )
   with tempfile.TemporaryDirectory() as folder:
-    for row in compare([sys.executable, *arguments.python], Path(arguments.codec).resolve(),
-                       images, folder):
+    for row in compare(
+      [sys.executable, *arguments.python], Path(arguments.codec).resolve(), images, folder
+    ):
       print('{:<16}{:<16}{:>15}{:>9}{:>7}{:>7}'.format(*row))
 
 

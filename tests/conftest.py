@@ -12,11 +12,13 @@ import tensorflow as tf
 
 import tfusq
 from tfusq import __main__ as command_line
-from tfusq import data, export, exported, train
-from tfusq.curve import Curve
-from tfusq.sweep import Sweep
+from tfusq import image_files
+from tfusq.curves.curve import Curve
+from tfusq.export import client, saved_model
+from tfusq.sweeps.sweep import Sweep
+from tfusq.training import patches, train
 
-IMAGES = Path(data.__file__).resolve().parent / 'images'
+IMAGES = Path(image_files.__file__).resolve().parent / 'images'
 
 
 @pytest.fixture(scope='session')
@@ -28,36 +30,57 @@ def reference():
 @pytest.fixture(params=['eager', 'graph'])
 def mode(request):
   """Wraps a function of tensors for eager or graph execution."""
-  return (lambda f: f) if request.param == 'eager' else (
-      lambda f: tf.function(f, reduce_retracing=True))
+  return (
+    (lambda f: f) if request.param == 'eager' else (lambda f: tf.function(f, reduce_retracing=True))
+  )
 
 
 @pytest.fixture
 def gradients(mode):
   """Returns `f(*xs)` and its gradients with respect to each of `xs`."""
+
   def run(f, *xs):
     def forward_and_back(*xs):
       with tf.GradientTape() as tape:
         tape.watch(xs)
         value = f(*xs)
       return value, tape.gradient(value, xs)
+
     return mode(forward_and_back)(*xs)
+
   return run
 
 
-def make_codec(filters=8, latent_channels=12, bound=.11, zero_centre=True, distortion=None,
-               train_encoder=True, lmbda=.05, seed=0, rate=None, entropy_model=None,
-               model=tfusq.MSHyper):
+def make_codec(
+  filters=8,
+  latent_channels=12,
+  bound=0.11,
+  zero_centre=True,
+  distortion=None,
+  train_encoder=True,
+  lmbda=0.05,
+  seed=0,
+  rate=None,
+  entropy_model=None,
+  model=tfusq.MSHyper,
+):
   """A codec small enough for tests; MS-hyper, `SUA+EP | SUA+STE` unless told otherwise."""
   tf.keras.utils.set_random_seed(seed)
   model = model(
-      entropy_model or tfusq.Gaussian(bound), tfusq.Factorized(), filters, latent_channels)
-  alpha = tfusq.Linear(12., 60)
+    entropy_model or tfusq.Gaussian(bound), tfusq.Factorized(), filters, latent_channels
+  )
+  alpha = tfusq.Linear(12.0, 60)
   codec = tfusq.Codec(
-      model, rate or tfusq.Quantizer(tfusq.SUA(alpha), tfusq.EP()),
-      distortion or tfusq.Quantizer(tfusq.SUA(alpha), tfusq.STE()),
-      tfusq.Quantizer(tfusq.AUN(), tfusq.PGE()), tfusq.Quantizer(tfusq.Round(), tfusq.STE()),
-      lmbda=lmbda, zero_centre=zero_centre, train_encoder=train_encoder, seed=seed)
+    model,
+    rate or tfusq.Quantizer(tfusq.SUA(alpha), tfusq.EP()),
+    distortion or tfusq.Quantizer(tfusq.SUA(alpha), tfusq.STE()),
+    tfusq.Quantizer(tfusq.AUN(), tfusq.PGE()),
+    tfusq.Quantizer(tfusq.Round(), tfusq.STE()),
+    lmbda=lmbda,
+    zero_centre=zero_centre,
+    train_encoder=train_encoder,
+    seed=seed,
+  )
   codec.create()
   return codec
 
@@ -69,37 +92,50 @@ def last_convolution(analysis):
 
 
 def make_patches(batch_size=2, patch_size=64, folder='train', seed=0):
-  return data.Patches(str(IMAGES / folder), patch_size, batch_size, seed)
+  return patches.Patches(str(IMAGES / folder), patch_size, batch_size, seed)
 
 
-def make_curve(bpp=(.2, .4, .8), psnr=(28., 31., 34.), name='ours', **meta):
+def make_curve(bpp=(0.2, 0.4, 0.8), psnr=(28.0, 31.0, 34.0), name='ours', **meta):
   return Curve(name, '', meta, {'bpp': list(bpp), 'psnr-rgb': list(psnr)})
 
 
-RATES = np.array([.07, .16, .35, .68, 1.2, 1.9])
+RATES = np.array([0.07, 0.16, 0.35, 0.68, 1.2, 1.9])
 QUALITIES = np.array([26.2, 28.7, 31.6, 34.9, 38.3, 41.5])
 
 
 GRID = {
-    'model': {'MS-hyper': 'models/ms_hyper_small.gin'},
-    'rate | distortion': {
-        'AUN+PGE | AUN+PGE': 'quantizers/aun_pge.gin',
-        'SUA+EP | SUA+STE': ['quantizers/sua_ep_sua_ste.gin', 'Linear.end = 4.0']},
-    'bound': {'1e-6': 'BOUND = 1e-6', '0.11': 'BOUND = 0.11'}}
+  'model': {'MS-hyper': 'models/ms_hyper_small.gin'},
+  'rate | distortion': {
+    'AUN+PGE | AUN+PGE': 'quantizers/aun_pge.gin',
+    'SUA+EP | SUA+STE': ['quantizers/sua_ep_sua_ste.gin', 'Linear.end = 4.0'],
+  },
+  'bound': {'1e-6': 'BOUND = 1e-6', '0.11': 'BOUND = 0.11'},
+}
 
 
 def make_sweep(**changes):
-  return Sweep(**{
-      'grids': [GRID], 'lmbdas': (.01, .02), 'seeds': (0, 1), 'common': ['data/folder.gin'],
-      'joint': ['stages/joint.gin'], 'post': 'stages/post.gin',
-      'joint_axes': ('rate | distortion', 'bound'), **changes})
+  return Sweep(
+    **{
+      'grids': [GRID],
+      'lmbdas': (0.01, 0.02),
+      'seeds': (0, 1),
+      'common': ['data/folder.gin'],
+      'joint': ['stages/joint.gin'],
+      'post': 'stages/post.gin',
+      'joint_axes': ('rate | distortion', 'bound'),
+      **changes,
+    }
+  )
 
 
 def contents(model_dir):
   """Every value in a run's newest checkpoint, slots and step too, but for its own counter."""
   reader = tf.train.load_checkpoint(str(model_dir))
-  return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()
-          if 'save_counter' not in name and '_CHECKPOINTABLE' not in name}
+  return {
+    name: reader.get_tensor(name)
+    for name in reader.get_variable_to_shape_map()
+    if 'save_counter' not in name and '_CHECKPOINTABLE' not in name
+  }
 
 
 def assert_equal_runs(one, other):
@@ -113,40 +149,66 @@ def assert_equal_runs(one, other):
 def trained(tmp_path_factory):
   """A tiny codec after some dozen steps, whose latents are not all zero."""
   codec = make_codec()
-  train.train(str(tmp_path_factory.mktemp('run')), lambda: 'tiny', codec,
-              tf.keras.optimizers.Adam(3e-3), make_patches(), steps=60, interval=60)
+  train.train(
+    str(tmp_path_factory.mktemp('run')),
+    lambda: 'tiny',
+    codec,
+    tf.keras.optimizers.Adam(3e-3),
+    make_patches(),
+    steps=60,
+    interval=60,
+  )
   return codec
 
 
 @pytest.fixture(scope='session')
 def exported_path(trained, tmp_path_factory):
   path = tmp_path_factory.mktemp('exported') / 'codec'
-  export.export(trained, path, {'versions': {}})
+  saved_model.export(trained, path, {'versions': {}})
   return path
 
 
 @pytest.fixture(scope='session')
 def exported_codec(exported_path):
-  return exported.ExportedCodec(exported_path)
+  return client.ExportedCodec(exported_path)
 
 
 @pytest.fixture(scope='session')
 def photograph():
-  return data.read_image(IMAGES / 'heldout' / 'chelsea.webp')
+  return image_files.read_image(IMAGES / 'heldout' / 'chelsea.webp')
 
 
 @pytest.fixture
 def cli(capsys):
   """Runs the command line here; returns exit code, output and errors."""
+
   def run(*words):
     code = command_line.main(command_line._parser().parse_args([str(word) for word in words]))
     out, err = capsys.readouterr()
     return code, out, err
+
   return run
 
 
 @pytest.fixture
 def latents():
   """Hard cases: integers, half-integers, in between, far out; float32."""
-  special = [-2., -1., 0., 1., 7., -1.5, -.5, .5, 2.5, 60.5, 1e4, -1e4, .3, -.7, 1e-6, .4999999]
+  special = [
+    -2.0,
+    -1.0,
+    0.0,
+    1.0,
+    7.0,
+    -1.5,
+    -0.5,
+    0.5,
+    2.5,
+    60.5,
+    1e4,
+    -1e4,
+    0.3,
+    -0.7,
+    1e-6,
+    0.4999999,
+  ]
   return tf.constant(np.concatenate([special, np.linspace(-3, 3, 61)]), tf.float32)

@@ -16,23 +16,23 @@ import time
 import numpy as np
 from tqdm import tqdm
 
-from tfusq import container
+from tfusq.export import container
 
 
 def mutate(data, rng):
   """Returns a changed file."""
   data = bytearray(data)
   for _ in range(rng.integers(1, 4)):
-    place, length = int(rng.integers(len(data))), int(rng.geometric(.2))
+    place, length = int(rng.integers(len(data))), int(rng.geometric(0.2))
     kind = rng.integers(5)
     if kind == 0:
       data[place] ^= 1 << int(rng.integers(8))
     elif kind == 1:
-      del data[place:place + length]
+      del data[place : place + length]
     elif kind == 2:
-      data[place:place] = data[place:place + length]
+      data[place:place] = data[place : place + length]
     elif kind == 3:
-      data[place:place + length] = rng.bytes(length)
+      data[place : place + length] = rng.bytes(length)
     else:
       data[place:] = data[place:][::-1] if rng.integers(2) else b''
     if not data:
@@ -44,18 +44,18 @@ def sealed(data):
   """Returns a file whose checksum is right, given one with any."""
   header = container.read_header(data)
   start = header.bytes - 4
-  content = data[:start] + data[header.bytes:]
+  content = data[:start] + data[header.bytes :]
   checksum = container.fingerprint_of(content)
-  return data[:start] + checksum + data[header.bytes:]
+  return data[:start] + checksum + data[header.bytes :]
 
 
 def forge(data, rng):
   """Returns a hostile file with the right checksum."""
   header = container.read_header(data)
-  fixed, sections = bytearray(data[:header.bytes]), []
+  fixed, sections = bytearray(data[: header.bytes]), []
   place = header.bytes
   for length in header.sections:
-    sections.append(data[place:place + length])
+    sections.append(data[place : place + length])
     place += length
   kind = rng.integers(6)
   if kind == 0:  # another image, small or huge or flat
@@ -72,7 +72,7 @@ def forge(data, rng):
     sections[which] = rng.bytes(int(rng.integers(0, 3000)))
   elif kind == 4:
     which = rng.integers(len(sections))
-    sections[which] = sections[which][:int(rng.integers(len(sections[which]) + 1))]
+    sections[which] = sections[which][: int(rng.integers(len(sections[which]) + 1))]
   else:
     checks = slice(18 + 4 * len(sections), header.bytes - 4)
     fixed[checks] = rng.bytes(checks.stop - checks.start)
@@ -98,7 +98,7 @@ def fuzz(codec, image, mutated, hostile, seed=0):
   whole = codec.compress(image)
   results = []
   for change, count in ((mutate, mutated), (forge, hostile)):
-    outcomes, longest = collections.Counter(), 0.
+    outcomes, longest = collections.Counter(), 0.0
     for _ in tqdm(range(count), unit='file'):
       data = change(whole, rng)
       start = time.perf_counter()
@@ -121,9 +121,13 @@ def main():
   parser.add_argument('--mutated', type=int, default=10_000)
   parser.add_argument('--hostile', type=int, default=2_000)
   arguments = parser.parse_args()
-  from tfusq import data, exported
-  codec = exported.ExportedCodec(exported.find(arguments.codec))
-  results = fuzz(codec, data.read_image(arguments.image), arguments.mutated, arguments.hostile)
+  from tfusq import image_files
+  from tfusq.export import client
+
+  codec = client.ExportedCodec(client.find(arguments.codec))
+  results = fuzz(
+    codec, image_files.read_image(arguments.image), arguments.mutated, arguments.hostile
+  )
   for name, (outcomes, longest) in zip(('mutated', 'hostile'), results):
     print(f'{name}: {sum(outcomes.values())} files, longest {longest:.2f} s')
     for outcome, count in outcomes.most_common():

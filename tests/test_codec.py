@@ -1,28 +1,28 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-
 from conftest import make_codec, make_patches
+
 from tfusq import (
-    AUN,
-    ELIC,
-    EP,
-    PGE,
-    STE,
-    SUA,
-    Bottleneck,
-    Charm,
-    Cheng,
-    Codec,
-    Factorized,
-    GaussianMixture,
-    MSContext,
-    MSHyper,
-    Quantizer,
-    Round,
-    Undefined,
-    forward,
+  AUN,
+  ELIC,
+  EP,
+  PGE,
+  STE,
+  SUA,
+  Bottleneck,
+  Charm,
+  Cheng,
+  Codec,
+  Factorized,
+  GaussianMixture,
+  MSContext,
+  MSHyper,
+  Quantizer,
+  Round,
+  Undefined,
 )
+from tfusq.training import visitors
 
 
 @pytest.fixture(scope='module')
@@ -42,10 +42,20 @@ def enliven(codec):
 
 def uniform(codec, latent, name, batch):
   number = list(codec.quantizers).index(name)
-  return tf.concat([tf.random.stateless_uniform(
-      [1, *latent.shape[1:]], tf.random.experimental.stateless_fold_in(
-          tf.constant([codec.seed, number], tf.int64), index), -.5, .5)
-      for index in batch['index']], 0)
+  return tf.concat(
+    [
+      tf.random.stateless_uniform(
+        [1, *latent.shape[1:]],
+        tf.random.experimental.stateless_fold_in(
+          tf.constant([codec.seed, number], tf.int64), index
+        ),
+        -0.5,
+        0.5,
+      )
+      for index in batch['index']
+    ],
+    0,
+  )
 
 
 def test_loss_is_rate_plus_lambda_distortion_of_the_stated_paths(batch):
@@ -63,22 +73,28 @@ def test_loss_is_rate_plus_lambda_distortion_of_the_stated_paths(batch):
   z_bits = z_model.bits(latents['z'] + uniform(codec, latents['z'], 'z', batch), None)
   raw = model.hyper_synthesis(tf.round(latents['z']))
   parameters = y_model.parameters(raw)
-  y_tilde = SUA(float(alpha))(
-      latents['y'] - parameters.mean, uniform(codec, latents['y'], 'y', batch)) + parameters.mean
+  y_tilde = (
+    SUA(float(alpha))(latents['y'] - parameters.mean, uniform(codec, latents['y'], 'y', batch))
+    + parameters.mean
+  )
   y_bits = y_model.bits(y_tilde, parameters)
-  mse = tf.reduce_mean((model.synthesis(y_tilde) - x)**2)
+  mse = tf.reduce_mean((model.synthesis(y_tilde) - x) ** 2)
   bpp = (tf.reduce_sum(z_bits) + tf.reduce_sum(y_bits)) / (2 * 64 * 64)
   assert float(figures.bpp) == pytest.approx(float(bpp), rel=1e-5)
   assert float(figures.mse) == pytest.approx(float(mse), rel=1e-5)
   scalars = {k: float(v) for k, v in codec._scalars(figures).items()}
-  assert scalars['loss'] == pytest.approx(float(bpp) + .05 * 255**2 * float(mse), rel=1e-5)
+  assert scalars['loss'] == pytest.approx(float(bpp) + 0.05 * 255**2 * float(mse), rel=1e-5)
   assert scalars['psnr'] == pytest.approx(-10 * np.log10(float(mse)), rel=1e-5)
 
 
 def test_a_serial_context_reads_the_distortions_latent(batch):
   """The rate sees the surrogate's sample, the context what the synthesis sees too."""
-  codec = make_codec(model=MSContext, zero_centre=False, distortion=Quantizer(Round(), STE()),
-                     rate=Quantizer(AUN(), PGE()))
+  codec = make_codec(
+    model=MSContext,
+    zero_centre=False,
+    distortion=Quantizer(Round(), STE()),
+    rate=Quantizer(AUN(), PGE()),
+  )
   enliven(codec)
   model, x = codec.model, as_float(batch)
   model.analysis.layers[-1].kernel.assign(20 * model.analysis.layers[-1].kernel)
@@ -88,10 +104,12 @@ def test_a_serial_context_reads_the_distortions_latent(batch):
 
   def bpp(read):
     raw = model.parameters(tf.concat([model.context(read), features], -1))
-    y_bits = y_model.bits(latents['y'] + uniform(codec, latents['y'], 'y', batch),
-                          y_model.parameters(raw))
+    y_bits = y_model.bits(
+      latents['y'] + uniform(codec, latents['y'], 'y', batch), y_model.parameters(raw)
+    )
     z_bits = model.entropy_models['z'].bits(
-        latents['z'] + uniform(codec, latents['z'], 'z', batch), None)
+      latents['z'] + uniform(codec, latents['z'], 'z', batch), None
+    )
     return float(tf.reduce_sum(y_bits) + tf.reduce_sum(z_bits)) / (2 * 64 * 64)
 
   found = float(codec.soft(x, batch['index']).bpp)
@@ -99,10 +117,15 @@ def test_a_serial_context_reads_the_distortions_latent(batch):
   assert found != pytest.approx(bpp(latents['y']), rel=1e-4)
 
 
-@pytest.mark.parametrize('make', [
+@pytest.mark.parametrize(
+  'make',
+  [
     lambda *arguments: Charm(*arguments, slices=3),
-    lambda *arguments: ELIC(*arguments, groups=(2, 4, 6), analysis=Bottleneck(1, False),
-                            synthesis=Bottleneck(1, False))])
+    lambda *arguments: ELIC(
+      *arguments, groups=(2, 4, 6), analysis=Bottleneck(1, False), synthesis=Bottleneck(1, False)
+    ),
+  ],
+)
 @pytest.mark.parametrize('zero_centre', [False, True])
 def test_parts_share_the_noise_of_the_whole_latent(make, zero_centre, batch):
   """So that one draw serves a latent however it is cut."""
@@ -114,34 +137,53 @@ def test_parts_share_the_noise_of_the_whole_latent(make, zero_centre, batch):
   codec.model.reconstruct = lambda y, *size: seen.append(y) or reconstruct(y, *size)
   codec.soft(x, batch['index'])
   np.testing.assert_allclose(
-      seen[0], latents['y'] + uniform(codec, latents['y'], 'y', batch), atol=1e-5)
+    seen[0], latents['y'] + uniform(codec, latents['y'], 'y', batch), atol=1e-5
+  )
 
 
-@pytest.mark.parametrize('model, options', [
+@pytest.mark.parametrize(
+  'model, options',
+  [
     (MSContext, {'zero_centre': False}),
     (MSContext, {'zero_centre': False, 'train_encoder': False}),
-    (lambda *arguments: Cheng(*arguments, hidden=24),
-     {'zero_centre': False, 'entropy_model': GaussianMixture()}),
+    (
+      lambda *arguments: Cheng(*arguments, hidden=24),
+      {'zero_centre': False, 'entropy_model': GaussianMixture()},
+    ),
     (lambda *arguments: Charm(*arguments, slices=2), {}),
-    (lambda *arguments: ELIC(*arguments, groups=(2, 10), analysis=Bottleneck(1),
-                             synthesis=Bottleneck(1, False)), {})])
+    (
+      lambda *arguments: ELIC(
+        *arguments, groups=(2, 10), analysis=Bottleneck(1), synthesis=Bottleneck(1, False)
+      ),
+      {},
+    ),
+  ],
+)
 def test_a_step_of_every_model_trains_all_that_the_stage_trains(model, options, batch):
-  codec = make_codec(model=model, rate=Quantizer(SUA(3.), EP()),
-                     distortion=Quantizer(SUA(3.), STE()), **options)
+  codec = make_codec(
+    model=model, rate=Quantizer(SUA(3.0), EP()), distortion=Quantizer(SUA(3.0), STE()), **options
+  )
   for variable in codec.model.variables:
-    variable.assign_add(.05 * tf.random.stateless_normal(variable.shape, [1, 2]))
+    variable.assign_add(0.05 * tf.random.stateless_normal(variable.shape, [1, 2]))
   enliven(codec)
   codec.compile(tf.keras.optimizers.Adam(1e-3))
   before = [variable.numpy() for variable in codec.trainable_variables]
   step = tf.function(codec.train_step)
   assert np.isfinite(float(step(batch)['loss']))
-  still = [variable.name for variable, old in zip(codec.trainable_variables, before)
-           if (variable.numpy() == old).all()]
+  still = [
+    variable.name
+    for variable, old in zip(codec.trainable_variables, before)
+    if (variable.numpy() == old).all()
+  ]
   assert not still
-  encoder = {variable.ref() for name in codec.model.encoder_only
-             for variable in getattr(codec.model, name).variables}
+  encoder = {
+    variable.ref()
+    for name in codec.model.encoder_only
+    for variable in getattr(codec.model, name).variables
+  }
   assert options.get('train_encoder', True) == any(
-      variable.ref() in encoder for variable in codec.trainable_variables)
+    variable.ref() in encoder for variable in codec.trainable_variables
+  )
 
 
 def test_a_serial_context_is_not_quantized_zero_centre():
@@ -189,11 +231,13 @@ def test_post_stage_trains_synthesis_and_entropy_model_only(batch):
   before = {v.ref(): v.numpy() for v in codec.model.variables}
   codec.fit(make_patches().dataset(), steps_per_epoch=2, verbose=0)
   moved = {v.ref(): not np.array_equal(v, before[v.ref()]) for v in codec.model.variables}
-  frozen = [v for name in ('analysis', 'hyper_analysis')
-            for v in getattr(codec.model, name).variables]
+  frozen = [
+    v for name in ('analysis', 'hyper_analysis') for v in getattr(codec.model, name).variables
+  ]
   assert not any(moved[v.ref()] for v in frozen)
-  trained = [v for name in ('synthesis', 'hyper_synthesis')
-             for v in getattr(codec.model, name).variables]
+  trained = [
+    v for name in ('synthesis', 'hyper_synthesis') for v in getattr(codec.model, name).variables
+  ]
   trained += codec.model.entropy_models['z'].trainable_variables
   assert all(moved[v.ref()] for v in trained)
 
@@ -206,7 +250,8 @@ def test_validation_reports_the_mismatch_of_each_term(batch):
   soft, hard = codec.soft(x, batch['index']), codec.hard(x)
   assert figures['rate_mismatch'] == pytest.approx(float(soft.bpp - hard.bpp), abs=1e-5)
   assert figures['soft_loss'] - figures['loss'] == pytest.approx(
-      figures['rate_mismatch'] + figures['distortion_mismatch'], abs=1e-3)
+    figures['rate_mismatch'] + figures['distortion_mismatch'], abs=1e-3
+  )
 
 
 def test_nonzero_centre_trains(batch):
@@ -216,7 +261,7 @@ def test_nonzero_centre_trains(batch):
   assert history['loss'][1] < history['loss'][0]
 
 
-@pytest.mark.parametrize('surrogate', [AUN(), SUA(2.)])
+@pytest.mark.parametrize('surrogate', [AUN(), SUA(2.0)])
 def test_expected_gradient_for_the_distortion_is_refused(surrogate):
   with pytest.raises(Undefined, match='Codec.distortion.*PGE or STE'):
     make_codec(distortion=Quantizer(surrogate, EP()))
@@ -225,12 +270,14 @@ def test_expected_gradient_for_the_distortion_is_refused(surrogate):
 def test_what_cannot_be_built_is_named():
   with pytest.raises(ValueError, match='lmbda'):
     make_codec(lmbda=0)
+
   class Uncentred(Factorized):
     channels = 2
+
   model = MSHyper(Uncentred(), Factorized(), 4, 6)
   noise = Quantizer(AUN(), PGE())
   with pytest.raises(ValueError, match='no centre'):
-    Codec(model, noise, noise, noise, noise, lmbda=1., zero_centre=True)
+    Codec(model, noise, noise, noise, noise, lmbda=1.0, zero_centre=True)
 
 
 def test_gradients_of_the_latent_are_those_of_both_terms():
@@ -241,11 +288,12 @@ def test_gradients_of_the_latent_are_those_of_both_terms():
   gradients = codec.latent_gradients(x, index)
   direction = tf.random.stateless_normal(gradients[0].shape, [2, 3])
   ends = []
-  for step in (.02, -.02):
-    visitor = forward.Soft(codec, x, index)
+  for step in (0.02, -0.02):
+    visitor = visitors.Soft(codec, x, index)
     visitor.latents['y'] += step * direction
     figures = codec._figures(x, visitor)
     ends.append((float(figures.bpp), float(codec.lmbda * 255**2 * figures.mse)))
   for gradient, upper, lower in zip(gradients, *ends):
     assert float(tf.reduce_sum(gradient * direction)) == pytest.approx(
-        (upper - lower) / .04, rel=.02)
+      (upper - lower) / 0.04, rel=0.02
+    )

@@ -6,7 +6,7 @@ import tensorflow_compression as tfc
 from tfusq import Factorized, Gaussian, GaussianMixture, Laplacian
 from tfusq.coding import LONG_BITS, PRECISION, TAIL_MASS, Tables, trim, wrap
 from tfusq.entropy_models import gaussian_bits, laplacian_bits
-from tfusq.quantizer import MAX_SYMBOL
+from tfusq.quantization.rounding import MAX_SYMBOL
 
 
 @pytest.fixture(scope='module')
@@ -26,11 +26,13 @@ def parameters_of(gaussian, scale):
 
 def traced_round_trip(coder):
   """Returns a function that codes and decodes in graph mode, as an exported codec does."""
+
   @tf.function
   def run(symbols, index):
     string = coder.finalize(coder.encode(coder.encoder(), symbols, index))
     _, decoded = coder.decode(coder.decoder(string), index)
     return string, decoded
+
   return lambda symbols, index: [result.numpy() for result in run(symbols, index)]
 
 
@@ -55,21 +57,25 @@ def source(model, scales, seed=0, count=60_000):
     mean, log_scale = rng.normal(0, 5, shape), np.log(rng.uniform(*scales, shape))
     raw = [mean, log_scale]
   noise = rng.laplace(size=shape) if isinstance(model, Laplacian) else rng.normal(size=shape)
-  parameters = model.parameters(tf.constant(
-      np.concatenate([x.reshape(*shape[:-1], -1) for x in raw], -1), tf.float32))
+  parameters = model.parameters(
+    tf.constant(np.concatenate([x.reshape(*shape[:-1], -1) for x in raw], -1), tf.float32)
+  )
   return tf.constant(mean + np.exp(log_scale) * noise, tf.float32), parameters
 
 
 # Scales that give about 0.1, 0.5 and 2 bits per pixel at 0.75 latents per pixel; post-stage ones.
-SCALES = [(.11, .33), (.11, .75), (.5, 3.), (1e-6, .3), (.5, 200.)]
-CODED = [(cls, zero_centre) for cls in (Gaussian, Laplacian, GaussianMixture)
-         for zero_centre in (True, False)]
+SCALES = [(0.11, 0.33), (0.11, 0.75), (0.5, 3.0), (1e-6, 0.3), (0.5, 200.0)]
+CODED = [
+  (cls, zero_centre)
+  for cls in (Gaussian, Laplacian, GaussianMixture)
+  for zero_centre in (True, False)
+]
 
 
 @pytest.mark.parametrize('cls, zero_centre', CODED)
 def test_symbols_return_and_take_their_ideal_length(cls, zero_centre):
   """0.1 % and 4 bytes over the float64 ideal; mixture and nonzero-centre 0.2 %."""
-  model = cls(bound=1e-6, floor=0.)
+  model = cls(bound=1e-6, floor=0.0)
   coder = model.coder(zero_centre)
   run = traced_round_trip(coder)
 
@@ -84,20 +90,26 @@ def test_symbols_return_and_take_their_ideal_length(cls, zero_centre):
     string, decoded = run(symbols, index)
     np.testing.assert_array_equal(decoded, symbols)
     ideal = float(tf.reduce_sum(model.bits(tf.cast(symbols, tf.float64) + offset(wide), wide)))
-    allowed = .001 if zero_centre and cls is not GaussianMixture else .002
+    allowed = 0.001 if zero_centre and cls is not GaussianMixture else 0.002
     assert 8 * len(string) - ideal < allowed * ideal + 32, scales
-    estimate = coder.price(model.bits(
-        tf.cast(symbols, tf.float32) + offset(parameters), parameters), symbols, index)
-    assert abs(8 * len(string) - float(tf.reduce_sum(estimate))) < .003 * ideal + 32, scales
+    estimate = coder.price(
+      model.bits(tf.cast(symbols, tf.float32) + offset(parameters), parameters), symbols, index
+    )
+    assert abs(8 * len(string) - float(tf.reduce_sum(estimate))) < 0.003 * ideal + 32, scales
 
 
 @pytest.mark.parametrize('cls, zero_centre', CODED)
 def test_symbols_far_from_the_mean_return(cls, zero_centre):
   model = cls(bound=1e-6)
   coder = model.coder(zero_centre)
-  mean, log_scale, symbols = (x.ravel()[None] for x in np.meshgrid(
-      [0., .5, -3.7, 2.**20, -float(MAX_SYMBOL), 3e9], [-14., -2., 0., 5.],
-      [0, 1, -1, 5000, -70000, 2**20, -2**20, MAX_SYMBOL, -MAX_SYMBOL, 3]))
+  mean, log_scale, symbols = (
+    x.ravel()[None]
+    for x in np.meshgrid(
+      [0.0, 0.5, -3.7, 2.0**20, -float(MAX_SYMBOL), 3e9],
+      [-14.0, -2.0, 0.0, 5.0],
+      [0, 1, -1, 5000, -70000, 2**20, -(2**20), MAX_SYMBOL, -MAX_SYMBOL, 3],
+    )
+  )
   parts = [mean, log_scale]
   if cls is GaussianMixture:
     parts = [np.repeat(part, 3, -1) for part in (0 * mean, *parts)]
@@ -106,17 +118,20 @@ def test_symbols_far_from_the_mean_return(cls, zero_centre):
   np.testing.assert_array_equal(round_trip(coder, symbols, index)[1], symbols)
 
 
-@pytest.mark.parametrize('spread, scale', [(5., .001), (20., .003), (100., .02), (400., .5)])
+@pytest.mark.parametrize(
+  'spread, scale', [(5.0, 0.001), (20.0, 0.003), (100.0, 0.02), (400.0, 0.5)]
+)
 def test_a_mixture_of_separated_narrow_components_takes_its_ideal_length(spread, scale):
   """Zero-centre too: what is subtracted is the centre that the code has."""
   rng = np.random.default_rng(8)
   shape, components = (1, 100, 300), (1, 100, 300, 3)
-  model = GaussianMixture(bound=1e-6, floor=0.)
+  model = GaussianMixture(bound=1e-6, floor=0.0)
   logits, means = rng.normal(0, 1, components), rng.normal(0, spread, components)
   chosen = np.argmax(logits - np.log(-np.log(rng.uniform(size=components))), -1)[..., None]
   raw = [logits, means, np.full(components, np.log(scale))]
-  parameters = model.parameters(tf.constant(
-      np.concatenate([x.reshape(1, 100, -1) for x in raw], -1), tf.float32))
+  parameters = model.parameters(
+    tf.constant(np.concatenate([x.reshape(1, 100, -1) for x in raw], -1), tf.float32)
+  )
   # Means on the code's grid, so that only the weights are approximated.
   parameters = parameters._replace(mean=tf.round(parameters.mean * 2**12) / 2**12)
   mean = np.take_along_axis(parameters.mean.numpy(), chosen, -1)[..., 0]
@@ -129,9 +144,10 @@ def test_a_mixture_of_separated_narrow_components_takes_its_ideal_length(spread,
     symbols = tf.cast(tf.round(y - centre), tf.int32)
     string, decoded = round_trip(coder, symbols, coder.index(parameters))
     np.testing.assert_array_equal(decoded, symbols)
-    ideal = float(tf.reduce_sum(model.bits(
-        tf.cast(symbols, tf.float64) + tf.cast(centre, tf.float64), wide)))
-    assert 8 * len(string) - ideal < .002 * ideal + 32, zero_centre
+    ideal = float(
+      tf.reduce_sum(model.bits(tf.cast(symbols, tf.float64) + tf.cast(centre, tf.float64), wide))
+    )
+    assert 8 * len(string) - ideal < 0.002 * ideal + 32, zero_centre
 
 
 def test_a_mixtures_centre_is_near_the_weighted_mean_and_has_its_gradient():
@@ -153,14 +169,14 @@ def test_bisection_works_inside_a_loop():
 
   def index(previous):
     mean = tf.cast(tf.clip_by_value(previous, -9, 9), tf.float32)
-    parts = [tf.stack([0., 1.]), tf.stack([mean, mean + 1]), tf.stack([0., .5])]
+    parts = [tf.stack([0.0, 1.0]), tf.stack([mean, mean + 1]), tf.stack([0.0, 0.5])]
     return coder.index([part[None] for part in parts])
 
   @tf.function
   def encode():
     handle, previous = coder.encoder(), tf.constant(0)
     for k in tf.range(6):
-      handle = coder.encode(handle, symbols[k:k + 1], index(previous))
+      handle = coder.encode(handle, symbols[k : k + 1], index(previous))
       previous = symbols[k]
     return coder.finalize(handle)
 
@@ -184,30 +200,36 @@ def test_trimming_keeps_what_codes_better_in_the_table():
   np.testing.assert_array_equal(kept, pmf[count:-count])
 
   def length(pmf):  # expected, under the real table
-    counts = np.diff(Tables([pmf], [0], None).lookup.numpy()[1:len(pmf) + 3])
+    counts = np.diff(Tables([pmf], [0], None).lookup.numpy()[1 : len(pmf) + 3])
     return (pmf * (16 - np.log2(counts[:-1]))).sum() + (1 - pmf.sum()) * (
-        16 - np.log2(counts[-1]) + LONG_BITS)
+      16 - np.log2(counts[-1]) + LONG_BITS
+    )
 
-  best = min((length(y_kept), extra) for extra in range(0, 3500, 100)
-             for y_kept in [pmf[extra:len(pmf) - extra]])
-  assert length(kept) < best[0] + .003
+  best = min(
+    (length(y_kept), extra)
+    for extra in range(0, 3500, 100)
+    for y_kept in [pmf[extra : len(pmf) - extra]]
+  )
+  assert length(kept) < best[0] + 0.003
   narrow = np.full(255, 1e-9)
   assert trim(narrow)[0] is narrow
 
 
 def test_a_mixture_of_one_is_the_gaussian_and_its_price_that_of_its_escapes():
-  y, parameters = source(Gaussian(bound=1e-6), (.11, 3.))
+  y, parameters = source(Gaussian(bound=1e-6), (0.11, 3.0))
   mixture, gaussian = GaussianMixture(1, bound=1e-6), Gaussian(bound=1e-6)
   same = mixture.parameters(tf.concat([0 * y, *parameters], -1))
-  np.testing.assert_allclose(mixture.bits(y, same), gaussian.bits(y, parameters), rtol=1e-5,
-                             atol=1e-6)
+  np.testing.assert_allclose(
+    mixture.bits(y, same), gaussian.bits(y, parameters), rtol=1e-5, atol=1e-6
+  )
   coder = mixture.coder(False)
   far = tf.cast(tf.round(y), tf.int32) + 100_000
   index = coder.index(same)
   string, decoded = round_trip(coder, far, index)
   np.testing.assert_array_equal(decoded, far)
   assert 8 * len(string) == pytest.approx(
-      float(tf.reduce_sum(coder.price(0 * y, far, index))), rel=1e-3)
+    float(tf.reduce_sum(coder.price(0 * y, far, index))), rel=1e-3
+  )
 
 
 def test_differences_of_symbols_wrap_and_return():
@@ -225,31 +247,35 @@ def test_indexes_do_not_depend_on_shape_or_neighbours(cls):
     coder = model.coder(zero_centre)
     raw = 3 * tf.random.stateless_normal([1, 9, 11, 4 * model.channels], [1, 2])
     whole = coder.index(model.parameters(raw))
-    pieces = [[coder.index(model.parameters(raw[:, row:row + 1, column:column + 1]))
-               for column in range(11)] for row in range(9)]
-    np.testing.assert_array_equal(
-        whole, tf.concat([tf.concat(row, 2) for row in pieces], 1))
+    pieces = [
+      [
+        coder.index(model.parameters(raw[:, row : row + 1, column : column + 1]))
+        for column in range(11)
+      ]
+      for row in range(9)
+    ]
+    np.testing.assert_array_equal(whole, tf.concat([tf.concat(row, 2) for row in pieces], 1))
 
 
 def test_far_symbols_are_escaped_and_return(gaussian, coder):
-  symbols = tf.constant([[0, 1, -1, 5000, -70000, 2**20, -2**20, MAX_SYMBOL, -MAX_SYMBOL, 0, 3]])
-  index = coder.index(parameters_of(gaussian, np.full(symbols.shape, .5)))
+  symbols = tf.constant([[0, 1, -1, 5000, -70000, 2**20, -(2**20), MAX_SYMBOL, -MAX_SYMBOL, 0, 3]])
+  index = coder.index(parameters_of(gaussian, np.full(symbols.shape, 0.5)))
   string, decoded = round_trip(coder, symbols, index)
   np.testing.assert_array_equal(decoded, symbols)
-  bits = coder.price(tf.fill(symbols.shape, 1.), symbols, index).numpy()
+  bits = coder.price(tf.fill(symbols.shape, 1.0), symbols, index).numpy()
   assert (bits[0, 3:9] >= LONG_BITS).all() and (bits[0, :3] == 1).all()
   assert abs(8 * len(string) - bits[0, 3:9].sum()) < 64
 
 
 @pytest.mark.parametrize('cls', [Gaussian, GaussianMixture])
 def test_symbols_just_outside_take_eight_bits_more_and_return(cls):
-  model = cls(bound=.11)
+  model = cls(bound=0.11)
   coder = model.coder(zero_centre=True)
   symbols = tf.constant([8, -9, 60, -60, 130, -130, 140, -140, 300, -300])[:, None]
   index = coder.index(model.parameters(tf.zeros([10, model.channels])))  # of scale 1
   string, decoded = round_trip(coder, symbols, index)
   np.testing.assert_array_equal(decoded, symbols)
-  bits = coder.price(tf.fill(symbols.shape, 99.), symbols, index).numpy()[:, 0]
+  bits = coder.price(tf.fill(symbols.shape, 99.0), symbols, index).numpy()[:, 0]
   assert (bits[:4] > 16).all() and (bits[:4] < (26 if cls is Gaussian else 40)).all()
   np.testing.assert_allclose(bits[-2:], bits[:2] + 24, rtol=1e-6)
   assert abs(8 * len(string) - bits.sum()) < 32
@@ -266,7 +292,7 @@ def test_every_table_codes_its_window_and_beyond(coder):
 
 
 def test_parts_share_one_string(gaussian, coder):
-  index = coder.index(parameters_of(gaussian, np.full([1, 40], 2.)))
+  index = coder.index(parameters_of(gaussian, np.full([1, 40], 2.0)))
   parts = [tf.random.stateless_uniform([1, 40], [seed, 0], -9, 9, tf.int32) for seed in range(3)]
   handle = coder.encoder()
   for part in parts:
@@ -279,7 +305,7 @@ def test_parts_share_one_string(gaussian, coder):
 
 def test_random_bytes_decode_to_something_and_end(gaussian, coder):
   """TFC's own escape does not end on some of these."""
-  index = coder.index(parameters_of(gaussian, np.full([1, 500], 1.)))
+  index = coder.index(parameters_of(gaussian, np.full([1, 500], 1.0)))
   random = np.random.default_rng(0)
   for string in [b'', b'\xff' * 3, b'\xff' * 60, b'\0' * 9, *(random.bytes(60) for _ in range(40))]:
     _, decoded = coder.decode(coder.decoder(tf.constant(string)), index)
@@ -289,33 +315,36 @@ def test_random_bytes_decode_to_something_and_end(gaussian, coder):
 
 def test_index_is_the_nearest_level_and_bounded(gaussian, coder):
   levels = np.geomspace(gaussian.NARROW, 256, 256)
-  scales = np.concatenate([levels[::17], [1e-6, .05, 256.]])
+  scales = np.concatenate([levels[::17], [1e-6, 0.05, 256.0]])
   index = coder.index(parameters_of(gaussian, scales[None])).numpy()[0]
   assert index.tolist() == [*range(0, 256, 17), 0, 0, 255]
 
 
-@pytest.mark.parametrize('cls, bits, changes', [
-    (Gaussian, gaussian_bits, .1227), (Laplacian, laplacian_bits, .05)])
+@pytest.mark.parametrize(
+  'cls, bits, changes', [(Gaussian, gaussian_bits, 0.1227), (Laplacian, laplacian_bits, 0.05)]
+)
 def test_zero_mean_tables_no_longer_change_below_the_narrow_scale(cls, bits, changes):
   """At 16 bits, by the real op, [-1, 0, 1, escape] is the same for every smaller scale."""
+
   def table(scale):
-    y = tf.constant([-1., 0., 1.], tf.float64)
-    pmf = 2.**-bits(y, tf.constant(0, tf.float64), tf.constant(scale, tf.float64))
+    y = tf.constant([-1.0, 0.0, 1.0], tf.float64)
+    pmf = 2.0 ** -bits(y, tf.constant(0, tf.float64), tf.constant(scale, tf.float64))
     return Tables([pmf.numpy()], [-1], None).lookup.numpy()[:6].tolist()
+
   constant = [16, 0, 1, 65534, 65535, 65536]
-  assert table(cls.NARROW / 3) == table(cls.NARROW) == table(.999 * changes) == constant
+  assert table(cls.NARROW / 3) == table(cls.NARROW) == table(0.999 * changes) == constant
   assert table(1.01 * changes) != constant
-  assert cls.quantile(TAIL_MASS * 2) * cls.NARROW < .5  # half a count on either side
+  assert cls.quantile(TAIL_MASS * 2) * cls.NARROW < 0.5  # half a count on either side
 
 
-@pytest.mark.parametrize('width', [10., .1])  # of the density
+@pytest.mark.parametrize('width', [10.0, 0.1])  # of the density
 def test_factorized_tables_cover_each_channel(width):
   tf.random.set_seed(1)
   model = Factorized()
   model.build(4)
   model.density = tfc.DeepFactorized(batch_shape=[4], init_scale=width)
   for variable in model.density.trainable_variables:
-    variable.assign_add(tf.random.stateless_normal(variable.shape, [5, 6], stddev=.5))
+    variable.assign_add(tf.random.stateless_normal(variable.shape, [5, 6], stddev=0.5))
   coder = model.coder(zero_centre=False)
   parameters = model.parameters(tf.zeros([1, 3, 50, 0]))
   index = coder.index(parameters)
@@ -323,17 +352,21 @@ def test_factorized_tables_cover_each_channel(width):
   symbols = tf.random.stateless_uniform(index.shape, [9, 9], -8, 9, tf.int32)
   string, decoded = round_trip(coder, symbols, index)
   np.testing.assert_array_equal(decoded, symbols)
-  ideal = float(tf.reduce_sum(coder.price(
-      model.bits(tf.cast(symbols, tf.float32), parameters), symbols, index)))
-  assert abs(8 * len(string) - ideal) < .005 * ideal + 32
+  ideal = float(
+    tf.reduce_sum(coder.price(model.bits(tf.cast(symbols, tf.float32), parameters), symbols, index))
+  )
+  assert abs(8 * len(string) - ideal) < 0.005 * ideal + 32
   for channel in range(4):
-    low, high = (int(coder.minima[channel]) + extent - .5
-                 for extent in (0, int(coder.sizes[channel])))
+    low, high = (
+      int(coder.minima[channel]) + extent - 0.5 for extent in (0, int(coder.sizes[channel]))
+    )
     outside = model.density.cdf(low)[channel] + 1 - model.density.cdf(high)[channel]
     assert float(outside) < 2**-PRECISION
 
 
-@pytest.mark.parametrize('pmf', [[], [.5, np.nan], [-.1, .5], [.9, .9], np.full(2**15, 2.**-16)])
+@pytest.mark.parametrize(
+  'pmf', [[], [0.5, np.nan], [-0.1, 0.5], [0.9, 0.9], np.full(2**15, 2.0**-16)]
+)
 def test_what_is_no_table_is_refused(pmf):
   with pytest.raises(ValueError, match='a table'):
     Tables([np.asarray(pmf)], [0], None)

@@ -5,8 +5,8 @@ import subprocess
 import sys
 
 import pytest
-
 from conftest import IMAGES, QUALITIES, RATES, make_curve
+
 from tfusq import config
 
 
@@ -14,7 +14,7 @@ from tfusq import config
 def curves(tmp_path):
   """An anchor and a curve that needs a tenth less, as files."""
   paths = tmp_path / 'anchor.json', tmp_path / 'ours.json'
-  for path, factor in zip(paths, (1, .9)):
+  for path, factor in zip(paths, (1, 0.9)):
     path.write_bytes(make_curve(factor * RATES, QUALITIES, path.stem).to_json())
   return paths
 
@@ -31,8 +31,10 @@ def test_bd_rate_says_what_it_rests_on(cli, curves):
 
 
 def test_a_pinned_anchor_is_refused_beside_other_images(cli, curves):
-  for words in (('bdrate', 'kodak-bpg444-compressai', curves[1]),
-                ('plot', curves[1], '--anchor', 'kodak-bpg444-tfc', '--out', 'x.png')):
+  for words in (
+    ('bdrate', 'kodak-bpg444-compressai', curves[1]),
+    ('plot', curves[1], '--anchor', 'kodak-bpg444-tfc', '--out', 'x.png'),
+  ):
     code, _, err = cli(*words)
     assert code == 1 and 'ours has no hashes of its images' in err and err.count('\n') == 1
   curve = json.loads(curves[1].read_text())
@@ -62,15 +64,26 @@ def test_surrogates_are_compared_with_an_anchors_or_its_real_figures(cli, curves
 
 
 def test_a_plot_is_written_in_every_format_asked_for(cli, curves, tmp_path):
-  words = ('plot', curves[1], '--anchor', curves[0], '--out', tmp_path / 'p.png', '--out',
-           tmp_path / 'p.svg')
+  words = (
+    'plot',
+    curves[1],
+    '--anchor',
+    curves[0],
+    '--out',
+    tmp_path / 'p.png',
+    '--out',
+    tmp_path / 'p.svg',
+  )
   assert cli(*words)[0] == 0
   assert (tmp_path / 'p.png').stat().st_size and 'ours' in (tmp_path / 'p.svg').read_text()
   code, _, err = cli(*words)
   assert code == 1 and '--force replaces it' in err
-  for more, reason in ((('--model_dir', tmp_path), 'nothing to draw'), ((), 'say what to draw'),
-                       ((curves[1], '--model_dir', tmp_path), 'say what to draw'),
-                       (('--model_dir', tmp_path, '--anchor', curves[0]), 'has no anchor')):
+  for more, reason in (
+    (('--model_dir', tmp_path), 'nothing to draw'),
+    ((), 'say what to draw'),
+    ((curves[1], '--model_dir', tmp_path), 'say what to draw'),
+    (('--model_dir', tmp_path, '--anchor', curves[0]), 'has no anchor'),
+  ):
     code, _, err = cli('plot', *more, '--out', tmp_path / 't.png')
     assert code == 1 and reason in err
 
@@ -86,9 +99,20 @@ def test_a_live_anchor_is_evaluated_over_a_folder(cli, tmp_path):
 
 
 def test_a_sweep_shows_its_commands(cli, tmp_path):
-  words = ('sweep', 'paper/table_iii.gin', '--results', tmp_path, '--images', IMAGES / 'heldout',
-           '--model_dir', tmp_path / 'runs', '--gin_bindings', 'Sweep.lmbdas = (0.5,)',
-           '--gin_bindings', "TRAIN_IMAGES = 'photographs'")
+  words = (
+    'sweep',
+    'paper/table_iii.gin',
+    '--results',
+    tmp_path,
+    '--images',
+    IMAGES / 'heldout',
+    '--model_dir',
+    tmp_path / 'runs',
+    '--gin_bindings',
+    'Sweep.lmbdas = (0.5,)',
+    '--gin_bindings',
+    "TRAIN_IMAGES = 'photographs'",
+  )
   code, out, _ = cli(*words, '--dry_run')
   commands = out.splitlines()
   assert code == 0 and len(commands) == 9 * 5
@@ -108,7 +132,7 @@ def test_a_report_has_the_papers_figures_beside(cli, curves, tmp_path):
   config.parse(['paper/table_v.gin'], [], [])
   for run in config.build_configurable('Sweep').runs():
     for stage in ('joint', 'post'):
-      place = 1 + [.0018, .0035, .0067, .0130].index(run.lmbda)
+      place = 1 + [0.0018, 0.0035, 0.0067, 0.0130].index(run.lmbda)
       path = run.result(tmp_path, stage, 'kodak')
       path.parent.mkdir(parents=True, exist_ok=True)
       path.write_bytes(make_curve((RATES[place],), (QUALITIES[place],)).to_json())
@@ -120,22 +144,36 @@ def test_a_report_has_the_papers_figures_beside(cli, curves, tmp_path):
   assert 'nothing is decided with less than two seeds' in out
   assert (tmp_path / 'report.txt').read_text() == out
   assert {path.name for path in tmp_path.glob('report*')} == {
-      'report.txt', 'report.csv', 'report-kodak.png', 'report-kodak.svg'}
+    'report.txt',
+    'report.csv',
+    'report-kodak.png',
+    'report-kodak.svg',
+  }
 
 
 def test_one_lambda_is_reported_by_its_costs(cli, tmp_path):
-  words = ('sweep', 'paper/small/annealing.gin', '--results', tmp_path, '--images', 'kodak',
-           '--report')
+  words = (
+    'sweep',
+    'paper/small/annealing.gin',
+    '--results',
+    tmp_path,
+    '--images',
+    'kodak',
+    '--report',
+  )
   config.parse(['paper/small/annealing.gin'], [], [])
-  rates = {'linear to 4': .95, 'linear to 8': 1., 'linear to 12': 1.3}
+  rates = {'linear to 4': 0.95, 'linear to 8': 1.0, 'linear to 12': 1.3}
   for run in config.build_configurable('Sweep').runs():
     for stage in ('joint', 'post'):
       path = run.result(tmp_path, stage, 'kodak')
       path.parent.mkdir(parents=True, exist_ok=True)
-      rate = rates[run.cell['annealing']] + .01 * run.seed
-      path.write_bytes(dataclasses.replace(
-          make_curve((rate,), (30.,), codecs=[{'point': 'x', 'lmbda': run.lmbda}]),
-          images=[{'point': 'x', 'bpp': rate, 'psnr-rgb': None}]).to_json())
+      rate = rates[run.cell['annealing']] + 0.01 * run.seed
+      path.write_bytes(
+        dataclasses.replace(
+          make_curve((rate,), (30.0,), codecs=[{'point': 'x', 'lmbda': run.lmbda}]),
+          images=[{'point': 'x', 'bpp': rate, 'psnr-rgb': None}],
+        ).to_json()
+      )
   code, out, _ = cli(*words)
   assert code == 0 and 'kodak: cost at lambda 0.0067, %' in out and 'BD-rate, %' not in out
   line = next(line for line in out.splitlines() if 'linear to 4' in line)
@@ -163,16 +201,29 @@ Sweep.seeds = (0,)
   environment = {key: value for key, value in os.environ.items() if key != 'TF2_BEHAVIOR'}
 
   def run(*words):
-    result = subprocess.run([sys.executable, '-m', 'tfusq', *map(str, words)], text=True,
-                            capture_output=True, env=environment, cwd=tmp_path)
+    result = subprocess.run(
+      [sys.executable, '-m', 'tfusq', *map(str, words)],
+      text=True,
+      capture_output=True,
+      env=environment,
+      cwd=tmp_path,
+    )
     assert result.returncode == 0, result.stderr[-2000:]
     return result.stdout
 
-  words = ('sweep', 'tiny.gin', '--results', 'results', '--images', IMAGES / 'heldout',
-           '--gin_bindings', f"TRAIN_IMAGES = '{IMAGES / 'train'}'")
+  words = (
+    'sweep',
+    'tiny.gin',
+    '--results',
+    'results',
+    '--images',
+    IMAGES / 'heldout',
+    '--gin_bindings',
+    f"TRAIN_IMAGES = '{IMAGES / 'train'}'",
+  )
   assert run(*words).count('minutes') == 1
   assert run(*words).count('finished before') == 1
   results = sorted(path.name for path in (tmp_path / 'results').rglob('*.json'))
   assert results == [f'lambda_0.001-seed_0-{stage}-heldout.json' for stage in ('joint', 'post')]
-  picture, = (tmp_path / 'results').rglob('*.png')
+  (picture,) = (tmp_path / 'results').rglob('*.png')
   assert picture.name == 'lambda_0.001-seed_0-training.png'

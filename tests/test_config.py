@@ -3,11 +3,11 @@ from pathlib import Path
 import gin
 import pytest
 from absl import logging
-
 from conftest import IMAGES
+
 from tfusq import Codec, config
 from tfusq.config import ConfigError
-from tfusq.estimators import Undefined
+from tfusq.quantization.estimators import Undefined
 from tfusq.transforms.residual import Attention
 
 IMAGES_BINDING = f"TRAIN_IMAGES = '{IMAGES / 'train'}'"
@@ -26,35 +26,57 @@ def test_the_gin_files_are_found_and_do_not_shadow_gin_config():
   assert hasattr(gin, 'external_configurable')
 
 
-@pytest.mark.parametrize('quantizers', sorted(
-    path.name for path in Path(config.search_path()[0]).glob('quantizers/*.gin')
-    if path.name not in ('pair.gin', 'hyperlatent.gin')))
+@pytest.mark.parametrize(
+  'quantizers',
+  sorted(
+    path.name
+    for path in Path(config.search_path()[0]).glob('quantizers/*.gin')
+    if path.name not in ('pair.gin', 'hyperlatent.gin')
+  ),
+)
 @pytest.mark.parametrize('stage', ['joint', 'post', 'joint_minutes', 'post_minutes'])
 def test_every_stage_and_pair_of_quantizers_builds(quantizers, stage):
   if stage.startswith('post'):
     quantizers = 'round_ste.gin'  # what the stage itself includes
   codec = build_codec(
-      'LMBDA = 0.01', 'Codec.zero_centre = True', 'Patches.patch_size = 64',
-      files=('models/ms_hyper_small.gin', f'stages/{stage}.gin', f'quantizers/{quantizers}',
-             'data/folder.gin'))
+    'LMBDA = 0.01',
+    'Codec.zero_centre = True',
+    'Patches.patch_size = 64',
+    files=(
+      'models/ms_hyper_small.gin',
+      f'stages/{stage}.gin',
+      f'quantizers/{quantizers}',
+      'data/folder.gin',
+    ),
+  )
   assert isinstance(codec, Codec)
   assert codec.train_encoder == stage.startswith('joint')
-  assert codec.model.entropy_models['y'].bound == (.11 if stage.startswith('joint') else 1e-6)
+  assert codec.model.entropy_models['y'].bound == (0.11 if stage.startswith('joint') else 1e-6)
 
 
 # Class and centring of the paper's nine models.
 MODELS = {
-    'ms_hyper': ('MSHyper', False), 'ms_hyper_zero': ('MSHyper', True),
-    'ms_context': ('MSContext', False), 'cheng_anchor': ('Cheng', False),
-    'cheng_attn': ('Cheng', False), 'charm': ('Charm', False), 'charm_zero': ('Charm', True),
-    'elic_zero': ('ELIC', True), 'elic_sm_zero': ('ELIC', True)}
+  'ms_hyper': ('MSHyper', False),
+  'ms_hyper_zero': ('MSHyper', True),
+  'ms_context': ('MSContext', False),
+  'cheng_anchor': ('Cheng', False),
+  'cheng_attn': ('Cheng', False),
+  'charm': ('Charm', False),
+  'charm_zero': ('Charm', True),
+  'elic_zero': ('ELIC', True),
+  'elic_sm_zero': ('ELIC', True),
+}
 
 
-@pytest.mark.parametrize('name', sorted(
-    path.stem for path in Path(config.search_path()[0]).glob('models/*.gin')))
+@pytest.mark.parametrize(
+  'name', sorted(path.stem for path in Path(config.search_path()[0]).glob('models/*.gin'))
+)
 def test_every_model_builds_at_its_size(name):
-  config.parse([f'models/{name}.gin', 'stages/joint.gin', 'quantizers/aun_pge.gin',
-                'data/folder.gin'], [IMAGES_BINDING, 'LMBDA = 0.01'], [])
+  config.parse(
+    [f'models/{name}.gin', 'stages/joint.gin', 'quantizers/aun_pge.gin', 'data/folder.gin'],
+    [IMAGES_BINDING, 'LMBDA = 0.01'],
+    [],
+  )
   codec = config.build_parameter('train.codec')
   cls, zero_centre = MODELS[name.removesuffix('_small')]
   assert type(codec.model).__name__ == cls and codec.zero_centre['y'] == zero_centre
@@ -70,22 +92,40 @@ def test_every_model_builds_at_its_size(name):
 @pytest.mark.parametrize('synthesis', [False, True])
 def test_attention_is_chosen_separately_as_in_table_four(analysis, synthesis):
   codec = build_codec(
-      'LMBDA = 0.01', f'analysis/Residual.attention = {analysis}',
-      f'synthesis/Residual.attention = {synthesis}', files=(
-          'models/ms_hyper_zero_small.gin', 'transforms/residual.gin',
-          'quantizers/aun_pge.gin', 'stages/joint.gin', 'data/folder.gin'))
+    'LMBDA = 0.01',
+    f'analysis/Residual.attention = {analysis}',
+    f'synthesis/Residual.attention = {synthesis}',
+    files=(
+      'models/ms_hyper_zero_small.gin',
+      'transforms/residual.gin',
+      'quantizers/aun_pge.gin',
+      'stages/joint.gin',
+      'data/folder.gin',
+    ),
+  )
   for name, wanted in (('analysis', analysis), ('synthesis', synthesis)):
     network = getattr(codec.model, name)
     assert any(isinstance(layer, Attention) for layer in network.submodules) == wanted
 
 
-@pytest.mark.parametrize('stage, bound', [('joint', .11), ('post', 1e-6)])
-@pytest.mark.parametrize('path', sorted(
-    Path(config.search_path()[0]).glob('entropy_models/*.gin')), ids=lambda path: path.stem)
+@pytest.mark.parametrize('stage, bound', [('joint', 0.11), ('post', 1e-6)])
+@pytest.mark.parametrize(
+  'path',
+  sorted(Path(config.search_path()[0]).glob('entropy_models/*.gin')),
+  ids=lambda path: path.stem,
+)
 def test_every_entropy_model_takes_the_stages_bound(path, stage, bound):
-  codec = build_codec('LMBDA = 0.01', 'Codec.zero_centre = False', files=(
-      'models/ms_hyper_small.gin', f'entropy_models/{path.name}', f'stages/{stage}.gin',
-      'quantizers/round_ste.gin', 'data/folder.gin'))
+  codec = build_codec(
+    'LMBDA = 0.01',
+    'Codec.zero_centre = False',
+    files=(
+      'models/ms_hyper_small.gin',
+      f'entropy_models/{path.name}',
+      f'stages/{stage}.gin',
+      'quantizers/round_ste.gin',
+      'data/folder.gin',
+    ),
+  )
   entropy_model = codec.model.entropy_models['y']
   assert type(entropy_model).__name__.lower() == path.stem.replace('_', '')
   assert entropy_model.bound == bound
@@ -96,12 +136,18 @@ def test_a_row_of_a_table_is_a_few_lines():
   rate, distortion = codec.quantizers['y']
   assert type(rate.surrogate).__name__ == 'AUN' and type(rate.estimator).__name__ == 'PGE'
   assert type(distortion.surrogate).__name__ == 'SUA'
-  assert float(distortion.surrogate.alpha(float)) == 1.
+  assert float(distortion.surrogate.alpha(float)) == 1.0
 
 
-@pytest.mark.parametrize('binding, named', [
-    ('SUA.aplha = 3', "aplha"), ('NoSuch.thing = 1', 'NoSuch'),
-    ('rate/Quantizer.surrogate = @Missing()', 'Missing'), ('Codec.lmbda =', 'Codec.lmbda')])
+@pytest.mark.parametrize(
+  'binding, named',
+  [
+    ('SUA.aplha = 3', 'aplha'),
+    ('NoSuch.thing = 1', 'NoSuch'),
+    ('rate/Quantizer.surrogate = @Missing()', 'Missing'),
+    ('Codec.lmbda =', 'Codec.lmbda'),
+  ],
+)
 def test_what_gin_cannot_parse_is_named(binding, named):
   with pytest.raises(ConfigError, match=named):
     build_codec(binding)
@@ -124,12 +170,16 @@ def test_an_undefined_pair_keeps_its_type_and_gains_its_place():
   assert '<' not in str(caught.value)
 
 
-@pytest.mark.parametrize('binding, named', [
+@pytest.mark.parametrize(
+  'binding, named',
+  [
     ('Codec.rate = 3', 'Codec.rate must be a Quantizer'),
     ('Codec.model = @Gaussian()', 'Codec.model must be a Model'),
     ('MSHyper.entropy_model = @SUA()', 'MSHyper.entropy_model must be an EntropyModel'),
     ('MSHyper.filters = 3.5', 'MSHyper.filters must be a positive integer'),
-    ('SUA.alpha = -1.0', 'positive number')])
+    ('SUA.alpha = -1.0', 'positive number'),
+  ],
+)
 def test_a_value_of_the_wrong_kind_is_named(binding, named):
   with pytest.raises(ConfigError, match=named):
     build_codec(binding)

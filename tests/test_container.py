@@ -1,8 +1,8 @@
 import pytest
 import tensorflow as tf
 
-from tfusq import container
-from tfusq.container import ContainerError
+from tfusq.export import container
+from tfusq.export.container import ContainerError
 
 IDENTITY = b'\1\2\3\4\5\6\7\xff'
 SECTIONS = [b'first', b'', b'\0third\xff']
@@ -10,16 +10,25 @@ CHECKS = [[1, 2, 3, 4], [255, 0, 255, 0]]
 
 
 def packed(height=300, width=65535):
-  return container.pack(IDENTITY, tf.constant(height), tf.constant(width),
-                        [tf.constant(s) for s in SECTIONS],
-                        [tf.constant(c, tf.int64) for c in CHECKS]).numpy()
+  return container.pack(
+    IDENTITY,
+    tf.constant(height),
+    tf.constant(width),
+    [tf.constant(s) for s in SECTIONS],
+    [tf.constant(c, tf.int64) for c in CHECKS],
+  ).numpy()
 
 
 def unpacked(data, mode=tf.function):
   height, width, sections, checks = mode(
-      lambda data: container.unpack(data, IDENTITY, len(SECTIONS), len(CHECKS)))(tf.constant(data))
-  return (int(height), int(width), [section.numpy() for section in sections],
-          [check.numpy().tolist() for check in checks])
+    lambda data: container.unpack(data, IDENTITY, len(SECTIONS), len(CHECKS))
+  )(tf.constant(data))
+  return (
+    int(height),
+    int(width),
+    [section.numpy() for section in sections],
+    [check.numpy().tolist() for check in checks],
+  )
 
 
 def test_what_is_packed_is_unpacked(mode):
@@ -34,7 +43,9 @@ def test_header_reads_the_same_without_tensorflow():
   assert container.is_intact(data)
 
 
-@pytest.mark.parametrize('mutate, python, graph', [
+@pytest.mark.parametrize(
+  'mutate, python, graph',
+  [
     (lambda d: b'', 'not a tfusq file', 'not a tfusq file'),
     (lambda d: b'\x89PNG\r\n', 'not a tfusq file', 'not a tfusq file'),
     (lambda d: d[:9], 'truncated', 'truncated'),
@@ -46,7 +57,9 @@ def test_header_reads_the_same_without_tensorflow():
     (lambda d: d[:16] + b'\4' + d[17:], 'truncated|corrupt', 'impossible header'),
     (lambda d: d[:4] + b'other id' + d[12:], None, 'another codec; this is 01020304050607ff'),
     (lambda d: d[:-2] + bytes([d[-2] ^ 1]) + d[-1:], None, 'wrong checksum'),
-    (lambda d: d[:31] + bytes([d[31] ^ 128]) + d[32:], None, 'wrong checksum')])
+    (lambda d: d[:31] + bytes([d[31] ^ 128]) + d[32:], None, 'wrong checksum'),
+  ],
+)
 def test_each_defect_is_named(mutate, python, graph):
   data = mutate(packed())
   if python is None:
@@ -62,8 +75,10 @@ def test_each_defect_is_named(mutate, python, graph):
 
 def test_every_flipped_bit_is_noticed():
   data = packed()
-  check = tf.function(lambda data: container.unpack(data, IDENTITY, 3, 2),
-                      input_signature=[tf.TensorSpec([], tf.string)])
+  check = tf.function(
+    lambda data: container.unpack(data, IDENTITY, 3, 2),
+    input_signature=[tf.TensorSpec([], tf.string)],
+  )
   for position in range(8 * len(data)):
     flipped = bytearray(data)
     flipped[position // 8] ^= 1 << position % 8

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfusq import Part, contexts, exact, transforms
+from tfusq import Part, transforms
+from tfusq.models import contexts
+from tfusq.transforms import exact
 
 CHANNELS = 3
 
@@ -12,8 +14,10 @@ def serial(height, width):
   tf.keras.utils.set_random_seed(height + 100 * width)
   y_hat = tf.round(4 * tf.random.stateless_normal([1, height, width, CHANNELS], [1, 2]))
   context = contexts.Serial(
-      contexts.Causal(4), contexts.parameter_network([7, 2 * CHANNELS]),
-      tf.random.stateless_normal([1, height, width, 5], [3, 4]))
+    contexts.Causal(4),
+    contexts.parameter_network([7, 2 * CHANNELS]),
+    tf.random.stateless_normal([1, height, width, 5], [3, 4]),
+  )
   context.raw(y_hat)
   for layer in (context._context, *context._parameters.layers):
     if hasattr(layer, 'bias'):
@@ -23,6 +27,7 @@ def serial(height, width):
 
 def scanned(context, y_hat):
   """What a scan over `y_hat` gives for raw parameters, and returns."""
+
   def visit(state, part, raw):
     found, count = state
     found = tf.tensor_scatter_nd_update(found, part.positions[:, None], raw[0, :, 0])
@@ -30,7 +35,8 @@ def scanned(context, y_hat):
 
   positions = y_hat.shape[1] * y_hat.shape[2]
   (found, count), result = context.scan(
-      visit, (tf.zeros([positions, 2 * CHANNELS]), tf.constant(0)), Part('y'))
+    visit, (tf.zeros([positions, 2 * CHANNELS]), tf.constant(0)), Part('y')
+  )
   return tf.reshape(found, [1, *y_hat.shape[1:3], -1]), result, count
 
 
@@ -43,7 +49,7 @@ def test_a_scan_computes_what_the_whole_latent_does_bit_for_bit(height, width, m
   np.testing.assert_array_equal(found, whole)
   np.testing.assert_array_equal(result, y_hat)
   assert int(waves) == width + 3 * (height - 1)
-  np.testing.assert_allclose(context.raw(y_hat), whole, atol=.02)  # in floats
+  np.testing.assert_allclose(context.raw(y_hat), whole, atol=0.02)  # in floats
 
 
 def test_a_scan_reads_what_was_visited_and_not_what_follows():
@@ -63,23 +69,42 @@ def test_a_scan_reads_what_was_visited_and_not_what_follows():
 @pytest.mark.parametrize('height, width', [(1, 1), (1, 4), (3, 3), (4, 6)])
 def test_colours_take_turns_and_join_to_the_whole(height, width):
   colours = contexts.colours(height, width)
-  assert [len(colour) for colour in colours] == [
-      (height * width + 1) // 2, height * width // 2]
+  assert [len(colour) for colour in colours] == [(height * width + 1) // 2, height * width // 2]
   for colour, positions in enumerate(colours):
     assert all((p // width + p % width) % 2 == colour for p in positions.numpy())
   y = tf.random.stateless_normal([2, height, width, 5], [1, 2])
   parts = [Part('y', slice(1, 4), positions) for positions in colours]
   pieces = [part.of(y) for part in parts]
   assert [piece.shape for piece in pieces] == [[2, len(colour), 1, 3] for colour in colours]
-  np.testing.assert_array_equal(
-      contexts.join(pieces, colours, height, width), y[..., 1:4])
+  np.testing.assert_array_equal(contexts.join(pieces, colours, height, width), y[..., 1:4])
 
 
-@pytest.mark.parametrize('context, seen', [
-    (contexts.Causal, [(-2, -2), (-2, -1), (-2, 0), (-2, 1), (-2, 2), (-1, -2), (-1, -1), (-1, 0),
-                       (-1, 1), (-1, 2), (0, -2), (0, -1)]),
-    (contexts.checkerboard, [(row, column) for row in range(-2, 3) for column in range(-2, 3)
-                             if (row + column) % 2])])
+@pytest.mark.parametrize(
+  'context, seen',
+  [
+    (
+      contexts.Causal,
+      [
+        (-2, -2),
+        (-2, -1),
+        (-2, 0),
+        (-2, 1),
+        (-2, 2),
+        (-1, -2),
+        (-1, -1),
+        (-1, 0),
+        (-1, 1),
+        (-1, 2),
+        (0, -2),
+        (0, -1),
+      ],
+    ),
+    (
+      contexts.checkerboard,
+      [(row, column) for row in range(-2, 3) for column in range(-2, 3) if (row + column) % 2],
+    ),
+  ],
+)
 def test_a_masked_convolution_sees_twelve_neighbours(context, seen):
   layer = context(1)
   y = np.zeros([1, 7, 7, 1], np.float32)

@@ -3,11 +3,12 @@ import hashlib
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import IMAGES, make_patches
 from PIL import Image
 
-from conftest import IMAGES, make_patches
-from tfusq.anchors import stills
-from tfusq.data import ImageError, Patches, image_hash, list_images, read_image
+from tfusq import image_files
+from tfusq.image_files import ImageError, image_hash, list_images, read_image
+from tfusq.training.patches import Patches
 
 
 def test_batches_are_a_function_of_seed_and_number():
@@ -22,11 +23,17 @@ def test_batches_are_a_function_of_seed_and_number():
 def test_replicas_share_a_batch():
   """Two workers with two replicas each: the second batch from number 3 on."""
   whole = [batch for batch, _ in zip(make_patches(batch_size=8).dataset(3), range(2))][1]
-  shares = [batch for worker in range(2) for batch, _ in zip(
-      make_patches(batch_size=8).dataset(3, tf.distribute.InputContext(2, worker, 4)), range(4))]
+  shares = [
+    batch
+    for worker in range(2)
+    for batch, _ in zip(
+      make_patches(batch_size=8).dataset(3, tf.distribute.InputContext(2, worker, 4)), range(4)
+    )
+  ]
   for name in ('image', 'index'):
     np.testing.assert_array_equal(
-        np.concatenate([shares[k][name] for k in (2, 3, 6, 7)]), whole[name])
+      np.concatenate([shares[k][name] for k in (2, 3, 6, 7)]), whole[name]
+    )
 
 
 def test_an_epoch_visits_each_photograph_once():
@@ -35,7 +42,7 @@ def test_an_epoch_visits_each_photograph_once():
   patches._read = lambda file: visited.append(file) or read(file)
   for index in range(3 * count):
     patches.patch(index)
-  epochs = [visited[k:k + count] for k in range(0, len(visited), count)]
+  epochs = [visited[k : k + count] for k in range(0, len(visited), count)]
   assert all(sorted(epoch) == list(range(count)) for epoch in epochs)
   assert epochs[0] != epochs[1] or epochs[1] != epochs[2]
 
@@ -49,7 +56,7 @@ def test_crops_are_the_same_whatever_the_cache_holds():
 
 def test_small_photographs_are_mirrored_up_to_the_patch(tmp_path):
   image = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
-  (tmp_path / 'small.png').write_bytes(stills.encode(image, 'png'))
+  (tmp_path / 'small.png').write_bytes(image_files.encode(image, 'png'))
   patch = Patches(str(tmp_path), 16, 1).patch(0)
   assert patch.shape == (16, 16, 3)
   np.testing.assert_array_equal(patch[:5, :7], image)
@@ -57,7 +64,7 @@ def test_small_photographs_are_mirrored_up_to_the_patch(tmp_path):
 
 
 def test_an_unreadable_file_is_named(tmp_path):
-  good = stills.encode(np.zeros([40, 40, 3], np.uint8), 'png')
+  good = image_files.encode(np.zeros([40, 40, 3], np.uint8), 'png')
   (tmp_path / 'a.png').write_bytes(good)
   (tmp_path / 'not_an_image.jpg').write_bytes(b'text')
   with pytest.raises(ImageError, match='not_an_image.jpg'):
@@ -77,10 +84,18 @@ def test_a_folder_without_images_is_named(tmp_path):
     list_images(tmp_path / 'absent')
 
 
-@pytest.mark.parametrize('mode, pixel, expected', [
-    ('L', 100, [100] * 3), ('I;16', 25700, [100] * 3), ('1', 1, [255] * 3),
-    ('RGBA', (10, 20, 30, 0), [255] * 3), ('RGBA', (10, 20, 30, 255), [10, 20, 30]),
-    ('LA', (50, 255), [50] * 3), ('RGB', (1, 2, 3), [1, 2, 3])])
+@pytest.mark.parametrize(
+  'mode, pixel, expected',
+  [
+    ('L', 100, [100] * 3),
+    ('I;16', 25700, [100] * 3),
+    ('1', 1, [255] * 3),
+    ('RGBA', (10, 20, 30, 0), [255] * 3),
+    ('RGBA', (10, 20, 30, 255), [10, 20, 30]),
+    ('LA', (50, 255), [50] * 3),
+    ('RGB', (1, 2, 3), [1, 2, 3]),
+  ],
+)
 def test_every_kind_of_pixel_becomes_rgb(mode, pixel, expected, tmp_path):
   path = tmp_path / 'image.png'
   Image.new(mode, (4, 3), pixel).save(path)
@@ -90,7 +105,7 @@ def test_every_kind_of_pixel_becomes_rgb(mode, pixel, expected, tmp_path):
 
 
 def test_floating_point_pixels_are_refused(tmp_path):
-  Image.new('F', (4, 3), .5).save(tmp_path / 'image.tif')
+  Image.new('F', (4, 3), 0.5).save(tmp_path / 'image.tif')
   with pytest.raises(ImageError, match='image.tif.*floating-point'):
     read_image(tmp_path / 'image.tif')
 
@@ -108,14 +123,17 @@ def test_formats_are_found_in_sub_folders(suffix, tmp_path):
   (tmp_path / 'sub').mkdir()
   kind = 'jpeg' if suffix == 'jpg' else suffix
   (tmp_path / 'sub' / f'A.{suffix.upper()}').write_bytes(
-      stills.encode(np.zeros([20, 20, 3], np.uint8), kind))
+    image_files.encode(np.zeros([20, 20, 3], np.uint8), kind)
+  )
   assert Patches(str(tmp_path), 16, 1).patch(0).shape == (16, 16, 3)
 
 
 def test_image_hash_is_of_size_and_pixels_alone(photograph, tmp_path):
-  assert image_hash(np.array([[[1, 2, 3], [4, 5, 6]]], np.uint8)) == hashlib.sha256(
-      b'1x2\1\2\3\4\5\6').hexdigest()
-  (tmp_path / 'other.png').write_bytes(stills.encode(photograph, 'png'))
+  assert (
+    image_hash(np.array([[[1, 2, 3], [4, 5, 6]]], np.uint8))
+    == hashlib.sha256(b'1x2\1\2\3\4\5\6').hexdigest()
+  )
+  (tmp_path / 'other.png').write_bytes(image_files.encode(photograph, 'png'))
   value = image_hash(photograph)
   assert image_hash(read_image(tmp_path / 'other.png')) == value
   assert image_hash(np.asfortranarray(photograph)) == value
@@ -126,8 +144,10 @@ def test_image_hash_is_of_size_and_pixels_alone(photograph, tmp_path):
   assert len({value, image_hash(changed), image_hash(turned)}) == 3
 
 
-@pytest.mark.parametrize('image', [np.zeros([2, 2, 3], np.float32), np.zeros([2, 2], np.uint8),
-                                   np.zeros([2, 2, 4], np.uint8)])
+@pytest.mark.parametrize(
+  'image',
+  [np.zeros([2, 2, 3], np.float32), np.zeros([2, 2], np.uint8), np.zeros([2, 2, 4], np.uint8)],
+)
 def test_image_hash_refuses_what_is_no_rgb_image(image):
   with pytest.raises(ValueError, match='uint8'):
     image_hash(image)

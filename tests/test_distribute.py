@@ -10,8 +10,8 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
-
 from conftest import IMAGES, assert_equal_runs, contents
+
 from tfusq import __main__ as command_line
 from tfusq import config
 from tfusq.config import ConfigError
@@ -31,12 +31,25 @@ sys.exit(command_line.main(command_line._parser().parse_args(sys.argv[1:])))
 def words(model_dir, *bindings, strategy=None, steps=STEPS):
   """The command's: batches of 4, gradients that are clipped, a summary of every step."""
   files = ['quickstart.gin', 'data/folder_and_validation.gin', *([strategy] if strategy else [])]
-  bindings = [f"TRAIN_IMAGES = '{IMAGES / 'train'}'", f"VALIDATION_IMAGES = '{IMAGES / 'heldout'}'",
-              f'train.steps = {steps}', 'train.interval = 1', 'train.validation_batches = 2',
-              'Patches.patch_size = 64', 'Patches.batch_size = 4', 'MSHyper.filters = 8',
-              'MSHyper.latent_channels = 12', *bindings]
-  return ['train', '--model_dir', str(model_dir), *(f'--gin_file={file}' for file in files),
-          *(f'--gin_bindings={binding}' for binding in bindings)]
+  bindings = [
+    f"TRAIN_IMAGES = '{IMAGES / 'train'}'",
+    f"VALIDATION_IMAGES = '{IMAGES / 'heldout'}'",
+    f'train.steps = {steps}',
+    'train.interval = 1',
+    'train.validation_batches = 2',
+    'Patches.patch_size = 64',
+    'Patches.batch_size = 4',
+    'MSHyper.filters = 8',
+    'MSHyper.latent_channels = 12',
+    *bindings,
+  ]
+  return [
+    'train',
+    '--model_dir',
+    str(model_dir),
+    *(f'--gin_file={file}' for file in files),
+    *(f'--gin_bindings={binding}' for binding in bindings),
+  ]
 
 
 def summaries(model_dir):
@@ -64,8 +77,9 @@ def assert_same_up_to_sums(one, other):
   for name, value in before.items():
     # Adam's first steps are of one length, whichever the gradient's.
     error = 1e-4 if name.startswith('optimizer') else 1e-3
-    np.testing.assert_allclose(after[name], value, rtol=0, atol=error * np.abs(value).max(),
-                               err_msg=name)
+    np.testing.assert_allclose(
+      after[name], value, rtol=0, atol=error * np.abs(value).max(), err_msg=name
+    )
 
 
 @pytest.fixture(scope='module')
@@ -77,9 +91,22 @@ def one(tmp_path_factory):
 
 
 def on_two_devices(model_dir, *bindings, **options):
-  return subprocess.run([sys.executable, '-c', TWO_DEVICES, *words(
-      model_dir, "MirroredStrategy.devices = ('CPU:0', 'CPU:1')", *bindings,
-      strategy='strategies/mirrored.gin', **options)], capture_output=True, text=True)
+  return subprocess.run(
+    [
+      sys.executable,
+      '-c',
+      TWO_DEVICES,
+      *words(
+        model_dir,
+        "MirroredStrategy.devices = ('CPU:0', 'CPU:1')",
+        *bindings,
+        strategy='strategies/mirrored.gin',
+        **options,
+      ),
+    ],
+    capture_output=True,
+    text=True,
+  )
 
 
 @pytest.mark.slow
@@ -87,8 +114,9 @@ def test_two_devices_are_one_with_the_joint_batch(one, tmp_path):
   result = on_two_devices(tmp_path)
   assert result.returncode == 0, result.stderr[-2000:]
   assert_same_up_to_sums(one, tmp_path)
-  assert 'distribute.strategy = @MirroredStrategy()' in (
-      tmp_path / 'operative_config-0.gin').read_text()
+  assert (
+    'distribute.strategy = @MirroredStrategy()' in (tmp_path / 'operative_config-0.gin').read_text()
+  )
 
 
 def test_a_batch_that_is_not_shared_equally_is_refused(tmp_path):
@@ -109,13 +137,24 @@ def start(*model_dirs, bindings=(), **options):
   cluster = {'worker': [f'localhost:{free.getsockname()[1]}' for free in sockets]}
   for free in sockets:
     free.close()
-  return [subprocess.Popen(
-      [sys.executable, '-m', 'tfusq', *words(
-          model_dir, *bindings, strategy='strategies/multi_worker.gin', **options)],
-      stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env={
-          **os.environ, 'TF_CONFIG': json.dumps(
-              {'cluster': cluster, 'task': {'type': 'worker', 'index': index}})})
-          for index, model_dir in enumerate(model_dirs)]
+  return [
+    subprocess.Popen(
+      [
+        sys.executable,
+        '-m',
+        'tfusq',
+        *words(model_dir, *bindings, strategy='strategies/multi_worker.gin', **options),
+      ],
+      stdout=subprocess.DEVNULL,
+      stderr=subprocess.PIPE,
+      text=True,
+      env={
+        **os.environ,
+        'TF_CONFIG': json.dumps({'cluster': cluster, 'task': {'type': 'worker', 'index': index}}),
+      },
+    )
+    for index, model_dir in enumerate(model_dirs)
+  ]
 
 
 def finish(workers):
@@ -149,7 +188,7 @@ def test_after_a_worker_is_killed_both_go_on_to_the_same_run(two, tmp_path, vict
   workers = start(tmp_path, tmp_path)
   while not (tmp_path / 'ckpt-2.index').exists():
     assert all(worker.poll() is None for worker in workers), finish(workers)
-    time.sleep(.002)
+    time.sleep(0.002)
   workers[victim].kill()
   codes, errors = finish(workers)
   assert codes[victim] < 0 and codes[1 - victim] == 1
@@ -170,7 +209,8 @@ def test_workers_that_do_not_share_the_run_are_refused(two, tmp_path):
 
 @pytest.mark.slow
 def test_workers_stop_together_at_what_is_not_finite(tmp_path):
-  codes, errors = finish(start(tmp_path, tmp_path, bindings=[
-      'PiecewiseConstantDecay.values = (1e30, 1e30, 1e30)']))
+  codes, errors = finish(
+    start(tmp_path, tmp_path, bindings=['PiecewiseConstantDecay.values = (1e30, 1e30, 1e30)'])
+  )
   assert codes == [1, 1]
   assert all('is not finite at step 1; the last good checkpoint is' in error for error in errors)

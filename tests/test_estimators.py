@@ -1,4 +1,3 @@
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -24,36 +23,45 @@ from tfusq import (
   UQs,
 )
 from tfusq.entropy_models import gaussian_bits
-from tfusq.soft_rounding import soft_round, soft_round_slope
+from tfusq.quantization.soft_rounding import soft_round, soft_round_slope
 from tfusq.testing import describe
 
 
-def rate(mean=0., scale=1.):
+def rate(mean=0.0, scale=1.0):
   return lambda v: gaussian_bits(v, tf.constant(mean, v.dtype), tf.constant(scale, v.dtype))
 
 
 def test_expected_gradient_matches_the_reference(reference, gradients):
-  for name, make in (('AUN_EP_y', lambda alpha: AUN()), ('SUA_EP_y', SUA), ('SUAn_EP_y', SUAn),
-                     ('SRA_EP_y', SRA)):
-    for alpha in (1., 5., 10.):
+  for name, make in (
+    ('AUN_EP_y', lambda alpha: AUN()),
+    ('SUA_EP_y', SUA),
+    ('SUAn_EP_y', SUAn),
+    ('SRA_EP_y', SRA),
+  ):
+    for alpha in (1.0, 5.0, 10.0):
       rows = [row for row in reference['pointwise'] if row['alpha'] == alpha]
       y, mean, scale, expected = (
-          tf.constant([row[key] for row in rows], tf.float64) for key in ('y', 'mu', 'sigma', name))
+        tf.constant([row[key] for row in rows], tf.float64) for key in ('y', 'mu', 'sigma', name)
+      )
       quantizer = Quantizer(make(alpha), EP())
-      _, (by_y,) = gradients(lambda y: quantizer.evaluate(  # noqa: B023
-          lambda v: gaussian_bits(v, mean, scale), y, tf.zeros_like(y)), y)  # noqa: B023
+      _, (by_y,) = gradients(
+        lambda y: quantizer.evaluate(  # noqa: B023
+          lambda v: gaussian_bits(v, mean, scale), y, tf.zeros_like(y)
+        ),
+        y,
+      )  # noqa: B023
       np.testing.assert_allclose(by_y, expected, rtol=1e-6, atol=1e-6)
       assert len(rows) == 28
 
 
 def soft(y, alpha):
-  middle = np.floor(y) + .5
+  middle = np.floor(y) + 0.5
   return middle + np.tanh(alpha * (y - middle)) / (2 * np.tanh(alpha / 2))
 
 
 def density_of_sua(w, alpha):
-  e = w - .5 - np.floor(w - .5) - .5
-  return alpha / (2 * np.tanh(alpha / 2)) / np.cosh(alpha * e)**2
+  e = w - 0.5 - np.floor(w - 0.5) - 0.5
+  return alpha / (2 * np.tanh(alpha / 2)) / np.cosh(alpha * e) ** 2
 
 
 def logit_of_sga(v, tau):
@@ -65,8 +73,11 @@ def integral(f, low, high):
   """By Gauss-Legendre between the cells' borders, where a soft slope has its kinks."""
   edges = [low, *np.arange(np.ceil(2 * low), np.floor(2 * high) + 1) / 2, high]
   nodes, weights = np.polynomial.legendre.leggauss(200)
-  return sum((b - a) / 2 * np.sum(weights * f((a + b) / 2 + (b - a) / 2 * nodes))
-             for a, b in zip(edges, edges[1:]) if b > a)
+  return sum(
+    (b - a) / 2 * np.sum(weights * f((a + b) / 2 + (b - a) / 2 * nodes))
+    for a, b in zip(edges, edges[1:])
+    if b > a
+  )
 
 
 def two_point(y, up, loss):
@@ -75,31 +86,34 @@ def two_point(y, up, loss):
 
 def relaxed(y, tau, loss):
   """Over the quantile of the logistic noise, in its logit, where the integrand is smooth."""
+
   def f(g):
     sample = np.floor(y) + 1 / (1 + np.exp(-(logit_of_sga(y - np.floor(y), tau) + g) / tau))
-    return loss(sample) / (2 * np.cosh(g / 2))**2
-  return integral(f, -36., 36.)
+    return loss(sample) / (2 * np.cosh(g / 2)) ** 2
+
+  return integral(f, -36.0, 36.0)
 
 
 # E over u of the loss of a surrogate's sample, straight from its definition (MATH.md section 2).
 EXPECTED_LOSS = {
-    AUN(): lambda y, loss: integral(loss, y - .5, y + .5),
-    UQi(): lambda y, loss: integral(loss, y - .5, y + .5),
-    UQs(): lambda y, loss: integral(loss, y - .5, y + .5),
-    SHA(3.): lambda y, loss: loss(soft(y, 3.)),
-    SUA(1.): lambda y, loss: integral(lambda w: loss(w) * density_of_sua(w, 1.), y - .5, y + .5),
-    SUA(5.): lambda y, loss: integral(lambda w: loss(w) * density_of_sua(w, 5.), y - .5, y + .5),
-    SUA(8.): lambda y, loss: integral(lambda w: loss(w) * density_of_sua(w, 8.), y - .5, y + .5),
-    SUAn(5.): lambda y, loss: integral(loss, soft(y, 5.) - .5, soft(y, 5.) + .5),
-    SR(): lambda y, loss: two_point(y, y - np.floor(y), loss),
-    SRA(5.): lambda y, loss: two_point(y, soft(y, 5.) - np.floor(y), loss),
-    SGA(.4): lambda y, loss: relaxed(y, .4, loss),
-    SGAHard(.3): lambda y, loss: two_point(
-        y, 1 / (1 + np.exp(-logit_of_sga(y - np.floor(y), .3))), loss),
+  AUN(): lambda y, loss: integral(loss, y - 0.5, y + 0.5),
+  UQi(): lambda y, loss: integral(loss, y - 0.5, y + 0.5),
+  UQs(): lambda y, loss: integral(loss, y - 0.5, y + 0.5),
+  SHA(3.0): lambda y, loss: loss(soft(y, 3.0)),
+  SUA(1.0): lambda y, loss: integral(lambda w: loss(w) * density_of_sua(w, 1.0), y - 0.5, y + 0.5),
+  SUA(5.0): lambda y, loss: integral(lambda w: loss(w) * density_of_sua(w, 5.0), y - 0.5, y + 0.5),
+  SUA(8.0): lambda y, loss: integral(lambda w: loss(w) * density_of_sua(w, 8.0), y - 0.5, y + 0.5),
+  SUAn(5.0): lambda y, loss: integral(loss, soft(y, 5.0) - 0.5, soft(y, 5.0) + 0.5),
+  SR(): lambda y, loss: two_point(y, y - np.floor(y), loss),
+  SRA(5.0): lambda y, loss: two_point(y, soft(y, 5.0) - np.floor(y), loss),
+  SGA(0.4): lambda y, loss: relaxed(y, 0.4, loss),
+  SGAHard(0.3): lambda y, loss: two_point(
+    y, 1 / (1 + np.exp(-logit_of_sga(y - np.floor(y), 0.3))), loss
+  ),
 }
 # Half-integers, and integers where the expected loss is smooth there; a small scale, a tail.
-POINTS = [(.3, 0., .7), (-.5, .2, .3), (1.7, .4, .25), (3.2, -.3, .6)]
-INTEGERS = [(1., .2, .4), (-2., -.1, 1.)]
+POINTS = [(0.3, 0.0, 0.7), (-0.5, 0.2, 0.3), (1.7, 0.4, 0.25), (3.2, -0.3, 0.6)]
+INTEGERS = [(1.0, 0.2, 0.4), (-2.0, -0.1, 1.0)]
 SMOOTH_AT_INTEGERS = (AUN, UQi, UQs, SHA, SUA, SUAn)
 
 
@@ -107,8 +121,11 @@ SMOOTH_AT_INTEGERS = (AUN, UQi, UQs, SHA, SUA, SUAn)
 def test_gradients_of_latent_mean_and_scale_are_those_of_the_expected_loss(surrogate):
   """EP in the latent exactly; all else, PGE with it, in the Monte-Carlo mean, within z = 4.5."""
   samples = 100_000
-  estimators = [cls() for cls, admitted in (
-      (PGE, surrogate.differentiable), (EP, surrogate.has_secant())) if admitted]
+  estimators = [
+    cls()
+    for cls, admitted in ((PGE, surrogate.differentiable), (EP, surrogate.has_secant()))
+    if admitted
+  ]
   assert estimators
   for point in POINTS + INTEGERS * isinstance(surrogate, SMOOTH_AT_INTEGERS):
     numeric = derivatives_of_expected_bits(surrogate, *point)
@@ -118,7 +135,8 @@ def test_gradients_of_latent_mean_and_scale_are_those_of_the_expected_loss(surro
       with tf.GradientTape() as tape:
         tape.watch([y, mean, scale])
         bits = Quantizer(surrogate, estimator).evaluate(
-            lambda v: gaussian_bits(v, mean, scale), y, u)  # noqa: B023
+          lambda v: gaussian_bits(v, mean, scale), y, u
+        )  # noqa: B023
       for place, gradient in enumerate(tape.gradient(bits, [y, mean, scale])):
         gradient = gradient.numpy().astype(np.float64)
         what = type(estimator).__name__, ['y', 'mean', 'scale'][place], point
@@ -130,26 +148,41 @@ def test_gradients_of_latent_mean_and_scale_are_those_of_the_expected_loss(surro
           assert abs(gradient.mean() - numeric[place]) < 4.5 * error, what
 
 
-@pytest.mark.parametrize('surrogate', [
-    surrogate for surrogate in EXPECTED_LOSS
-    if surrogate.differentiable and surrogate.has_secant()], ids=describe)
+@pytest.mark.parametrize(
+  'surrogate',
+  [surrogate for surrogate in EXPECTED_LOSS if surrogate.differentiable and surrogate.has_secant()],
+  ids=describe,
+)
 def test_gradients_of_a_mixture_and_its_weights_are_those_of_the_expected_loss(surrogate):
   """EP in the latent exactly, its and PGE's other gradients in the mean, within z = 4.5."""
   samples = 100_000
-  point = np.array([.4, .2, -1., .3, .5, -.3, 1.8, .4, .9, .6])  # y, logits, means, scales
+  point = np.array([0.4, 0.2, -1.0, 0.3, 0.5, -0.3, 1.8, 0.4, 0.9, 0.6])  # y, logits, means, scales
 
   def expected(point):
     logits, means, scales = np.split(point[1:], 3)
     weights = np.exp(logits) / np.exp(logits).sum()
-    return EXPECTED_LOSS[surrogate](point[0], lambda w: -np.log2(np.sum(
-        weights * (stats.norm.cdf((w[:, None] + .5 - means) / scales) -
-                   stats.norm.cdf((w[:, None] - .5 - means) / scales)), -1)))
+    return EXPECTED_LOSS[surrogate](
+      point[0],
+      lambda w: (
+        -np.log2(
+          np.sum(
+            weights
+            * (
+              stats.norm.cdf((w[:, None] + 0.5 - means) / scales)
+              - stats.norm.cdf((w[:, None] - 0.5 - means) / scales)
+            ),
+            -1,
+          )
+        )
+      ),
+    )
 
   def bits(v, parameters):
     logits, means, scales = tf.split(parameters, 3, axis=-1)
     log2_masses = -gaussian_bits(tf.repeat(v, 3, axis=-1), means, scales)
-    return -tf.reduce_logsumexp(tf.nn.log_softmax(logits) + np.log(2) * log2_masses, -1,
-                                keepdims=True) / np.log(2)
+    return -tf.reduce_logsumexp(
+      tf.nn.log_softmax(logits) + np.log(2) * log2_masses, -1, keepdims=True
+    ) / np.log(2)
 
   numeric = differences(expected, point)
   y = tf.fill([samples, 1], tf.constant(point[0], tf.float32))
@@ -158,24 +191,24 @@ def test_gradients_of_a_mixture_and_its_weights_are_those_of_the_expected_loss(s
   for estimator in (PGE(), EP()):
     with tf.GradientTape() as tape:
       tape.watch([y, parameters])
-      loss = Quantizer(surrogate, estimator).evaluate(
-          lambda v: bits(v, parameters), y, u)  # noqa: B023
+      loss = Quantizer(surrogate, estimator).evaluate(lambda v: bits(v, parameters), y, u)  # noqa: B023
     gradients = np.concatenate(tape.gradient(loss, [y, parameters]), -1).astype(np.float64)
     if isinstance(estimator, EP):
       np.testing.assert_allclose(gradients[:, 0], numeric[0], rtol=2e-4)
     errors = gradients.std(0) / np.sqrt(samples) + 2e-4
     assert (np.abs(gradients.mean(0) - numeric) < 4.5 * errors).all(), type(estimator).__name__
-    assert np.abs(numeric[1:4]).max() > .5  # the weights matter
+    assert np.abs(numeric[1:4]).max() > 0.5  # the weights matter
 
 
 def derivatives_of_expected_bits(surrogate, *point):
   """With respect to the latent, the mean and the scale."""
+
   def expected(point):
     y, mean, scale = point
 
     def bits(w):
       d = np.abs(w - mean)
-      near, far = stats.norm.logcdf((.5 - d) / scale), stats.norm.logcdf((-.5 - d) / scale)
+      near, far = stats.norm.logcdf((0.5 - d) / scale), stats.norm.logcdf((-0.5 - d) / scale)
       return -(near + np.log1p(-np.exp(far - near))) / np.log(2)
 
     return EXPECTED_LOSS[surrogate](y, bits)
@@ -189,15 +222,17 @@ def differences(f, x, h=1e-5):
   return np.array([(f(x + step) - f(x - step)) / (2 * h) for step in steps])
 
 
-@pytest.mark.parametrize('surrogate', [
-    surrogate for surrogate in EXPECTED_LOSS
-    if isinstance(surrogate, (SR, SRA))], ids=describe)
+@pytest.mark.parametrize(
+  'surrogate',
+  [surrogate for surrogate in EXPECTED_LOSS if isinstance(surrogate, (SR, SRA))],
+  ids=describe,
+)
 def test_expected_gradient_takes_the_limit_from_above_at_integers(surrogate):
   """Where two-point laws have a kink."""
-  y = tf.constant([1., 1. + 1e-4, -2., -2. + 1e-4])
+  y = tf.constant([1.0, 1.0 + 1e-4, -2.0, -2.0 + 1e-4])
   with tf.GradientTape() as tape:
     tape.watch(y)
-    bits = Quantizer(surrogate, EP()).evaluate(rate(.2, .6), y, tf.zeros_like(y))
+    bits = Quantizer(surrogate, EP()).evaluate(rate(0.2, 0.6), y, tf.zeros_like(y))
   by_y = tape.gradient(bits, y).numpy()
   np.testing.assert_allclose(by_y[::2], by_y[1::2], rtol=1e-2, atol=1e-4)
 
@@ -205,16 +240,21 @@ def test_expected_gradient_takes_the_limit_from_above_at_integers(surrogate):
 @pytest.mark.parametrize('kind', [AUN, SUA, SUAn, SR, SRA])
 def test_expected_gradient_is_stable_where_float32_is_short(kind):
   """Small scales, far tails, integers and half-integers, hot: against float64."""
-  y, mean, scale = (grid.ravel() for grid in np.meshgrid(
-      [0., 1., .5, -1.5, 2.3, 7.7, 40., -1e3], [0., .25], [1e-3, .02, .11, 1., 30.]))
-  for surrogate in [kind()] if kind in (AUN, SR) else map(kind, (1e-3, 5., 12., 20.)):
+  y, mean, scale = (
+    grid.ravel()
+    for grid in np.meshgrid(
+      [0.0, 1.0, 0.5, -1.5, 2.3, 7.7, 40.0, -1e3], [0.0, 0.25], [1e-3, 0.02, 0.11, 1.0, 30.0]
+    )
+  )
+  for surrogate in [kind()] if kind in (AUN, SR) else map(kind, (1e-3, 5.0, 12.0, 20.0)):
     short, long = [], []
     for dtype, results in ((tf.float32, short), (tf.float64, long)):
       latent, m, s = (tf.constant(x, dtype) for x in (y, mean, scale))
       with tf.GradientTape() as tape:
         tape.watch(latent)
         bits = Quantizer(surrogate, EP()).evaluate(
-            lambda v: gaussian_bits(v, m, s), latent, tf.zeros_like(latent))  # noqa: B023
+          lambda v: gaussian_bits(v, m, s), latent, tf.zeros_like(latent)
+        )  # noqa: B023
       results += tape.gradient(bits, latent).numpy().tolist()
     np.testing.assert_allclose(short, long, rtol=3e-3, atol=1e-3, err_msg=describe(surrogate))
     assert np.abs(long).max() > 1e5
@@ -224,7 +264,7 @@ def test_straight_through_mean_and_variance_match_the_reference(reference):
   rows = [row for row in reference['pointwise'] if row['alpha'] == 5 and row['sigma'] == 1][:6]
   assert rows
   for row in rows:
-    surrogate = SUA(5.)
+    surrogate = SUA(5.0)
     latent = tf.fill([200_000], tf.constant(row['y']))
     u = surrogate.noise(latent, [21, 22])
     with tf.GradientTape() as tape:
@@ -233,12 +273,12 @@ def test_straight_through_mean_and_variance_match_the_reference(reference):
     sample = tape.gradient(loss, latent).numpy().astype(np.float64)
     error = sample.std() / np.sqrt(sample.size)
     assert abs(sample.mean() - row['SUA_STE_mean']) < 4 * error + 1e-6, row
-    assert sample.var() == pytest.approx(row['SUA_STE_var'], rel=.03, abs=1e-6), row
+    assert sample.var() == pytest.approx(row['SUA_STE_var'], rel=0.03, abs=1e-6), row
 
 
 def test_straight_through_keeps_the_soft_slope_and_nothing_else(latents, gradients):
-  alpha = tf.constant(5.)
-  _, (by_y, _) = gradients(Quantizer(SUA(5.), STE()), latents, tf.zeros_like(latents))
+  alpha = tf.constant(5.0)
+  _, (by_y, _) = gradients(Quantizer(SUA(5.0), STE()), latents, tf.zeros_like(latents))
   np.testing.assert_allclose(by_y, soft_round_slope(latents, alpha), rtol=1e-6)
   value, (by_y, _) = gradients(Quantizer(Round(), STE()), latents, tf.zeros_like(latents))
   np.testing.assert_array_equal(value, tf.round(latents))
@@ -247,20 +287,24 @@ def test_straight_through_keeps_the_soft_slope_and_nothing_else(latents, gradien
 
 def test_expected_gradient_equals_perturb_and_apply(gradients):
   """TFC's route: the loss of SUA as a function of s(y) + u."""
-  y = tf.constant(np.linspace(-2.2, 2.2, 45) + .003, tf.float64)
-  mean, scale = tf.fill(y.shape, tf.constant(.2, tf.float64)), tf.fill(
-      y.shape, tf.constant(.6, tf.float64))
+  y = tf.constant(np.linspace(-2.2, 2.2, 45) + 0.003, tf.float64)
+  mean, scale = (
+    tf.fill(y.shape, tf.constant(0.2, tf.float64)),
+    tf.fill(y.shape, tf.constant(0.6, tf.float64)),
+  )
 
-  alpha, two = tf.constant(5., tf.float64), tf.constant(2., tf.float64)
+  alpha, two = tf.constant(5.0, tf.float64), tf.constant(2.0, tf.float64)
 
   def theirs(y, mean, scale):
     def loss(v, mean, scale):
       prior = tfc.NoisySoftRoundedNormal(alpha=alpha, loc=mean, scale=scale)
       return -prior.log_prob(v) / tf.math.log(two)
-    return tfc.perturb_and_apply(
-        loss, tfc.soft_round(y, alpha), mean, scale, expected_grads=True)[0]
 
-  quantizer = Quantizer(SUA(5.), EP())
+    return tfc.perturb_and_apply(loss, tfc.soft_round(y, alpha), mean, scale, expected_grads=True)[
+      0
+    ]
+
+  quantizer = Quantizer(SUA(5.0), EP())
 
   def ours(y, mean, scale):
     return quantizer.evaluate(lambda v: gaussian_bits(v, mean, scale), y, tf.zeros_like(y))
@@ -272,39 +316,48 @@ def test_expected_gradient_equals_perturb_and_apply(gradients):
 
 @pytest.mark.parametrize('estimator', [PGE(), EP()])
 def test_parameters_get_the_gradient_at_the_sample(estimator, gradients):
-  surrogate = SUA(5.)
+  surrogate = SUA(5.0)
   y = tf.constant(np.linspace(-2, 2, 17), tf.float64)
   u = surrogate.noise(y, [31, 32])
-  mean, scale = y * 0 + .1, y * 0 + .4
+  mean, scale = y * 0 + 0.1, y * 0 + 0.4
   _, (_, by_mean, by_scale) = gradients(
-      lambda y, mean, scale: Quantizer(surrogate, estimator).evaluate(
-          lambda v: gaussian_bits(v, mean, scale), y, u), y, mean, scale)
+    lambda y, mean, scale: Quantizer(surrogate, estimator).evaluate(
+      lambda v: gaussian_bits(v, mean, scale), y, u
+    ),
+    y,
+    mean,
+    scale,
+  )
   sample = surrogate(y, u)
   _, (_, expected_mean, expected_scale) = gradients(gaussian_bits, sample, mean, scale)
   np.testing.assert_allclose(by_mean, expected_mean, rtol=1e-9)
   np.testing.assert_allclose(by_scale, expected_scale, rtol=1e-9)
 
 
-@pytest.mark.parametrize('surrogate, estimator, remedy', [
-    (Round(), PGE(), 'use STE'), (Round(), EP(), 'use STE')])
+@pytest.mark.parametrize(
+  'surrogate, estimator, remedy', [(Round(), PGE(), 'use STE'), (Round(), EP(), 'use STE')]
+)
 def test_undefined_pairs_are_refused_when_built_naming_the_remedy(surrogate, estimator, remedy):
   with pytest.raises(Undefined, match=remedy):
     Quantizer(surrogate, estimator)
 
 
 def test_expected_gradient_of_a_loss_that_mixes_components_is_refused():
-  quantizer = Quantizer(SUA(5.), EP())
+  quantizer = Quantizer(SUA(5.0), EP())
   y = tf.ones([3])
   with pytest.raises(Undefined, match='PGE or STE'):
     quantizer(y, tf.zeros_like(y))
   with pytest.raises(ValueError, match='keep the shape'):
     quantizer.evaluate(tf.reduce_sum, y, tf.zeros_like(y))
-  unknown = tf.function(lambda y: quantizer.evaluate(
-      lambda v: tf.reduce_sum(v, -1, keepdims=True), y, tf.zeros_like(y)),
-      input_signature=[tf.TensorSpec([None, None], tf.float32)])
+  unknown = tf.function(
+    lambda y: quantizer.evaluate(
+      lambda v: tf.reduce_sum(v, -1, keepdims=True), y, tf.zeros_like(y)
+    ),
+    input_signature=[tf.TensorSpec([None, None], tf.float32)],
+  )
   with pytest.raises(tf.errors.InvalidArgumentError, match='keep the shape'):
     unknown(tf.ones([4, 5]))
 
 
 def test_proxy_of_sua_is_soft_rounding(latents):
-  np.testing.assert_array_equal(SUA(5.).proxy(latents), soft_round(latents, tf.constant(5.)))
+  np.testing.assert_array_equal(SUA(5.0).proxy(latents), soft_round(latents, tf.constant(5.0)))

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfusq import exact, transforms
+from tfusq import transforms
+from tfusq.transforms import exact
 
 
 @pytest.fixture(scope='module')
@@ -15,7 +16,7 @@ def network():
   network = transforms.hyper_synthesis(96, 192)
   network(tf.zeros([1, 2, 2, 64]))
   for variable in network.variables:
-    variable.assign_add(.01 * tf.random.stateless_normal(variable.shape, [1, 2]))
+    variable.assign_add(0.01 * tf.random.stateless_normal(variable.shape, [1, 2]))
   return network
 
 
@@ -26,15 +27,19 @@ def exactly(network, x):
 
 def in_integers(x, kernel, bias):
   """A 3x3 convolution padded with zeros, in Python's own integers."""
-  whole = [[int(v) for v in np.round(np.float64(values).ravel() * 2.**bits)]
-           for values, bits in ((x, 12), (kernel, 16), (bias, 28))]
-  x, kernel, bias = (np.array(values, dtype=object).reshape(shape) for values, shape in zip(
-      whole, (x.shape, kernel.shape, bias.shape)))
+  whole = [
+    [int(v) for v in np.round(np.float64(values).ravel() * 2.0**bits)]
+    for values, bits in ((x, 12), (kernel, 16), (bias, 28))
+  ]
+  x, kernel, bias = (
+    np.array(values, dtype=object).reshape(shape)
+    for values, shape in zip(whole, (x.shape, kernel.shape, bias.shape))
+  )
   padded = np.zeros([x.shape[1] + 2, x.shape[2] + 2, x.shape[3]], dtype=object)
   padded[1:-1, 1:-1] = x[0]
   out = np.empty([1, *x.shape[1:3], kernel.shape[-1]], dtype=object)
   for i, j in np.ndindex(*x.shape[1:3]):
-    out[0, i, j] = np.tensordot(padded[i:i + 3, j:j + 3], kernel, 3) + bias
+    out[0, i, j] = np.tensordot(padded[i : i + 3, j : j + 3], kernel, 3) + bias
   return out
 
 
@@ -44,16 +49,18 @@ def test_a_convolution_is_that_of_integers():
   layer(x)
   layer.bias.assign(tf.random.stateless_normal([5], [5, 6]))
   ours = exactly(layer, x).astype(np.float64)
-  expected = in_integers(np.round(x.numpy() * 2.**12) / 2.**12, layer.kernel.numpy(),
-                         layer.bias.numpy())
+  expected = in_integers(
+    np.round(x.numpy() * 2.0**12) / 2.0**12, layer.kernel.numpy(), layer.bias.numpy()
+  )
   np.testing.assert_array_equal(
-      ours * 2**12, np.round(expected.astype(np.float64) / 2.**16))  # ties to even, both
+    ours * 2**12, np.round(expected.astype(np.float64) / 2.0**16)
+  )  # ties to even, both
 
 
 def test_it_is_close_to_the_float_network(network):
   x = tf.round(4 * tf.random.stateless_normal([1, 6, 5, 64], [7, 8]))
   floats, ours = network(x).numpy(), exactly(network, x)
-  assert 0 < np.abs(floats - ours).max() < .01 * floats.std()
+  assert 0 < np.abs(floats - ours).max() < 0.01 * floats.std()
   np.testing.assert_array_equal(ours, np.round(ours * 2**12) / 2**12)
 
 
@@ -71,28 +78,32 @@ def exactly_in_graph(network, x):
     return network(x)
 
 
-@pytest.mark.parametrize('settings', [
-    {'TF_NUM_INTRAOP_THREADS': '1'}, {'TF_ENABLE_ONEDNN_OPTS': '0'}])
+@pytest.mark.parametrize(
+  'settings', [{'TF_NUM_INTRAOP_THREADS': '1'}, {'TF_ENABLE_ONEDNN_OPTS': '0'}]
+)
 def test_the_result_does_not_depend_on_threads_or_kernels(network, settings, tmp_path):
   x = tf.round(4 * tf.random.stateless_normal([1, 9, 8, 64], [11, 12])).numpy()
   np.savez(tmp_path / 'in.npz', x, *(variable.numpy() for variable in network.variables))
-  code = ('import sys, numpy as np, tensorflow as tf\n'
-          'from tfusq import exact, transforms\n'
-          'network = transforms.hyper_synthesis(96, 192)\n'
-          'x, *values = np.load(sys.argv[1] + "/in.npz").values()\n'
-          'network(x)\n'
-          'for a, b in zip(network.variables, values): a.assign(b)\n'
-          'with exact.arithmetic(): y = network(x)\n'
-          'np.savez(sys.argv[1] + "/out.npz", y=y.numpy(), floats=network(x).numpy())\n')
-  subprocess.run([sys.executable, '-c', code, str(tmp_path)], check=True,
-                 env={**os.environ, **settings})
+  code = (
+    'import sys, numpy as np, tensorflow as tf\n'
+    'from tfusq import exact, transforms\n'
+    'network = transforms.hyper_synthesis(96, 192)\n'
+    'x, *values = np.load(sys.argv[1] + "/in.npz").values()\n'
+    'network(x)\n'
+    'for a, b in zip(network.variables, values): a.assign(b)\n'
+    'with exact.arithmetic(): y = network(x)\n'
+    'np.savez(sys.argv[1] + "/out.npz", y=y.numpy(), floats=network(x).numpy())\n'
+  )
+  subprocess.run(
+    [sys.executable, '-c', code, str(tmp_path)], check=True, env={**os.environ, **settings}
+  )
   out = np.load(tmp_path / 'out.npz')
   np.testing.assert_array_equal(out['y'], exactly(network, x))
   if 'TF_ENABLE_ONEDNN_OPTS' in settings:
     assert (out['floats'] != network(x).numpy()).any()  # else this shows nothing
 
 
-@pytest.mark.parametrize('size', [.05, 1., 300.])  # of weights: larger ones take a coarser grid
+@pytest.mark.parametrize('size', [0.05, 1.0, 300.0])  # of weights: larger ones take a coarser grid
 def test_symbols_are_weighed_as_integers_in_any_order(size):
   rng = np.random.default_rng(1)
   kernel = rng.normal(0, size, [12, 320, 7]).astype(np.float32)
@@ -102,32 +113,38 @@ def test_symbols_are_weighed_as_integers_in_any_order(size):
   found = exact.weigh_symbols(tf.constant(symbols), weights).numpy()
   integers = [[[int(v) for v in row] for row in tap] for tap in np.clip(symbols, -511, 511)]
   whole = np.round(kernel.astype(np.float64) / weights.step.numpy()).astype(object)
-  expected = sum(np.dot(np.array(tap, dtype=object), matrix)
-                 for tap, matrix in zip(integers, whole)).astype(np.float64) * weights.step.numpy()
-  expected = np.clip(expected + np.round(bias.astype(np.float64) * 2.**28) / 2.**28, -4096, 4096)
+  expected = (
+    sum(np.dot(np.array(tap, dtype=object), matrix) for tap, matrix in zip(integers, whole)).astype(
+      np.float64
+    )
+    * weights.step.numpy()
+  )
+  expected = np.clip(expected + np.round(bias.astype(np.float64) * 2.0**28) / 2.0**28, -4096, 4096)
   np.testing.assert_array_equal(found, np.round(expected * 2**12) / 2**12)
   assert np.abs(symbols).max() > 511
   order = rng.permutation(320)
   shuffled = exact.symbol_weights(tf.constant(kernel[:, order]), tf.constant(bias))
   np.testing.assert_array_equal(
-      exact.weigh_symbols(tf.constant(symbols[:, :, order]), shuffled), found)
+    exact.weigh_symbols(tf.constant(symbols[:, :, order]), shuffled), found
+  )
   # Close to the floats where nothing is clipped.
   small = np.clip(symbols, -5, 5)
   floats = np.einsum('tni,tio->no', small.astype(np.float64), kernel) + bias
   error = exact.weigh_symbols(tf.constant(small), weights).numpy() - np.clip(floats, -4096, 4096)
-  deviation = weights.step.numpy() * np.sqrt(
-      (small.astype(np.float64)**2).sum((0, 2)) / 12)[:, None]
-  assert (np.abs(error) < 5 * deviation + 2.**-12).all()
+  deviation = (
+    weights.step.numpy() * np.sqrt((small.astype(np.float64) ** 2).sum((0, 2)) / 12)[:, None]
+  )
+  assert (np.abs(error) < 5 * deviation + 2.0**-12).all()
   # As fine as float32 admits: twice as fine, a sum of 511s could pass 2^24.
   most = np.abs(whole.astype(np.float64)).sum(1).max(0) * 511
   assert (most <= 2**24).all() and (most > 2**22).all()
 
 
 def test_one_large_weight_coarsens_its_own_output_alone():
-  kernel = np.full([12, 320, 3], .01, np.float32)
+  kernel = np.full([12, 320, 3], 0.01, np.float32)
   kernel[0, 0, 1] = 1000
   steps = exact.symbol_weights(tf.constant(kernel), tf.zeros([3])).step.numpy()
-  assert steps[0] == steps[2] == 2.**-13 and steps[1] == 2.**-5
+  assert steps[0] == steps[2] == 2.0**-13 and steps[1] == 2.0**-5
 
 
 def test_arithmetic_ends_with_its_block():

@@ -34,8 +34,10 @@ def test_a_folder_is_whole_or_as_it_was(tmp_path):
 def test_a_folder_of_another_kind_is_never_replaced(tmp_path):
   (tmp_path / 'photographs').mkdir()
   (tmp_path / 'photographs' / 'only.png').write_text('dear')
-  with pytest.raises(files.Exists, match='holds no codec.json'), files.new_folder(
-      tmp_path / 'photographs', True, 'codec.json'):
+  with (
+    pytest.raises(files.Exists, match='holds no codec.json'),
+    files.new_folder(tmp_path / 'photographs', True, 'codec.json'),
+  ):
     pass
   assert (tmp_path / 'photographs' / 'only.png').read_text() == 'dear'
 

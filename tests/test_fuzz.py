@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from conftest import make_codec
 
 import tfusq
-from conftest import make_codec
 from fuzz import forge, fuzz
-from tfusq import container, export, exported
+from tfusq.export import client, container, saved_model
 
 
 def test_forged_files_have_the_right_checksum(exported_codec, photograph):
@@ -29,9 +29,10 @@ def test_some_changed_files_of_a_nonzero_centre_mixture(photograph, tmp_path):
   codec = make_codec(4, 6, zero_centre=False, entropy_model=tfusq.GaussianMixture(2))
   last = codec.model.analysis.layers[-1]
   last.kernel.assign(100 * last.kernel)
-  export.export(codec, tmp_path / 'codec', {})
+  saved_model.export(codec, tmp_path / 'codec', {})
   (mutated, _), (hostile, longest) = fuzz(
-      exported.ExportedCodec(tmp_path / 'codec'), photograph[:64, :64], 100, 60)
+    client.ExportedCodec(tmp_path / 'codec'), photograph[:64, :64], 100, 60
+  )
   assert not mutated['GARBAGE'] and 0 < hostile['picture'] < 60 and longest < 60
 
 

@@ -5,18 +5,21 @@ import pytest
 import tensorflow as tf
 
 import tfusq
-from tfusq import details, plugins
-from tfusq.temperature import temperature_parameters
+from tfusq import catalogue, plugins
+from tfusq.quantization.temperature import temperature_parameters
 from tfusq.testing import instances
 
-SCALES = (1e-6, 1e-3, .11, 1., 256.)
-TEMPERATURES = (1e-3, .5, 5., 12., 50.)
+SCALES = (1e-6, 1e-3, 0.11, 1.0, 256.0)
+TEMPERATURES = (1e-3, 0.5, 5.0, 12.0, 50.0)
 
 
 def classes_of(base):
   classes, _ = plugins.load_all()
-  return [cls for plugin, cls in classes.items()
-          if issubclass(cls, base) and plugin.distribution == 'tfusq']
+  return [
+    cls
+    for plugin, cls in classes.items()
+    if issubclass(cls, base) and plugin.distribution == 'tfusq'
+  ]
 
 
 def all_cases(surrogate):
@@ -51,9 +54,9 @@ def all_cases(surrogate):
 
 
 def inputs(dtype):
-  special = [-2, -1, 0, 1, 7, -1.5, -.5, .5, 2.5, 60.5, 1e4, -1e4, .3, -.7, 1e-6, .4999999]
+  special = [-2, -1, 0, 1, 7, -1.5, -0.5, 0.5, 2.5, 60.5, 1e4, -1e4, 0.3, -0.7, 1e-6, 0.4999999]
   y = tf.constant(np.tile(special, len(SCALES))[None, None, None], dtype)
-  mean = tf.fill(y.shape, tf.constant(.25, dtype))
+  mean = tf.fill(y.shape, tf.constant(0.25, dtype))
   scale = np.repeat(SCALES, len(special))[None, None, None]
   return y, mean, tf.constant(np.log(scale), dtype)
 
@@ -73,16 +76,17 @@ def test_every_defined_case(cls):
     for value in TEMPERATURES if temperatures else [None]:
       for temperature in temperatures:
         temperature.value.assign(value)
-      for name, results in zip(names or [''] * 99, function(
-          *values, surrogate.noise(values[0], [1, 2]))):
+      for name, results in zip(
+        names or [''] * 99, function(*values, surrogate.noise(values[0], [1, 2]))
+      ):
         assert all(np.isfinite(result).all() for result in results), (name, dtype, value)
   assert len(names) >= 4  # STE at least, in both terms and centres
 
   for temperature in temperatures:
-    temperature.value.assign(5.)
+    temperature.value.assign(5.0)
   hard = inputs(tf.float32)
   y = tf.random.stateless_normal(hard[0].shape, [3, 4])
-  arguments = y, .3 * y, tf.zeros_like(y), surrogate.noise(y, [5, 6])
+  arguments = y, 0.3 * y, tf.zeros_like(y), surrogate.noise(y, [5, 6])
   compiled = tf.function(run, jit_compile=True)
   expected = traced(*arguments)
   for other in (run(*arguments), compiled(*arguments)):
@@ -102,8 +106,11 @@ def test_undefined_pairs_name_a_remedy_that_is_defined():
       try:
         tfusq.Quantizer(surrogate, estimator)
       except tfusq.Undefined as undefined:
-        remedies = [cls for cls in classes_of(tfusq.Estimator)
-                    if cls.__name__ in str(undefined).split('use ')[1]]
+        remedies = [
+          cls
+          for cls in classes_of(tfusq.Estimator)
+          if cls.__name__ in str(undefined).split('use ')[1]
+        ]
         assert remedies
         for remedy in remedies:
           tfusq.Quantizer(surrogate, remedy())
@@ -111,7 +118,9 @@ def test_undefined_pairs_name_a_remedy_that_is_defined():
 
 def test_the_readme_has_the_table(monkeypatch):
   from test_readme import README
-  built_in = {plugin: cls for plugin, cls in plugins.load_all()[0].items()
-              if plugin.distribution == 'tfusq'}
+
+  built_in = {
+    plugin: cls for plugin, cls in plugins.load_all()[0].items() if plugin.distribution == 'tfusq'
+  }
   monkeypatch.setattr(plugins, 'load_all', lambda: (built_in, {}))
-  assert details.pairs() in README, 'paste what `tfusq plugins --pairs` prints'
+  assert catalogue.pairs() in README, 'paste what `tfusq plugins --pairs` prints'

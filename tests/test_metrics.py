@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfusq import metrics
+from tfusq.evaluation import metrics
 
 
 def test_psnr_is_that_of_eight_bit_pixels():
@@ -17,6 +17,7 @@ def test_ms_ssim_is_tensorflows_and_undefined_for_small_images(photograph):
   noisy = np.clip(photograph + np.random.default_rng(0).normal(0, 9, photograph.shape), 0, 255)
   noisy = noisy.astype(np.uint8)
   expected = tf.image.ssim_multiscale(
-      tf.constant(photograph, tf.float32), tf.constant(noisy, tf.float32), 255)
+    tf.constant(photograph, tf.float32), tf.constant(noisy, tf.float32), 255
+  )
   assert metrics.ms_ssim(photograph, noisy) == pytest.approx(float(expected), abs=1e-5)
   assert math.isnan(metrics.ms_ssim(photograph[:160], noisy[:160]))

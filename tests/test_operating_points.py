@@ -3,12 +3,13 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import make_codec
 
 import tfusq
-from conftest import make_codec
-from tfusq import container, metrics, operating_points
-from tfusq.data import image_hash
-from tfusq.operating_points import ExportedPoint, Mismatch, anchor_points, measure
+from tfusq.evaluation import metrics, operating_points
+from tfusq.evaluation.operating_points import ExportedPoint, Mismatch, anchor_points, measure
+from tfusq.export import container
+from tfusq.image_files import image_hash
 
 
 def test_figures_are_of_real_bytes(exported_codec, photograph):
@@ -18,10 +19,10 @@ def test_figures_are_of_real_bytes(exported_codec, photograph):
   assert figures['bytes'] == len(data)
   assert figures['bpp'] == pytest.approx(8 * len(data) / (64 * 451))
   assert figures['coded-bpp'] == pytest.approx(
-      8 * (len(data) - container.read_header(data).bytes) / (64 * 451))
-  assert figures['psnr-rgb'] == pytest.approx(
-      metrics.psnr(image, exported_codec.decompress(data)))
-  assert figures['estimated-bpp'] == pytest.approx(figures['coded-bpp'], rel=.1)
+    8 * (len(data) - container.read_header(data).bytes) / (64 * 451)
+  )
+  assert figures['psnr-rgb'] == pytest.approx(metrics.psnr(image, exported_codec.decompress(data)))
+  assert figures['estimated-bpp'] == pytest.approx(figures['coded-bpp'], rel=0.1)
 
 
 def test_a_decoder_that_differs_is_an_error(exported_codec, photograph):
@@ -56,10 +57,12 @@ def test_mismatch_is_of_the_training_time_forward_calculation_against_rounding(p
   hard = codec.hard(x)
   assert figures['surrogate-bpp'] == pytest.approx(float(soft.bpp), rel=1e-5)
   assert figures['surrogate-psnr-rgb'] == pytest.approx(
-      float(tf.image.psnr(x, soft.reconstruction, 1)[0]), abs=1e-3)
+    float(tf.image.psnr(x, soft.reconstruction, 1)[0]), abs=1e-3
+  )
   assert figures['rate-mismatch'] == pytest.approx(float(soft.bpp - hard.bpp), abs=1e-5)
   assert figures['distortion-mismatch'] == pytest.approx(
-      255**2 * float(soft.mse - hard.mse), abs=1e-2)
+    255**2 * float(soft.mse - hard.mse), abs=1e-2
+  )
 
 
 def test_rounding_has_no_mismatch(photograph):

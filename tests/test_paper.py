@@ -11,21 +11,42 @@ from tfusq import config
 
 PAPER = Path(config.search_path()[0]) / 'paper'
 PARTS = {'recipe', 'section_4', 'section_6', 'joint', 'post'}  # of sweeps, none by themselves
-SWEEPS = sorted(str(path.relative_to(PAPER)) for path in PAPER.rglob('*.gin')
-                if path.stem not in PARTS)
+SWEEPS = sorted(
+  str(path.relative_to(PAPER)) for path in PAPER.rglob('*.gin') if path.stem not in PARTS
+)
 TABLES = [name for name in SWEEPS if name.startswith('table_')]
 ROWS = {'III': 9, 'IV': 32, 'V': 12, 'VI': 8, 'VII': 72, 'VIII': 21, 'IX': 42, 'X': 42, 'XI': 24}
-RATES = {'III': {'low'}, 'IV': {'lower', 'higher'}, 'V': {'low'}, 'VI': {'low'}, 'VII': {'low'},
-         'VIII': {'all'}, 'IX': {'all'}, 'X': {'all'}, 'XI': {'all'}}
-AXES = ('model', 'rate | distortion', 'alpha_max', 'bound', 'sg', 'entropy_model', 'analysis',
-        'synthesis')
+RATES = {
+  'III': {'low'},
+  'IV': {'lower', 'higher'},
+  'V': {'low'},
+  'VI': {'low'},
+  'VII': {'low'},
+  'VIII': {'all'},
+  'IX': {'all'},
+  'X': {'all'},
+  'XI': {'all'},
+}
+AXES = (
+  'model',
+  'rate | distortion',
+  'alpha_max',
+  'bound',
+  'sg',
+  'entropy_model',
+  'analysis',
+  'synthesis',
+)
 
 
 def rows(**coordinates):
   """The paper's figures at some coordinates."""
   with (PAPER / 'paper_tables.csv').open(encoding='utf-8', newline='') as file:
-    return [row for row in csv.DictReader(file, strict=True)
-            if all(row[name] == value for name, value in coordinates.items())]
+    return [
+      row
+      for row in csv.DictReader(file, strict=True)
+      if all(row[name] == value for name, value in coordinates.items())
+    ]
 
 
 def read(name):
@@ -58,7 +79,8 @@ def test_every_figure_is_a_number_with_two_decimals_or_no_convergence():
   diverged = [row for row in rows() if '—' in (row['joint'], row['post'])]
   assert len(diverged) == 6
   assert {(row['table'], row['rate | distortion']) for row in diverged} == {
-      ('IX', 'SUA+EP | SUA+STE')}
+    ('IX', 'SUA+EP | SUA+STE')
+  }
 
 
 def test_measures_and_rates_are_those_of_each_table():
@@ -73,32 +95,48 @@ def test_the_average_is_that_of_kodak_and_tecnick():
   assert len(averages) == (7 + 2 * 7 + 2 * 7 + 2 * 4)
   for row in averages:
     kodak, tecnick = (
-        rows(**{**{name: row[name] for name in ('table', *AXES)}, 'images': images})
-        for images in ('Kodak', 'Tecnick'))
+      rows(**{**{name: row[name] for name in ('table', *AXES)}, 'images': images})
+      for images in ('Kodak', 'Tecnick')
+    )
     for stage in ('joint', 'post'):
       if row[stage] == '—':
         assert kodak[0][stage] == tecnick[0][stage] == '—'
         continue
       mean = (float(kodak[0][stage]) + float(tecnick[0][stage])) / 2
-      assert abs(mean - float(row[stage])) <= .01 + 1e-9, row
+      assert abs(mean - float(row[stage])) <= 0.01 + 1e-9, row
 
 
 def test_the_anchors_of_table_four_are_zero():
-  anchors = [(row['rates'], row['rate | distortion'], row['measure'])
-             for row in rows(table='IV') if row['joint'] == '0.00']
+  anchors = [
+    (row['rates'], row['rate | distortion'], row['measure'])
+    for row in rows(table='IV')
+    if row['joint'] == '0.00'
+  ]
   assert sorted(anchors) == sorted(
-      (rates, *column) for rates in ('lower', 'higher') for column in (
-          ('AUN+PGE | AUN+PGE', 'cost'), ('AUN+PGE | AUN+PGE', 'surrogate'),
-          ('AUN+PGE | round+STE', 'surrogate')))
+    (rates, *column)
+    for rates in ('lower', 'higher')
+    for column in (
+      ('AUN+PGE | AUN+PGE', 'cost'),
+      ('AUN+PGE | AUN+PGE', 'surrogate'),
+      ('AUN+PGE | round+STE', 'surrogate'),
+    )
+  )
 
 
-@pytest.mark.parametrize('table, others', [
-    ('VI', {'table': 'III'}), ('VII', {'table': 'V', 'model': 'MS-hyper-zero'})])
+@pytest.mark.parametrize(
+  'table, others', [('VI', {'table': 'III'}), ('VII', {'table': 'V', 'model': 'MS-hyper-zero'})]
+)
 def test_figures_that_two_tables_share_agree(table, others):
   shared = 0
   for row in rows(table=table):
-    for other in rows(**others, **{'rate | distortion': row['rate | distortion'],
-                                   'alpha_max': row['alpha_max'], 'bound': row['bound']}):
+    for other in rows(
+      **others,
+      **{
+        'rate | distortion': row['rate | distortion'],
+        'alpha_max': row['alpha_max'],
+        'bound': row['bound'],
+      },
+    ):
       if row['sg'] != 'no' and row['entropy_model'] in ('', 'Gaussian'):
         assert (row['joint'], row['post']) == (other['joint'], other['post'])
         shared += 1
@@ -108,7 +146,7 @@ def test_figures_that_two_tables_share_agree(table, others):
 @pytest.mark.parametrize('name', TABLES)
 def test_a_sweep_has_the_cells_of_its_table_and_no_others(name):
   sweep = read(name)
-  table, = sweep.tables
+  (table,) = sweep.tables
   assert table.lower() == Path(name).stem.removeprefix('table_')
   free = [sweep.best_of] if sweep.best_of else []
   grid = sweep.cells()
@@ -117,14 +155,16 @@ def test_a_sweep_has_the_cells_of_its_table_and_no_others(name):
   for labels in grid:
     assert any(matches(row, labels, free) for row in rows(table=table)), labels
   assert sweep.best_of == ('alpha_max' if RATES[table] == {'all'} else None)
-  assert len(sweep.lmbdas) == {'low': 4, 'lower': 2, 'higher': 2, 'all': 6}[
-      rows(table=table)[0]['rates']]
+  assert (
+    len(sweep.lmbdas)
+    == {'low': 4, 'lower': 2, 'higher': 2, 'all': 6}[rows(table=table)[0]['rates']]
+  )
 
 
 @pytest.mark.parametrize('name', SWEEPS)
 def test_every_run_of_a_sweep_parses(name):
   sweep = read(name)
-  for run in sweep.runs()[::len(sweep.lmbdas)][:len(sweep.cells())]:
+  for run in sweep.runs()[:: len(sweep.lmbdas)][: len(sweep.cells())]:
     labels = run.cell
     for stage, statements in (('joint', run.joint), ('post', run.post)):
       files = [statement for statement in statements if statement.endswith('.gin')]
@@ -136,20 +176,29 @@ def test_every_run_of_a_sweep_parses(name):
       if 'alpha_max' in labels and joint:
         assert gin.query_parameter('Linear.end') == float(labels['alpha_max'])
       entropy_model = gin.query_parameter('%ENTROPY_MODEL').selector.split('.')[-1]
-      wanted = labels.get('entropy_model', 'Gaussian Mixture' if 'Cheng' in labels.get('model', '')
-                          else 'Gaussian')
+      wanted = labels.get(
+        'entropy_model', 'Gaussian Mixture' if 'Cheng' in labels.get('model', '') else 'Gaussian'
+      )
       assert entropy_model == wanted.replace(' ', '')
 
 
 @pytest.mark.parametrize('name', SWEEPS)
 def test_the_readme_states_every_sweep_and_its_number_of_runs(name):
-  line, = (line for line in (PAPER / 'README.md').read_text(encoding='utf-8').splitlines()
-           if f'| `{name}` |' in line)
+  (line,) = (
+    line
+    for line in (PAPER / 'README.md').read_text(encoding='utf-8').splitlines()
+    if f'| `{name}` |' in line
+  )
   runs = len(read(name).runs())
   assert f'| {runs} + {runs} |' in line
 
 
 def test_the_two_core_sweeps_keep_the_labels_of_the_tables():
-  labels = {(axis, label) for name in SWEEPS if name.startswith('small/') and read(name).tables
-            for cell in read(name).cells() for axis, label in cell.items()}
+  labels = {
+    (axis, label)
+    for name in SWEEPS
+    if name.startswith('small/') and read(name).tables
+    for cell in read(name).cells()
+    for axis, label in cell.items()
+  }
   assert all(any(row[axis] == label for row in rows()) for axis, label in labels)

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import make_curve
 from PIL import Image
 
-from conftest import make_curve
-from tfusq import events, plot
-from tfusq.curve import CurveError
+from tfusq.curves import plot
+from tfusq.curves.curve import CurveError
+from tfusq.training import events
 
 
 @pytest.fixture
@@ -16,6 +17,7 @@ def run(tmp_path):
         for step, value in values:
           tf.summary.scalar(tag, value, step)
     return tmp_path / name
+
   return write
 
 
@@ -24,10 +26,10 @@ def lines(axes):
 
 
 def test_curves_are_solid_and_anchors_dashed_within_the_curves_range():
-  anchor = make_curve((.1, 1., 9.), (20., 35., 50.), 'BPG')
+  anchor = make_curve((0.1, 1.0, 9.0), (20.0, 35.0, 50.0), 'BPG')
   figure = plot.plot_curves([make_curve()], [anchor, make_curve(name='JPEG')], title='Kodak')
-  axes, = figure.axes
-  np.testing.assert_array_equal(lines(axes)['ours'], [[.2, 28], [.4, 31], [.8, 34]])
+  (axes,) = figure.axes
+  np.testing.assert_array_equal(lines(axes)['ours'], [[0.2, 28], [0.4, 31], [0.8, 34]])
   styles = {line.get_label(): line.is_dashed() for line in axes.get_lines()}
   assert styles == {'ours': False, 'BPG': True, 'JPEG': True}
   assert [text.get_text() for text in axes.get_legend().get_texts()] == ['ours', 'BPG', 'JPEG']
@@ -38,18 +40,27 @@ def test_curves_are_solid_and_anchors_dashed_within_the_curves_range():
 
 
 def test_stages_follow_each_other_with_their_mismatch(run):
-  joint = run('joint', 'train', {'loss': [(10, 3.), (20, 2.)], 'bpp': [(10, 1.)]})
-  run('joint', 'validation', {'loss': [(20, 2.5)], 'soft_loss': [(20, 2.1)],
-                              'rate_mismatch': [(20, -.2)], 'distortion_mismatch': [(20, .1)]})
+  joint = run('joint', 'train', {'loss': [(10, 3.0), (20, 2.0)], 'bpp': [(10, 1.0)]})
+  run(
+    'joint',
+    'validation',
+    {
+      'loss': [(20, 2.5)],
+      'soft_loss': [(20, 2.1)],
+      'rate_mismatch': [(20, -0.2)],
+      'distortion_mismatch': [(20, 0.1)],
+    },
+  )
   post = run('post', 'train', {'loss': [(10, 1.9)]})
   stages = [(path.name, events.read_scalars(path)) for path in (joint, post)]
   figure = plot.plot_training(stages)
   loss, _, mismatch, _ = figure.axes
-  trained = [line.get_xydata().tolist() for line in loss.get_lines()
-             if 'as trained' in line.get_label()]
+  trained = [
+    line.get_xydata().tolist() for line in loss.get_lines() if 'as trained' in line.get_label()
+  ]
   assert trained == [[[10, 3], [20, 2]], [[30, pytest.approx(1.9)]]]
-  np.testing.assert_allclose(lines(mismatch)['rate'], [[20, -.2]])
-  np.testing.assert_allclose(lines(mismatch)['distortion (weighted)'], [[20, .1]])
+  np.testing.assert_allclose(lines(mismatch)['rate'], [[20, -0.2]])
+  np.testing.assert_allclose(lines(mismatch)['distortion (weighted)'], [[20, 0.1]])
   assert 'mismatch' in mismatch.get_ylabel()
   assert len(plot.plot_training(stages[1:]).axes) == 3  # no validation, no mismatch
   with pytest.raises(plot.PlotError, match='nothing to draw'):
@@ -57,16 +68,16 @@ def test_stages_follow_each_other_with_their_mismatch(run):
 
 
 def test_what_a_resumed_run_did_again_stands(run):
-  run('joint', 'train', {'loss': [(10, 3.), (20, 9.)]})
-  path = run('joint', 'train', {'loss': [(20, 2.)]})
-  assert events.read_scalars(path)['train']['loss'] == [(10, 3.), (20, 2.)]
+  run('joint', 'train', {'loss': [(10, 3.0), (20, 9.0)]})
+  path = run('joint', 'train', {'loss': [(20, 2.0)]})
+  assert events.read_scalars(path)['train']['loss'] == [(10, 3.0), (20, 2.0)]
 
 
 def test_a_record_cut_off_by_a_kill_is_left_out(run):
-  path = run('joint', 'train', {'loss': [(10, 3.), (20, 2.)]})
-  file, = (path / 'train').glob('events*')
+  path = run('joint', 'train', {'loss': [(10, 3.0), (20, 2.0)]})
+  (file,) = (path / 'train').glob('events*')
   file.write_bytes(file.read_bytes()[:-5])
-  assert events.read_scalars(path)['train']['loss'] == [(10, 3.)]
+  assert events.read_scalars(path)['train']['loss'] == [(10, 3.0)]
 
 
 def test_pictures_are_png_and_svg_and_reproducible(tmp_path):

@@ -11,10 +11,13 @@ import pytest
 FOLDER = Path(__file__).parent.parent / 'plugins'
 GUIDE = (FOLDER / 'README.md').read_text()
 # A model's arguments have no defaults.
-CHECKED_WITH = {'FactorizedPrior': [
+CHECKED_WITH = {
+  'FactorizedPrior': [
     '--gin_bindings=FactorizedPrior.entropy_model = @Factorized()',
     '--gin_bindings=FactorizedPrior.filters = 8',
-    '--gin_bindings=FactorizedPrior.latent_channels = 8']}
+    '--gin_bindings=FactorizedPrior.latent_channels = 8',
+  ]
+}
 RECIPES = re.findall(r'```gin\n(.*?)```', GUIDE, re.DOTALL)
 
 
@@ -22,8 +25,11 @@ def test_its_code_blocks_are_the_files():
   shown = dict(re.findall(r'^`([\w./-]+)`:\n\n```\w+\n(.*?)^```', GUIDE, re.DOTALL | re.MULTILINE))
   for name, text in shown.items():
     assert text == (FOLDER / name).read_text(), f'paste plugins/{name} into plugins/README.md'
-  needed = {str(path.relative_to(FOLDER)) for pattern in ('*/tfusq_*.py', '*/setup.cfg')
-            for path in FOLDER.glob(pattern)}
+  needed = {
+    str(path.relative_to(FOLDER))
+    for pattern in ('*/tfusq_*.py', '*/setup.cfg')
+    for path in FOLDER.glob(pattern)
+  }
   assert len(needed) == 8 and needed <= set(shown)
   blocks = len(re.findall(r'^```\w', GUIDE, re.MULTILINE))
   assert blocks == len(shown) + len(RECIPES) + 1  # and how to install
@@ -31,7 +37,8 @@ def test_its_code_blocks_are_the_files():
 
 def test_nothing_in_the_package_names_them():
   names = [path.stem for path in FOLDER.glob('*/tfusq_*.py')] + [
-      path.name for path in FOLDER.iterdir() if path.is_dir()]
+    path.name for path in FOLDER.iterdir() if path.is_dir()
+  ]
   assert len(names) == 8
   package = Path(__file__).parent.parent / 'tfusq'
   for path in package.rglob('*.py'):
@@ -46,8 +53,9 @@ def test_each_is_installed_into_a_fresh_environment_and_trains_two_steps_from_gi
   binaries = tmp_path / 'venv' / 'bin'
 
   def run(*command):
-    result = subprocess.run([str(word) for word in command], cwd=tmp_path, text=True,
-                            capture_output=True, env=environment)
+    result = subprocess.run(
+      [str(word) for word in command], cwd=tmp_path, text=True, capture_output=True, env=environment
+    )
     assert result.returncode == 0, f'{command}: {result.stdout[-2000:]} {result.stderr[-2000:]}'
     return result.stdout
 
@@ -59,10 +67,22 @@ def test_each_is_installed_into_a_fresh_environment_and_trains_two_steps_from_gi
   for number, recipe in enumerate(RECIPES):
     (tmp_path / f'{number}.gin').write_text(recipe)
     trained = run(
-        binaries / 'tfusq', 'train', '--model_dir', f'run{number}', '--gin_file', f'{number}.gin',
-        *(f'--gin_bindings={binding}' for binding in (
-            f"TRAIN_IMAGES = '{root / 'tfusq' / 'images' / 'train'}'", 'train.steps = 2',
-            'train.interval = 2', 'Patches.patch_size = 64')))
+      binaries / 'tfusq',
+      'train',
+      '--model_dir',
+      f'run{number}',
+      '--gin_file',
+      f'{number}.gin',
+      *(
+        f'--gin_bindings={binding}'
+        for binding in (
+          f"TRAIN_IMAGES = '{root / 'tfusq' / 'images' / 'train'}'",
+          'train.steps = 2',
+          'train.interval = 2',
+          'Patches.patch_size = 64',
+        )
+      ),
+    )
     assert 'loss:' in trained
     operative = (tmp_path / f'run{number}' / 'operative_config-0.gin').read_text()
     name = re.search(r'@(Kumaraswamy|GradScale|GeneralizedGaussian|FactorizedPrior)\(\)', recipe)[1]
@@ -71,5 +91,11 @@ def test_each_is_installed_into_a_fresh_environment_and_trains_two_steps_from_gi
     run(binaries / 'tfusq', 'export', '--model_dir', f'run{number}', '--out', f'codec{number}')
     image = root / 'tfusq' / 'images' / 'heldout' / 'chelsea.webp'
     run(binaries / 'tfusq', 'compress', '--codec', f'codec{number}', image, f'{number}.usq')
-    run(binaries / 'tfusq', 'decompress', '--codec', f'codec{number}', f'{number}.usq',
-        f'{number}.png')
+    run(
+      binaries / 'tfusq',
+      'decompress',
+      '--codec',
+      f'codec{number}',
+      f'{number}.usq',
+      f'{number}.png',
+    )

@@ -17,13 +17,13 @@ def blocks(kind):
 
 
 def test_the_plugin_trains_as_a_quantizer(gradients):
-  code, = (block for block in blocks('python') if 'class Triangular' in block)
+  (code,) = (block for block in blocks('python') if 'class Triangular' in block)
   namespace = {}
   exec(code, namespace)
   surrogate = namespace['Triangular']()
   y = tf.zeros([200_000])
   u = surrogate.noise(y, [1, 2])
-  assert abs(float(tf.math.reduce_variance(u)) * 12 - 1) < .02
+  assert abs(float(tf.math.reduce_variance(u)) * 12 - 1) < 0.02
   _, (by_y, _) = gradients(tfusq.Quantizer(surrogate, tfusq.PGE()), y[:4], u[:4])
   np.testing.assert_array_equal(by_y, np.ones(4))
 
@@ -38,9 +38,9 @@ def test_the_gin_files_it_names_are_there():
 
 def plugin_files():
   """The README's plugin, by file name."""
-  module, = (block for block in blocks('python') if 'class Triangular' in block)
-  config, = blocks('ini')
-  project, = blocks('toml')
+  (module,) = (block for block in blocks('python') if 'class Triangular' in block)
+  (config,) = blocks('ini')
+  (project,) = blocks('toml')
   return {'my_surrogates.py': module, 'setup.cfg': config, 'pyproject.toml': project}
 
 

@@ -5,10 +5,10 @@ import tensorflow_compression as tfc
 
 from tfusq import AUN, SGA, SHA, SR, SRA, SUA, Round, SGAHard, SUAn, UQi, UQs
 from tfusq.entropy_models import gaussian_bits
-from tfusq.soft_rounding import denoise, soft_round, soft_round_slope
+from tfusq.quantization.soft_rounding import denoise, soft_round, soft_round_slope
 from tfusq.testing import describe
 
-ALPHAS = [1e-3, .5, 1., 5., 12., 16., 50.]
+ALPHAS = [1e-3, 0.5, 1.0, 5.0, 12.0, 16.0, 50.0]
 
 
 def test_soft_rounding_matches_the_reference(reference, mode):
@@ -22,27 +22,26 @@ def test_soft_rounding_matches_the_reference(reference, mode):
       np.testing.assert_allclose(ours, expected, rtol=tolerance, atol=tolerance, err_msg=name)
 
 
-@pytest.mark.parametrize('alpha', [.5, 1., 5., 12.])
+@pytest.mark.parametrize('alpha', [0.5, 1.0, 5.0, 12.0])
 def test_soft_rounding_equals_tensorflow_compression(alpha, mode):
   y = tf.constant(np.linspace(-3.3, 3.3, 331), tf.float64)
   a = tf.constant(alpha, tf.float64)
   np.testing.assert_allclose(mode(soft_round)(y, a), tfc.soft_round(y, a), atol=1e-12)
   # At the cell's very ends TFC's inverse loses digits to `atanh`.
-  np.testing.assert_allclose(
-      mode(denoise)(y, a), tfc.soft_round_conditional_mean(y, a), atol=1e-8)
+  np.testing.assert_allclose(mode(denoise)(y, a), tfc.soft_round_conditional_mean(y, a), atol=1e-8)
 
 
-@pytest.mark.parametrize('alpha', [.5, 5., 16.])
+@pytest.mark.parametrize('alpha', [0.5, 5.0, 16.0])
 def test_slope_is_the_finite_difference_of_soft_rounding(alpha):
-  y = tf.constant(np.linspace(-2.95, 2.95, 118) + .0123, tf.float64)
+  y = tf.constant(np.linspace(-2.95, 2.95, 118) + 0.0123, tf.float64)
   a, h = tf.constant(alpha, tf.float64), 1e-6
   difference = (soft_round(y + h, a) - soft_round(y - h, a)) / (2 * h)
   np.testing.assert_allclose(soft_round_slope(y, a), difference, rtol=1e-7, atol=1e-8)
 
 
-@pytest.mark.parametrize('alpha', [16., 30., 50.])
+@pytest.mark.parametrize('alpha', [16.0, 30.0, 50.0])
 def test_slope_is_right_in_float32_where_one_minus_tanh_squared_is_not(alpha):
-  y = np.linspace(.01, .99, 99).astype(np.float32)
+  y = np.linspace(0.01, 0.99, 99).astype(np.float32)
   exact = soft_round_slope(tf.constant(y, tf.float64), tf.constant(alpha, tf.float64))
   ours = soft_round_slope(tf.constant(y), tf.constant(alpha, tf.float32))
   np.testing.assert_allclose(ours, exact, rtol=2e-5)
@@ -51,7 +50,7 @@ def test_slope_is_right_in_float32_where_one_minus_tanh_squared_is_not(alpha):
     tape.watch(t)
     theirs = tfc.soft_round(t, alpha)
   worst = np.nanmax(np.abs(tape.gradient(theirs, t).numpy() / exact.numpy() - 1))
-  assert worst > .05, 'TFC is as good now: use its op'
+  assert worst > 0.05, 'TFC is as good now: use its op'
 
 
 @pytest.mark.parametrize('alpha', ALPHAS)
@@ -62,11 +61,11 @@ def test_gradient_of_soft_round_is_its_slope(alpha, latents, gradients):
   assert np.isfinite(value).all()
 
 
-@pytest.mark.parametrize('alpha', [1e-3, 1., 5., 12.])
+@pytest.mark.parametrize('alpha', [1e-3, 1.0, 5.0, 12.0])
 def test_denoiser_takes_soft_rounding_half_a_step_off_to_half_a_step(alpha):
-  y = tf.constant(np.linspace(-2.9, 2.9, 59) + .013, tf.float64)
+  y = tf.constant(np.linspace(-2.9, 2.9, 59) + 0.013, tf.float64)
   a = tf.constant(alpha, tf.float64)
-  for half in (-.5, .5):
+  for half in (-0.5, 0.5):
     np.testing.assert_allclose(denoise(soft_round(y, a) + half, a), y + half, atol=1e-8)
 
 
@@ -74,7 +73,7 @@ def test_sua_is_additive_noise_when_cold_and_rounding_when_hot(mode):
   y = tf.constant(np.linspace(-2.4, 2.4, 48), tf.float64)
   u = AUN().noise(y, [1, 2])
   np.testing.assert_allclose(mode(SUA(1e-3))(y, u), y + u, atol=1e-6)
-  np.testing.assert_allclose(soft_round(y, tf.constant(400., tf.float64)), tf.round(y), atol=1e-3)
+  np.testing.assert_allclose(soft_round(y, tf.constant(400.0, tf.float64)), tf.round(y), atol=1e-3)
 
 
 @pytest.mark.parametrize('alpha', ALPHAS)
@@ -82,17 +81,21 @@ def test_sua_is_additive_noise_when_cold_and_rounding_when_hot(mode):
 def test_sua_and_its_gradient_stay_finite_and_on_the_support(alpha, dtype, latents, gradients):
   surrogate = SUA(alpha)
   y = tf.cast(latents, dtype)
-  for u in (surrogate.noise(y, [3, 4]), tf.fill(y.shape, tf.constant(-.5, dtype)),
-            tf.fill(y.shape, tf.constant(.4999999, dtype)), tf.zeros_like(y)):
+  for u in (
+    surrogate.noise(y, [3, 4]),
+    tf.fill(y.shape, tf.constant(-0.5, dtype)),
+    tf.fill(y.shape, tf.constant(0.4999999, dtype)),
+    tf.zeros_like(y),
+  ):
     y_tilde, (by_y, _) = gradients(surrogate, y, u)
     assert np.isfinite(y_tilde).all() and np.isfinite(by_y).all()
-    assert (np.abs(y_tilde - y) <= .5 + 1e-6 * np.maximum(1, np.abs(y))).all()
+    assert (np.abs(y_tilde - y) <= 0.5 + 1e-6 * np.maximum(1, np.abs(y))).all()
 
 
-@pytest.mark.parametrize('alpha', [1., 5., 8.])
+@pytest.mark.parametrize('alpha', [1.0, 5.0, 8.0])
 def test_sua_gradient_is_the_finite_difference_of_its_sample(alpha, gradients):
   surrogate = SUA(alpha)
-  y = tf.constant(np.linspace(-1.9, 1.9, 39) + .0071, tf.float64)
+  y = tf.constant(np.linspace(-1.9, 1.9, 39) + 0.0071, tf.float64)
   u = surrogate.noise(y, [5, 6])
   _, (by_y, _) = gradients(surrogate, y, u)
   h = 1e-7
@@ -103,26 +106,26 @@ def test_sua_gradient_is_the_finite_difference_of_its_sample(alpha, gradients):
   assert smooth.sum() >= 38
 
 
-@pytest.mark.parametrize('surrogate', [Round(), AUN(), SUA(5.)])
+@pytest.mark.parametrize('surrogate', [Round(), AUN(), SUA(5.0)])
 def test_integer_shifts_pass_through(surrogate):
-  y = tf.constant(np.linspace(-1.2, 1.2, 25) + .013, tf.float64)  # no ties: even is not shifted
+  y = tf.constant(np.linspace(-1.2, 1.2, 25) + 0.013, tf.float64)  # no ties: even is not shifted
   u = surrogate.noise(y, [7, 8])
   np.testing.assert_allclose(surrogate(y + 3, u), surrogate(y, u) + 3, atol=1e-12)
 
 
-@pytest.mark.parametrize('alpha', [88., 200., 1000.])
+@pytest.mark.parametrize('alpha', [88.0, 200.0, 1000.0])
 @pytest.mark.parametrize('dtype', [tf.float32, tf.float64])
 def test_sua_stays_finite_where_its_slopes_underflow(alpha, dtype, latents, gradients):
   y = tf.cast(latents, dtype)
-  for half in (-.5, 0., .25):
+  for half in (-0.5, 0.0, 0.25):
     y_tilde, (by_y, _) = gradients(SUA(alpha), y, tf.fill(y.shape, tf.constant(half, dtype)))
     assert np.isfinite(y_tilde).all() and np.isfinite(by_y).all()
 
 
 def test_large_latents_lose_no_precision_of_the_slope():
   """Differentiating through `floor` gave a mean slope of 0.958 here."""
-  y = tf.random.stateless_uniform([200_000], [1, 1], 59., 61.)
-  surrogate = SUA(5.)
+  y = tf.random.stateless_uniform([200_000], [1, 1], 59.0, 61.0)
+  surrogate = SUA(5.0)
   u = surrogate.noise(y, [2, 2])
   with tf.GradientTape() as tape:
     tape.watch(y)
@@ -130,11 +133,20 @@ def test_large_latents_lose_no_precision_of_the_slope():
   slopes = tape.gradient(y_tilde, y).numpy()
   standard_error = slopes.std() / np.sqrt(slopes.size)
   assert abs(slopes.mean() - 1) < 4 * standard_error  # E over u and phase of s' r' is 1
-  assert standard_error < .02
+  assert standard_error < 0.02
 
 
-SURROGATES = {'round': [Round], 'AUN': [AUN, UQi, UQs], 'SR': [SR], 'SHA': [SHA], 'SUA': [SUA],
-              'SUA-n': [SUAn], 'SRA': [SRA], 'SGA-hard': [SGAHard], 'SGA': [SGA]}
+SURROGATES = {
+  'round': [Round],
+  'AUN': [AUN, UQi, UQs],
+  'SR': [SR],
+  'SHA': [SHA],
+  'SUA': [SUA],
+  'SUA-n': [SUAn],
+  'SRA': [SRA],
+  'SGA-hard': [SGAHard],
+  'SGA': [SGA],
+}
 
 
 @pytest.mark.parametrize('name', SURROGATES)
@@ -158,11 +170,13 @@ def test_rate_of_a_gaussian_source_matches_the_reference(name, reference):
   assert compared >= 12
 
 
-@pytest.mark.parametrize('surrogate', [Round(), UQs(), SUA(3.), SR()], ids=describe)
+@pytest.mark.parametrize('surrogate', [Round(), UQs(), SUA(3.0), SR()], ids=describe)
 def test_even_the_rank_may_be_unknown_when_traced(surrogate):
   y = tf.random.stateless_normal([2, 3, 4], [1, 2])
-  traced = tf.function(lambda y: surrogate(y, surrogate.noise(y, [3, 4])),
-                       input_signature=[tf.TensorSpec(None, tf.float32)])
+  traced = tf.function(
+    lambda y: surrogate(y, surrogate.noise(y, [3, 4])),
+    input_signature=[tf.TensorSpec(None, tf.float32)],
+  )
   np.testing.assert_allclose(traced(y), surrogate(y, surrogate.noise(y, [3, 4])), rtol=1e-5)
 
 
@@ -170,17 +184,17 @@ def test_noise_is_uniform_and_a_function_of_the_seed():
   y = tf.zeros([2, 50, 50, 4])
   u = AUN().noise(y, [1, 2]).numpy()
   np.testing.assert_array_equal(u, AUN().noise(y, [1, 2]))
-  assert (u != AUN().noise(y, [1, 3]).numpy()).mean() > .99
-  assert u.min() >= -.5 and u.max() < .5
+  assert (u != AUN().noise(y, [1, 3]).numpy()).mean() > 0.99
+  assert u.min() >= -0.5 and u.max() < 0.5
   assert abs(u.mean()) < 4 / np.sqrt(12 * u.size)
   assert abs(u.var() - 1 / 12) < 4 * np.sqrt(1 / 180 / u.size)
 
 
 def test_rounding_needs_no_noise_and_takes_ties_to_even():
-  y = tf.constant([[-1.5, -.5, .5, 1.5, 2.5]])
+  y = tf.constant([[-1.5, -0.5, 0.5, 1.5, 2.5]])
   u = Round().noise(y, [0, 0])
   assert u.shape == [1, 1]
-  assert Round()(y, u).numpy().tolist() == [[-2., 0., 0., 2., 2.]]
+  assert Round()(y, u).numpy().tolist() == [[-2.0, 0.0, 0.0, 2.0, 2.0]]
 
 
 def test_capabilities_follow_from_what_is_defined():

@@ -5,18 +5,19 @@ import sys
 import time
 
 import pytest
-
 from conftest import GRID, make_sweep
-from tfusq import sweep as sweeps
-from tfusq.anchors import stills
-from tfusq.data import ImageError
-from tfusq.sweep import Job, SweepError, part
+
+from tfusq import image_files
+from tfusq.image_files import ImageError
+from tfusq.sweeps import sweep as sweeps
+from tfusq.sweeps.sweep import Job, SweepError, part
 
 
 @pytest.fixture
 def job(tmp_path):
-  return Job(tmp_path / 'runs', tmp_path / 'results', ['images/kodak'],
-             ["TRAIN_IMAGES = 'photos'"], ['own'])
+  return Job(
+    tmp_path / 'runs', tmp_path / 'results', ['images/kodak'], ["TRAIN_IMAGES = 'photos'"], ['own']
+  )
 
 
 def finish(job, run, stages=('joint', 'post')):
@@ -31,15 +32,26 @@ def test_a_sweep_is_every_cell_at_every_lambda_and_seed():
   assert len(runs) == 4 * 2 * 2 and len({run.name for run in runs}) == 16
   assert [run.seed for run in runs] == [0] * 8 + [1] * 8
   run = runs[5]
-  assert run.cell == {'model': 'MS-hyper', 'rate | distortion': 'SUA+EP | SUA+STE',
-                      'bound': '1e-6'}
+  assert run.cell == {'model': 'MS-hyper', 'rate | distortion': 'SUA+EP | SUA+STE', 'bound': '1e-6'}
   assert run.name == 'ms-hyper__sua_ep_sua_ste__1e-6/lambda_0.02-seed_0'
   assert run.joint == [
-      'data/folder.gin', 'models/ms_hyper_small.gin', 'quantizers/sua_ep_sua_ste.gin',
-      'Linear.end = 4.0', 'BOUND = 1e-6', 'stages/joint.gin', 'LMBDA = 0.02', 'SEED = 0']
+    'data/folder.gin',
+    'models/ms_hyper_small.gin',
+    'quantizers/sua_ep_sua_ste.gin',
+    'Linear.end = 4.0',
+    'BOUND = 1e-6',
+    'stages/joint.gin',
+    'LMBDA = 0.02',
+    'SEED = 0',
+  ]
   # The post stage rounds and has a bound of its own.
-  assert run.post == ['data/folder.gin', 'models/ms_hyper_small.gin', 'stages/post.gin',
-                      'LMBDA = 0.02', 'SEED = 0']
+  assert run.post == [
+    'data/folder.gin',
+    'models/ms_hyper_small.gin',
+    'stages/post.gin',
+    'LMBDA = 0.02',
+    'SEED = 0',
+  ]
 
 
 def test_grids_are_a_union():
@@ -49,12 +61,18 @@ def test_grids_are_a_union():
   assert sweep.axes == ['model', 'rate | distortion', 'bound']
 
 
-@pytest.mark.parametrize('changes, reason', [
-    ({'grids': []}, 'needs grids'), ({'seeds': ()}, 'needs grids, lmbdas and seeds'),
+@pytest.mark.parametrize(
+  'changes, reason',
+  [
+    ({'grids': []}, 'needs grids'),
+    ({'seeds': ()}, 'needs grids, lmbdas and seeds'),
     ({'grids': [GRID, GRID]}, 'two cells of the sweep are both ms-hyper'),
     ({'grids': [{'model': 'models/charm.gin'}]}, 'axis model must map labels'),
-    ({'joint': [3]}, 'a string, not 3'), ({'best_of': 'alpha'}, 'best_of must be one of model'),
-    ({'cost_anchor': {'model': 'Charm'}}, 'labels of a cell')])
+    ({'joint': [3]}, 'a string, not 3'),
+    ({'best_of': 'alpha'}, 'best_of must be one of model'),
+    ({'cost_anchor': {'model': 'Charm'}}, 'labels of a cell'),
+  ],
+)
 def test_what_is_no_sweep_is_refused(changes, reason):
   with pytest.raises(SweepError, match=reason):
     make_sweep(**changes)
@@ -66,16 +84,23 @@ def test_the_commands_of_a_run_are_those_a_user_would_type(job):
   folder = str(job.model_dir / run.name)
   gin = ['--gin_bindings', "TRAIN_IMAGES = 'photos'", '--gin_search_path', 'own']
   assert joint[:3] == ['train', '--model_dir', f'{folder}/joint']
-  assert joint[3:7] == ['--gin_file', 'data/folder.gin', '--gin_file',
-                        'models/ms_hyper_small.gin']
+  assert joint[3:7] == ['--gin_file', 'data/folder.gin', '--gin_file', 'models/ms_hyper_small.gin']
   assert joint[-4:] == gin and post[-4:] == gin
   assert post[:5] == ['train', '--model_dir', f'{folder}/post', '--init_from', f'{folder}/joint']
   assert [command[:2] for command in evaluations] == [['evaluate', 'images/kodak']] * 2
   assert str(job.results / f'{run.name}-joint-kodak.json') in evaluations[0]
   assert picture == [
-      'plot', '--model_dir', f'{folder}/joint', '--model_dir', f'{folder}/post',
-      '--title', 'MS-hyper SUA+EP | SUA+STE 1e-6 lambda 0.02 seed 0',
-      '--out', str(job.results / f'{run.name}-training.png'), '--force']
+    'plot',
+    '--model_dir',
+    f'{folder}/joint',
+    '--model_dir',
+    f'{folder}/post',
+    '--title',
+    'MS-hyper SUA+EP | SUA+STE 1e-6 lambda 0.02 seed 0',
+    '--out',
+    str(job.results / f'{run.name}-training.png'),
+    '--force',
+  ]
 
 
 def test_only_what_is_missing_is_done(job):
@@ -118,7 +143,7 @@ def test_a_failure_does_not_stop_the_others_and_is_done_again(job, monkeypatch, 
     return None
 
   monkeypatch.setattr(sweeps, '_call', call)
-  failure, = sweeps.perform(job, runs)
+  (failure,) = sweeps.perform(job, runs)
   assert runs[1].name in failure and 'the rate is not finite' in failure
   assert '3 of 3' in capsys.readouterr().out
   broken.clear()
@@ -143,21 +168,25 @@ def test_two_processes_do_not_do_the_same_run(job, capsys):
 
 def test_a_command_that_outlives_a_killed_sweep_keeps_others_out(tmp_path):
   command = tmp_path / 'command'
-  command.write_text(f'#!/bin/sh\necho $$ > {tmp_path}/pid.new; mv {tmp_path}/pid.new '
-                     f'{tmp_path}/pid\nexec sleep 60\n')
+  command.write_text(
+    f'#!/bin/sh\necho $$ > {tmp_path}/pid.new; mv {tmp_path}/pid.new '
+    f'{tmp_path}/pid\nexec sleep 60\n'
+  )
   command.chmod(0o755)
-  script = ('import sys; from pathlib import Path; from tfusq import sweep\n'
-            'folder = Path(sys.argv[1]); sweep.sys.executable = sys.argv[2]\n'
-            'with sweep._locked(folder) as lock: sweep._call([], folder / "log", lock)')
+  script = (
+    'import sys; from pathlib import Path; from tfusq import sweep\n'
+    'folder = Path(sys.argv[1]); sweep.sys.executable = sys.argv[2]\n'
+    'with sweep._locked(folder) as lock: sweep._call([], folder / "log", lock)'
+  )
   killed = subprocess.Popen([sys.executable, '-c', script, str(tmp_path), str(command)])
   while not (tmp_path / 'pid').exists():
     assert killed.poll() is None
-    time.sleep(.1)
+    time.sleep(0.1)
   killed.kill()
   killed.wait()
   assert not is_free(tmp_path)
   os.kill(int((tmp_path / 'pid').read_text()), signal.SIGKILL)
-  time.sleep(.5)
+  time.sleep(0.5)
   assert is_free(tmp_path)
 
 
@@ -165,7 +194,8 @@ def test_a_command_that_fails_says_why(tmp_path):
   log = tmp_path / 'log'
   with sweeps._locked(tmp_path / 'run') as lock:
     assert sweeps._call(['evaluate', str(tmp_path / 'none'), '--anchor', 'jpeg'], log, lock) == (
-        f'tfusq evaluate: no folder {tmp_path / "none"}')
+      f'tfusq evaluate: no folder {tmp_path / "none"}'
+    )
     assert log.read_text().startswith('+ tfusq evaluate')
     assert 'No such file' in sweeps._call(['info', str(tmp_path / 'none')], log, lock)
 
@@ -175,7 +205,7 @@ def test_what_would_fail_after_training_is_refused_before(job, photograph, tmp_p
     job.check()
   for name in ('a/same', 'b/same'):
     (tmp_path / name).mkdir(parents=True)
-    (tmp_path / name / 'x.png').write_bytes(stills.encode(photograph[:8, :8], 'png'))
+    (tmp_path / name / 'x.png').write_bytes(image_files.encode(photograph[:8, :8], 'png'))
   two = job._replace(images=[str(tmp_path / 'a/same'), str(tmp_path / 'b/same')])
   with pytest.raises(SweepError, match='two folders of images are called same'):
     two.check()

@@ -16,38 +16,44 @@ from tfusq import (
 
 
 def test_linear_goes_from_start_to_end_and_stays():
-  schedule = Linear(end=12., steps=400)
+  schedule = Linear(end=12.0, steps=400)
   values = [float(schedule(tf.constant(step, tf.int64))) for step in (0, 100, 400, 10**9)]
-  assert values == pytest.approx([1., 3.75, 12., 12.])
+  assert values == pytest.approx([1.0, 3.75, 12.0, 12.0])
 
 
 def test_linear_by_epoch_is_a_staircase():
-  schedule = Linear(end=12., steps=400, every=100)
+  schedule = Linear(end=12.0, steps=400, every=100)
   values = [float(schedule(tf.constant(step, tf.int32))) for step in (0, 99, 100, 399, 400, 999)]
-  assert values == pytest.approx([1., 1., 3.75, 9.25, 12., 12.])
+  assert values == pytest.approx([1.0, 1.0, 3.75, 9.25, 12.0, 12.0])
 
 
 def test_linear_by_epoch_ends_in_time():
-  schedule = Linear(end=12., steps=10, every=4)
-  assert [float(schedule(tf.constant(step))) for step in (9, 10)] == pytest.approx([9.8, 12.])
+  schedule = Linear(end=12.0, steps=10, every=4)
+  assert [float(schedule(tf.constant(step))) for step in (9, 10)] == pytest.approx([9.8, 12.0])
 
 
 def test_exponential_is_the_original_temperature_of_sga():
-  schedule = Exponential(start=.5)
+  schedule = Exponential(start=0.5)
   for step in (0, 699, 700, 701, 1700, 3000):
-    expected = min(.5, .5 * np.exp(-1e-3 * (step - 700)))
+    expected = min(0.5, 0.5 * np.exp(-1e-3 * (step - 700)))
     assert float(schedule(tf.constant(step))) == pytest.approx(expected, rel=1e-5)
   assert float(schedule(tf.constant(10**6))) == pytest.approx(1e-3)
 
 
 def test_piecewise_and_constant_take_the_stated_values():
-  schedule = Piecewise([10, 20], [1., 3., 2.])
+  schedule = Piecewise([10, 20], [1.0, 3.0, 2.0])
   assert [float(schedule(tf.constant(step))) for step in (0, 9, 10, 19, 20, 10**9)] == [
-      1., 1., 3., 3., 2., 2.]
-  assert float(Constant(4.)(tf.constant(7))) == 4.
+    1.0,
+    1.0,
+    3.0,
+    3.0,
+    2.0,
+    2.0,
+  ]
+  assert float(Constant(4.0)(tf.constant(7))) == 4.0
 
 
-@pytest.mark.parametrize('values', [[1., float('nan'), 2.], [1., 2.]])
+@pytest.mark.parametrize('values', [[1.0, float('nan'), 2.0], [1.0, 2.0]])
 def test_piecewise_refuses_what_is_no_value(values):
   with pytest.raises(ValueError, match='Piecewise'):
     Piecewise([10, 20], values)
@@ -55,40 +61,46 @@ def test_piecewise_refuses_what_is_no_value(values):
 
 def test_a_schedule_that_is_not_positive_in_the_middle_is_refused():
   with pytest.raises(ValueError, match='-1 at step 16'):
-    Temperature(Piecewise([10, 20], [1., -1., 2.]))
+    Temperature(Piecewise([10, 20], [1.0, -1.0, 2.0]))
 
 
 def test_annealing_brings_back_what_weights_of_another_temperature_changed():
-  temperature = Temperature(12.)
-  before = Quantizer(SUA(12.), STE()).temperatures()['SUA.alpha']
-  temperature.value.assign(8.)
+  temperature = Temperature(12.0)
+  before = Quantizer(SUA(12.0), STE()).temperatures()['SUA.alpha']
+  temperature.value.assign(8.0)
   temperature.anneal(tf.constant(3))
-  assert float(temperature(tf.float32)) == 12. == float(before)
+  assert float(temperature(tf.float32)) == 12.0 == float(before)
 
 
 def test_what_temperatures_were_does_not_change_with_them():
-  quantizer = Quantizer(SUA(Linear(end=12., steps=10)), STE())
+  quantizer = Quantizer(SUA(Linear(end=12.0, steps=10)), STE())
   before = quantizer.temperatures()['SUA.alpha']
   quantizer.anneal(tf.constant(10))
-  assert float(before) == 1. and float(quantizer.temperatures()['SUA.alpha']) == 12.
+  assert float(before) == 1.0 and float(quantizer.temperatures()['SUA.alpha']) == 12.0
 
 
 def test_linear_counts_steps_that_float32_cannot():
-  schedule = Linear(start=0., end=1., steps=2**26)
+  schedule = Linear(start=0.0, end=1.0, steps=2**26)
   odd = float(schedule(tf.constant(2**25 + 2**10, tf.int64)))
-  assert odd == pytest.approx(.5 + 2**-16, abs=1e-7)
+  assert odd == pytest.approx(0.5 + 2**-16, abs=1e-7)
 
 
-@pytest.mark.parametrize('arguments', [
-    {'end': 2., 'steps': 0}, {'end': 2., 'steps': 9, 'every': 0},
-    {'end': float('nan'), 'steps': 3}])
+@pytest.mark.parametrize(
+  'arguments',
+  [
+    {'end': 2.0, 'steps': 0},
+    {'end': 2.0, 'steps': 9, 'every': 0},
+    {'end': float('nan'), 'steps': 3},
+  ],
+)
 def test_linear_refuses_what_is_no_way(arguments):
   with pytest.raises(ValueError):
     Linear(**arguments)
 
 
 @pytest.mark.parametrize(
-    'value', [0, -1., float('inf'), 1e-50, 1e39, 'warm', None, True, Linear(end=-5., steps=9)])
+  'value', [0, -1.0, float('inf'), 1e-50, 1e39, 'warm', None, True, Linear(end=-5.0, steps=9)]
+)
 def test_temperature_refuses_what_is_neither_positive_number_nor_schedule(value):
   with pytest.raises(ValueError, match='positive number or a schedule'):
     Temperature(value)
@@ -98,12 +110,12 @@ def test_quantizer_anneals_in_a_traced_step_and_a_number_stays():
   class Nested(tf.Module):
     def __init__(self):
       super().__init__()
-      self.hidden = [Temperature(Linear(end=3., steps=2))]
+      self.hidden = [Temperature(Linear(end=3.0, steps=2))]
 
-  surrogate = SUA(Linear(end=11., steps=10))
+  surrogate = SUA(Linear(end=11.0, steps=10))
   surrogate.extra = Nested()
   quantizer = Quantizer(surrogate, STE())
-  fixed = Quantizer(SUA(5.), STE())
+  fixed = Quantizer(SUA(5.0), STE())
 
   @tf.function
   def step(number):
@@ -111,18 +123,19 @@ def test_quantizer_anneals_in_a_traced_step_and_a_number_stays():
     fixed.anneal(number)
     return surrogate.alpha(tf.float64)
 
-  assert float(step(tf.constant(5, tf.int64))) == pytest.approx(6.)
-  assert float(surrogate.extra.hidden[0](tf.float32)) == 3.
-  assert float(fixed.surrogate.alpha(tf.float32)) == 5.
+  assert float(step(tf.constant(5, tf.int64))) == pytest.approx(6.0)
+  assert float(surrogate.extra.hidden[0](tf.float32)) == 3.0
+  assert float(fixed.surrogate.alpha(tf.float32)) == 5.0
   assert {name: float(value) for name, value in quantizer.temperatures().items()} == (
-      pytest.approx({'SUA.alpha': 6.}))
+    pytest.approx({'SUA.alpha': 6.0})
+  )
 
 
 def test_a_schedule_of_ones_own_serves_wherever_a_number_does():
   class Step(Schedule):
     def __call__(self, step):
-      return tf.where(step < 3, 1., 4.)
+      return tf.where(step < 3, 1.0, 4.0)
 
   temperature = Temperature(Step())
   temperature.anneal(tf.constant(7))
-  assert np.isclose(temperature(tf.float32), 4.)
+  assert np.isclose(temperature(tf.float32), 4.0)

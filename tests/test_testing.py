@@ -5,16 +5,22 @@ import pytest
 import tensorflow as tf
 
 import tfusq
-from tfusq import exact, plugins, testing, transforms
-from tfusq.temperature import temperature_parameters
+from tfusq import plugins, testing, transforms
+from tfusq.quantization.temperature import temperature_parameters
 from tfusq.testing import NonConformance
+from tfusq.transforms import exact
 
 
 def built_ins():
   classes, _ = plugins.load_all()
-  return [instance for plugin, cls in classes.items() if plugin.distribution == 'tfusq'
-          and issubclass(cls, tuple(testing.CHECKS)) and not issubclass(cls, tfusq.Model)
-          for instance in testing.instances(cls)]
+  return [
+    instance
+    for plugin, cls in classes.items()
+    if plugin.distribution == 'tfusq'
+    and issubclass(cls, tuple(testing.CHECKS))
+    and not issubclass(cls, tfusq.Model)
+    for instance in testing.instances(cls)
+  ]
 
 
 @testing.conformance(*built_ins())
@@ -40,7 +46,7 @@ class Scaled(tfusq.AUN):
 class BiasedSecant(tfusq.SR):
   def secant(self, y):
     secant = super().secant(y)
-    return secant._replace(upper=secant.upper + .02)
+    return secant._replace(upper=secant.upper + 0.02)
 
 
 class IgnoresItsSeed(tfusq.AUN):
@@ -50,7 +56,7 @@ class IgnoresItsSeed(tfusq.AUN):
 
 class DrawsItsOwn(tfusq.AUN):
   def __call__(self, y, u):
-    return y + tf.random.uniform(tf.shape(y), -.5, .5, y.dtype)
+    return y + tf.random.uniform(tf.shape(y), -0.5, 0.5, y.dtype)
 
 
 class NotFinite(tfusq.SGA):
@@ -78,7 +84,8 @@ class SlopelessEP(tfusq.EP):
   def evaluate(self, f, surrogate, y, u):
     secant = surrogate.secant(y)
     return tfusq.with_slope(
-        f(surrogate(tf.stop_gradient(y), u)), y, f(secant.upper) - f(secant.lower))
+      f(surrogate(tf.stop_gradient(y), u)), y, f(secant.upper) - f(secant.lower)
+    )
 
 
 class AcceptsAll(tfusq.PGE):
@@ -91,6 +98,7 @@ class DropsWhatItCaptures(tfusq.STE):
     @tf.custom_gradient
     def through(y):
       return f(surrogate(y, u)), lambda g: g
+
     return through(y)
 
 
@@ -107,7 +115,7 @@ class NoGradientFarOut(tfusq.Gaussian):
 
 class NeedsItsShape(tfusq.AUN):
   def noise(self, y, seed):
-    return tf.random.stateless_uniform(y.shape, seed, -.5, .5, y.dtype)
+    return tf.random.stateless_uniform(y.shape, seed, -0.5, 0.5, y.dtype)
 
 
 class EagerOnly(tfusq.STE):
@@ -117,7 +125,7 @@ class EagerOnly(tfusq.STE):
 
 class ConstantWhenTraced(tfusq.Gaussian):
   def bits(self, y, parameters):
-    return super().bits(y, parameters) * (1. if tf.executing_eagerly() else 1.01)
+    return super().bits(y, parameters) * (1.0 if tf.executing_eagerly() else 1.01)
 
 
 class WrongValue(tfusq.STE):
@@ -127,18 +135,19 @@ class WrongValue(tfusq.STE):
 
 class HalfGradient(tfusq.STE):
   def quantize(self, surrogate, y, u):
-    return super().quantize(surrogate, .5 * y + .5 * tf.stop_gradient(y), u)
+    return super().quantize(surrogate, 0.5 * y + 0.5 * tf.stop_gradient(y), u)
 
 
 class StopsParameters(tfusq.EP):
   def evaluate(self, f, surrogate, y, u):
-    return tfusq.with_slope(tf.stop_gradient(super().evaluate(f, surrogate, y, u)), y,
-                            tf.ones_like(y))
+    return tfusq.with_slope(
+      tf.stop_gradient(super().evaluate(f, surrogate, y, u)), y, tf.ones_like(y)
+    )
 
 
 class NotNormalized(tfusq.Gaussian):
   def bits(self, y, parameters):
-    return super().bits(y, parameters) + .05
+    return super().bits(y, parameters) + 0.05
 
 
 class WrongGradient(tfusq.Gaussian):
@@ -167,17 +176,23 @@ class WrongTables(tfusq.Gaussian):
     return coder
 
 
-@pytest.mark.parametrize('subject, check, number', [
-    (ForgetsTheSlope(5.), testing.surrogates.secant_is_the_change_of_the_mean, r'z = -?\d'),
-    (GradientForgetsTheSlope(5.), testing.surrogates.gradient_is_the_finite_difference, 'relative'),
+@pytest.mark.parametrize(
+  'subject, check, number',
+  [
+    (ForgetsTheSlope(5.0), testing.surrogates.secant_is_the_change_of_the_mean, r'z = -?\d'),
+    (
+      GradientForgetsTheSlope(5.0),
+      testing.surrogates.gradient_is_the_finite_difference,
+      'relative',
+    ),
     (Scaled(), testing.surrogates.shifts_by_integers, 'by 0.01'),
     (BiasedSecant(), testing.surrogates.secant_is_the_change_of_the_mean, r'z = -?\d'),
     (IgnoresItsSeed(), testing.surrogates.noise_follows_the_seed, '100%'),
     (DrawsItsOwn(), testing.surrogates.is_a_function_of_latent_and_noise, 'are 0.* apart'),
-    (NotFinite(1.), testing.surrogates.is_finite, 'not finite at y'),
+    (NotFinite(1.0), testing.surrogates.is_finite, 'not finite at y'),
     (DeadGradient(), testing.surrogates.gradient_is_the_change_of_the_mean, r'z = \d'),
     (Mixing(), testing.surrogates.is_elementwise, r'is 0\.0\d+ apart'),
-    (NeverAnneals(3.), testing.surrogates.holds_its_temperatures, '1 parameters .* 0 are held'),
+    (NeverAnneals(3.0), testing.surrogates.holds_its_temperatures, '1 parameters .* 0 are held'),
     (SlopelessEP(), testing.estimators.is_exact_where_only_elementwise, r'with SUA .* z = -?\d'),
     (AcceptsAll(), testing.estimators.moves_the_mean_over_a_period, 'with Round .* is 0.00'),
     (DropsWhatItCaptures(), testing.estimators.keeps_the_gradient_of_parameters, r'off by \d'),
@@ -192,7 +207,9 @@ class WrongTables(tfusq.Gaussian):
     (NotNormalized(), testing.entropy_models.probabilities_sum_to_one, '0.96'),
     (WrongGradient(), testing.entropy_models.bits_have_their_gradients, 'raw parameters'),
     (OffByOne(), testing.entropy_models.codes_exactly_and_near_its_estimate, '1280 of 1280'),
-    (WrongTables(), testing.entropy_models.codes_exactly_and_near_its_estimate, 'the estimate')])
+    (WrongTables(), testing.entropy_models.codes_exactly_and_near_its_estimate, 'the estimate'),
+  ],
+)
 def test_faults_are_caught_by_the_right_check(subject, check, number):
   with pytest.raises(NonConformance, match=number):
     check(subject)
@@ -209,12 +226,13 @@ def test_what_does_not_apply_says_why():
   assert not any(reasons.values())
   reasons = [check() for check in testing.checks_of(tfusq.Round())]
   assert sorted(filter(None, reasons)) == ['it has no secant'] + 2 * [
-      'it is not said to be differentiable']
+    'it is not said to be differentiable'
+  ]
 
 
 def test_what_is_of_no_kind_is_refused():
   with pytest.raises(TypeError, match='Surrogates, .*not for Linear'):
-    testing.checks_of(tfusq.Linear(end=2., steps=3))
+    testing.checks_of(tfusq.Linear(end=2.0, steps=3))
 
 
 def test_temperatures_are_found_by_their_annotation():
@@ -226,16 +244,18 @@ def test_temperatures_are_found_by_their_annotation():
 
 def test_typical_temperatures_may_be_given_by_name():
   class Two(tfusq.SUA):
-    typical_temperatures = {'alpha': (1., 3.), 'width': (.5, .25)}
+    typical_temperatures = {'alpha': (1.0, 3.0), 'width': (0.5, 0.25)}
 
     def __init__(self, alpha: float | tfusq.Schedule, width: float | tfusq.Schedule):
       super().__init__(alpha)
       self.width = width
 
   assert [(float(two.alpha(tf.float32)), two.width) for two in testing.instances(Two)] == [
-      (1., .5), (3., .25)]
-  bound = testing.instances(Two, ['alpha'], lambda **values: Two(alpha=9., **values))
-  assert [(float(two.alpha(tf.float32)), two.width) for two in bound] == [(9., .5), (9., .25)]
+    (1.0, 0.5),
+    (3.0, 0.25),
+  ]
+  bound = testing.instances(Two, ['alpha'], lambda **values: Two(alpha=9.0, **values))
+  assert [(float(two.alpha(tf.float32)), two.width) for two in bound] == [(9.0, 0.5), (9.0, 0.25)]
 
 
 def test_noise_of_one_value_a_latent_still_follows_the_seed():
@@ -250,9 +270,12 @@ def tiny(cls, *entropy_model, **options):
 
 
 @testing.conformance(
-    tiny(tfusq.MSHyper), tiny(tfusq.MSContext), tiny(tfusq.Charm, slices=3),
-    tiny(tfusq.Cheng, tfusq.GaussianMixture(), hidden=12, analysis=tfusq.Residual(True)),
-    tiny(tfusq.ELIC, groups=(2, 4), analysis=tfusq.Bottleneck(1)))
+  tiny(tfusq.MSHyper),
+  tiny(tfusq.MSContext),
+  tiny(tfusq.Charm, slices=3),
+  tiny(tfusq.Cheng, tfusq.GaussianMixture(), hidden=12, analysis=tfusq.Residual(True)),
+  tiny(tfusq.ELIC, groups=(2, 4), analysis=tfusq.Bottleneck(1)),
+)
 def test_every_model_conforms(check):
   assert check() == ''
 
@@ -266,9 +289,12 @@ class VisitsTwice(tfusq.MSHyper):
     z_hat, height, width = self.visit_hyperlatent(visitor, batch, height, width)
     raw = self.hyper_synthesis(z_hat)[:, :height, :width]
     first, rest = (
-        visitor.visit(tfusq.Part('y', slice(*channels)), tf.gather(
-            raw, [*range(*channels), *range(6 + channels[0], 6 + channels[1])], axis=-1))
-        for channels in ((0, 4), (3, 6)))
+      visitor.visit(
+        tfusq.Part('y', slice(*channels)),
+        tf.gather(raw, [*range(*channels), *range(6 + channels[0], 6 + channels[1])], axis=-1),
+      )
+      for channels in ((0, 4), (3, 6))
+    )
     return tf.concat([first[..., :3], rest], -1)
 
 
@@ -292,7 +318,7 @@ class PeeksAtTheImage(tfusq.MSHyper):
     return latents
 
   def walk(self, visitor, batch, height, width):
-    seen, self._seen = getattr(self, '_seen', 0.), 0.
+    seen, self._seen = getattr(self, '_seen', 0.0), 0.0
 
     class Adding(tfusq.Visitor):
       def visit(self, part, raw):
@@ -309,7 +335,8 @@ class WalksInFloats(tfusq.MSHyper):
   def walk(self, visitor, batch, height, width):
     z_hat, height, width = self.visit_hyperlatent(visitor, batch, height, width)
     return visitor.visit(
-        tfusq.Part('y'), self.last(self.hyper_synthesis(z_hat)[:, :height, :width]))
+      tfusq.Part('y'), self.last(self.hyper_synthesis(z_hat)[:, :height, :width])
+    )
 
 
 class WalksInFloatsInside(WalksInFloats):
@@ -336,7 +363,9 @@ class ForgetsTheActivation(tfusq.MSHyper):
     return super().walk(Activating(), batch, height, width)
 
 
-@pytest.mark.parametrize('cls, check, sentence', [
+@pytest.mark.parametrize(
+  'cls, check, sentence',
+  [
     (Miscounts, 'visits_every_component_once', '1 parts are conditioned, and `parts` is 2'),
     (VisitsTwice, 'visits_every_component_once', '1 of 6 components of y'),
     (KeepsItsPadding, 'reconstructs_the_size', 'has the shape'),
@@ -344,7 +373,9 @@ class ForgetsTheActivation(tfusq.MSHyper):
     (PeeksAtTheImage, 'decodes_what_it_encodes', 'refused'),
     (WalksInFloats, 'parameters_are_exact', '1 layers with weights compute in floats'),
     (WalksInFloatsInside, 'parameters_are_exact', '1 layers with weights compute in floats'),
-    (ForgetsTheActivation, 'parameters_are_exact', 'deviations from those in floats')])
+    (ForgetsTheActivation, 'parameters_are_exact', 'deviations from those in floats'),
+  ],
+)
 def test_faults_of_models_are_caught_by_the_right_check(cls, check, sentence):
   checks = {bound.check.__name__: bound for bound in testing.checks_of(tiny(cls))}
   with pytest.raises(NonConformance, match=sentence):

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_compression as tfc
+from conftest import last_convolution, make_codec
 
 import tfusq
-from conftest import last_convolution, make_codec
-from tfusq import export, files, tfc_client
-from tfusq.exported import ExportedCodec
+from tfusq import files
+from tfusq.export import saved_model, tfc_client
+from tfusq.export.client import ExportedCodec
 
 
 @pytest.fixture(scope='module')
@@ -21,11 +22,11 @@ def paths(exported_path, tmp_path_factory):
 def signature_of(path, name):
   """As `tfci.py` takes a signature: the graph imported, inputs and outputs by sorted key."""
   metagraph = tf.compat.v1.MetaGraphDef.FromString(path.read_bytes())
-  imported = tf.compat.v1.wrap_function(
-      lambda: tf.compat.v1.train.import_meta_graph(metagraph), [])
+  imported = tf.compat.v1.wrap_function(lambda: tf.compat.v1.train.import_meta_graph(metagraph), [])
   inputs, outputs = (
-      [imported.graph.as_graph_element(tensors[key].name) for key in sorted(tensors)]
-      for tensors in (metagraph.signature_def[name].inputs, metagraph.signature_def[name].outputs))
+    [imported.graph.as_graph_element(tensors[key].name) for key in sorted(tensors)]
+    for tensors in (metagraph.signature_def[name].inputs, metagraph.signature_def[name].outputs)
+  )
   return imported.prune(inputs, outputs)
 
 
@@ -38,25 +39,29 @@ def test_tfci_compresses_and_decompresses(paths, exported_codec, photograph):
   packed.pack(tensors)
   packed = tfc.PackedTensors(packed.string)
   receiver = signature_of(metagraph, 'receiver')
-  back, = receiver(*packed.unpack([tensor.dtype for tensor in receiver.inputs]))
+  (back,) = receiver(*packed.unpack([tensor.dtype for tensor in receiver.inputs]))
   data, _, reconstruction = exported_codec.evaluate(image)
   assert tensors[0].numpy().tolist() == [data]  # our file, whole
   np.testing.assert_array_equal(back, reconstruction[None])
 
 
-@pytest.mark.parametrize('options', [
-    {'model': tfusq.MSContext}, {'model': functools.partial(tfusq.Cheng, hidden=12),
-                                 'entropy_model': tfusq.GaussianMixture()}])
+@pytest.mark.parametrize(
+  'options',
+  [
+    {'model': tfusq.MSContext},
+    {'model': functools.partial(tfusq.Cheng, hidden=12), 'entropy_model': tfusq.GaussianMixture()},
+  ],
+)
 def test_a_serial_context_survives(options, photograph, tmp_path):
   """Its loop, once weights are constants and the graph is pruned."""
   codec = make_codec(4, 6, zero_centre=False, **options)
   last = last_convolution(codec.model.analysis)
   last.kernel.assign(100 * last.kernel)
-  export.export(codec, tmp_path / 'codec', {})
+  saved_model.export(codec, tmp_path / 'codec', {})
   metagraph, _ = tfc_client.export_for_tfc(tmp_path / 'codec', tmp_path / 'tfc')
   image = photograph[:70, :90]
-  strings, = signature_of(metagraph, 'sender')(tf.constant(image[None]))
-  back, = signature_of(metagraph, 'receiver')(strings)
+  (strings,) = signature_of(metagraph, 'sender')(tf.constant(image[None]))
+  (back,) = signature_of(metagraph, 'receiver')(strings)
   data, _, reconstruction = ExportedCodec(tmp_path / 'codec').evaluate(image)
   assert strings.numpy().tolist() == [data]
   np.testing.assert_array_equal(back, reconstruction[None])

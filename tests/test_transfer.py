@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import make_codec
 
 import tfusq
-from conftest import make_codec
-from tfusq import transfer
-from tfusq.transfer import TransferError
+from tfusq.training import transfer
+from tfusq.training.transfer import TransferError
 
 
 @pytest.fixture(scope='module')
@@ -13,8 +13,9 @@ def run(tmp_path_factory):
   """A run directory with one checkpoint, and the codec that it holds."""
   codec = make_codec(seed=1)
   path = tmp_path_factory.mktemp('run')
-  tf.train.CheckpointManager(
-      tf.train.Checkpoint(model=codec.model), str(path), max_to_keep=1).save(7)
+  tf.train.CheckpointManager(tf.train.Checkpoint(model=codec.model), str(path), max_to_keep=1).save(
+    7
+  )
   return codec, str(path)
 
 
@@ -32,14 +33,20 @@ def test_another_entropy_model_takes_what_fits_and_says_what_does_not(run):
   codec = make_codec(seed=2, entropy_model=tfusq.GaussianMixture(2))
   before = codec.model.hyper_synthesis.layers[-1].kernel.numpy()
   said = transfer.transfer(codec, run[1])
-  assert said == ['hyper_synthesis/2/kernel stays new: its shape is 3x3x18x72, there 3x3x18x24',
-                  'hyper_synthesis/2/bias stays new: its shape is 72, there 24']
+  assert said == [
+    'hyper_synthesis/2/kernel stays new: its shape is 3x3x18x72, there 3x3x18x24',
+    'hyper_synthesis/2/bias stays new: its shape is 72, there 24',
+  ]
   np.testing.assert_array_equal(codec.model.hyper_synthesis.layers[-1].kernel, before)
   for name in ('analysis', 'synthesis', 'hyper_analysis'):
-    assert all(map(is_loaded, getattr(codec.model, name).variables,
-                   getattr(run[0].model, name).variables))
-  assert all(map(is_loaded, codec.model.hyper_synthesis.variables[:-2],
-                 run[0].model.hyper_synthesis.variables))
+    assert all(
+      map(is_loaded, getattr(codec.model, name).variables, getattr(run[0].model, name).variables)
+    )
+  assert all(
+    map(
+      is_loaded, codec.model.hyper_synthesis.variables[:-2], run[0].model.hyper_synthesis.variables
+    )
+  )
 
 
 def test_another_model_says_what_is_new_and_what_is_left_out(run):
@@ -59,7 +66,8 @@ def test_a_frozen_encoder_must_be_there_whole(run):
 
 def test_what_shares_nothing_is_refused(run, tmp_path):
   tf.train.CheckpointManager(
-      tf.train.Checkpoint(model=tf.Variable(1.)), str(tmp_path), max_to_keep=1).save(7)
+    tf.train.Checkpoint(model=tf.Variable(1.0)), str(tmp_path), max_to_keep=1
+  ).save(7)
   with pytest.raises(TransferError, match='no weights'):
     transfer.transfer(make_codec(), str(tmp_path))
   with pytest.raises(TransferError, match='no checkpoint'):
@@ -68,16 +76,26 @@ def test_what_shares_nothing_is_refused(run, tmp_path):
 
 def test_attention_shifts_no_other_layer(tmp_path):
   """What a codec with attention shares with one without is found, and goes where it belongs."""
+
   def make(attention, blocks, seed):
-    return make_codec(4, 6, seed=seed, model=lambda *arguments: tfusq.MSHyper(
-        *arguments, analysis=tfusq.Residual(attention),
-        synthesis=tfusq.Bottleneck(blocks, attention)))
+    return make_codec(
+      4,
+      6,
+      seed=seed,
+      model=lambda *arguments: tfusq.MSHyper(
+        *arguments,
+        analysis=tfusq.Residual(attention),
+        synthesis=tfusq.Bottleneck(blocks, attention),
+      ),
+    )
 
   attentive, plain = make(True, 2, 1), make(False, 1, 2)
   tf.train.CheckpointManager(
-      tf.train.Checkpoint(model=attentive.model), str(tmp_path), max_to_keep=1).save(7)
+    tf.train.Checkpoint(model=attentive.model), str(tmp_path), max_to_keep=1
+  ).save(7)
   said = transfer.transfer(plain, str(tmp_path))
-  assert said and all('is left out' in line and ('attention' in line or 'blocks/1' in line)
-                      for line in said)
+  assert said and all(
+    'is left out' in line and ('attention' in line or 'blocks/1' in line) for line in said
+  )
   for here, there in zip(plain.model.analysis.layers, attentive.model.analysis.layers):
     assert all(map(is_loaded, here.down.variables, there.down.variables))

@@ -1,36 +1,177 @@
 """tfusq: uniform scalar quantization for learned image compression, on TensorFlow.
 
 The public names are loaded when first used, so that listing plugins or `tfusq --help` does not
-import TensorFlow.
+import TensorFlow. Type checkers and editors read them from the imports below.
 """
 
 import importlib
+from typing import TYPE_CHECKING
 
-_PUBLIC = {
-    'surrogates': ('Surrogate', 'Secant', 'Round', 'AUN', 'UQs', 'UQi', 'SHA', 'SGA', 'SGAHard',
-                   'SUA', 'SUAn', 'SR', 'SRA'),
-    'estimators': ('Estimator', 'Undefined', 'PGE', 'STE', 'EP'),
-    'gradients': ('with_slope',),
-    'quantizer': ('Quantizer', 'quantize'),
-    'temperature': ('Schedule', 'Constant', 'Linear', 'Exponential', 'Piecewise', 'Temperature'),
-    'coding': ('Coder', 'Tables'),
-    'entropy_models': ('EntropyModel', 'Gaussian', 'Laplacian', 'GaussianMixture', 'Factorized'),
-    'transforms': ('Transforms', 'Convolutional', 'Residual', 'Bottleneck'),
-    'models': ('Model', 'Hyperprior', 'MSHyper', 'MSContext', 'Cheng', 'Charm', 'ELIC', 'Part',
-               'Visitor'),
-    'codec': ('Codec',),
-    'data': ('Patches',),
+if TYPE_CHECKING:
+  from tfusq.coding import Coder as Coder
+  from tfusq.coding import Tables as Tables
+  from tfusq.entropy_models import EntropyModel as EntropyModel
+  from tfusq.entropy_models import Factorized as Factorized
+  from tfusq.entropy_models import Gaussian as Gaussian
+  from tfusq.entropy_models import GaussianMixture as GaussianMixture
+  from tfusq.entropy_models import Laplacian as Laplacian
+  from tfusq.errors import Error as Error
+  from tfusq.models import ELIC as ELIC
+  from tfusq.models import Charm as Charm
+  from tfusq.models import Cheng as Cheng
+  from tfusq.models import Hyperprior as Hyperprior
+  from tfusq.models import Model as Model
+  from tfusq.models import MSContext as MSContext
+  from tfusq.models import MSHyper as MSHyper
+  from tfusq.models import Part as Part
+  from tfusq.models import Visitor as Visitor
+  from tfusq.quantization.estimators import EP as EP
+  from tfusq.quantization.estimators import PGE as PGE
+  from tfusq.quantization.estimators import STE as STE
+  from tfusq.quantization.estimators import Estimator as Estimator
+  from tfusq.quantization.estimators import Undefined as Undefined
+  from tfusq.quantization.gradients import with_slope as with_slope
+  from tfusq.quantization.quantizer import Quantizer as Quantizer
+  from tfusq.quantization.rounding import quantize as quantize
+  from tfusq.quantization.surrogates import AUN as AUN
+  from tfusq.quantization.surrogates import SGA as SGA
+  from tfusq.quantization.surrogates import SHA as SHA
+  from tfusq.quantization.surrogates import SR as SR
+  from tfusq.quantization.surrogates import SRA as SRA
+  from tfusq.quantization.surrogates import SUA as SUA
+  from tfusq.quantization.surrogates import Round as Round
+  from tfusq.quantization.surrogates import Secant as Secant
+  from tfusq.quantization.surrogates import SGAHard as SGAHard
+  from tfusq.quantization.surrogates import SUAn as SUAn
+  from tfusq.quantization.surrogates import Surrogate as Surrogate
+  from tfusq.quantization.surrogates import UQi as UQi
+  from tfusq.quantization.surrogates import UQs as UQs
+  from tfusq.quantization.temperature import Constant as Constant
+  from tfusq.quantization.temperature import Exponential as Exponential
+  from tfusq.quantization.temperature import Linear as Linear
+  from tfusq.quantization.temperature import Piecewise as Piecewise
+  from tfusq.quantization.temperature import Schedule as Schedule
+  from tfusq.quantization.temperature import Temperature as Temperature
+  from tfusq.training.codec import Codec as Codec
+  from tfusq.training.patches import Patches as Patches
+  from tfusq.transforms import Bottleneck as Bottleneck
+  from tfusq.transforms import Convolutional as Convolutional
+  from tfusq.transforms import Residual as Residual
+  from tfusq.transforms import Transforms as Transforms
+
+# The module of each public name.
+_HOME = {
+  'Coder': 'tfusq.coding',
+  'Tables': 'tfusq.coding',
+  'EntropyModel': 'tfusq.entropy_models',
+  'Gaussian': 'tfusq.entropy_models',
+  'Laplacian': 'tfusq.entropy_models',
+  'GaussianMixture': 'tfusq.entropy_models',
+  'Factorized': 'tfusq.entropy_models',
+  'Error': 'tfusq.errors',
+  'Model': 'tfusq.models',
+  'Hyperprior': 'tfusq.models',
+  'MSHyper': 'tfusq.models',
+  'MSContext': 'tfusq.models',
+  'Cheng': 'tfusq.models',
+  'Charm': 'tfusq.models',
+  'ELIC': 'tfusq.models',
+  'Part': 'tfusq.models',
+  'Visitor': 'tfusq.models',
+  'Estimator': 'tfusq.quantization.estimators',
+  'Undefined': 'tfusq.quantization.estimators',
+  'PGE': 'tfusq.quantization.estimators',
+  'STE': 'tfusq.quantization.estimators',
+  'EP': 'tfusq.quantization.estimators',
+  'with_slope': 'tfusq.quantization.gradients',
+  'Quantizer': 'tfusq.quantization.quantizer',
+  'quantize': 'tfusq.quantization.rounding',
+  'Surrogate': 'tfusq.quantization.surrogates',
+  'Secant': 'tfusq.quantization.surrogates',
+  'Round': 'tfusq.quantization.surrogates',
+  'AUN': 'tfusq.quantization.surrogates',
+  'UQs': 'tfusq.quantization.surrogates',
+  'UQi': 'tfusq.quantization.surrogates',
+  'SHA': 'tfusq.quantization.surrogates',
+  'SGA': 'tfusq.quantization.surrogates',
+  'SGAHard': 'tfusq.quantization.surrogates',
+  'SUA': 'tfusq.quantization.surrogates',
+  'SUAn': 'tfusq.quantization.surrogates',
+  'SR': 'tfusq.quantization.surrogates',
+  'SRA': 'tfusq.quantization.surrogates',
+  'Schedule': 'tfusq.quantization.temperature',
+  'Constant': 'tfusq.quantization.temperature',
+  'Linear': 'tfusq.quantization.temperature',
+  'Exponential': 'tfusq.quantization.temperature',
+  'Piecewise': 'tfusq.quantization.temperature',
+  'Temperature': 'tfusq.quantization.temperature',
+  'Codec': 'tfusq.training.codec',
+  'Patches': 'tfusq.training.patches',
+  'Transforms': 'tfusq.transforms',
+  'Convolutional': 'tfusq.transforms',
+  'Residual': 'tfusq.transforms',
+  'Bottleneck': 'tfusq.transforms',
 }
-_HOME = {name: module for module, names in _PUBLIC.items() for name in names}
 
-__all__ = list(_HOME)
+__all__ = [
+  'AUN',
+  'Bottleneck',
+  'Charm',
+  'Cheng',
+  'Codec',
+  'Coder',
+  'Constant',
+  'Convolutional',
+  'ELIC',
+  'EP',
+  'EntropyModel',
+  'Error',
+  'Estimator',
+  'Exponential',
+  'Factorized',
+  'Gaussian',
+  'GaussianMixture',
+  'Hyperprior',
+  'Laplacian',
+  'Linear',
+  'MSContext',
+  'MSHyper',
+  'Model',
+  'PGE',
+  'Part',
+  'Patches',
+  'Piecewise',
+  'Quantizer',
+  'Residual',
+  'Round',
+  'SGA',
+  'SGAHard',
+  'SHA',
+  'SR',
+  'SRA',
+  'STE',
+  'SUA',
+  'SUAn',
+  'Schedule',
+  'Secant',
+  'Surrogate',
+  'Tables',
+  'Temperature',
+  'Transforms',
+  'UQi',
+  'UQs',
+  'Undefined',
+  'Visitor',
+  'quantize',
+  'with_slope',
+]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> object:
   if name in _HOME:
-    return getattr(importlib.import_module(f'tfusq.{_HOME[name]}'), name)
+    return getattr(importlib.import_module(_HOME[name]), name)
   raise AttributeError(f'module tfusq has no attribute {name}')
 
 
-def __dir__():
+def __dir__() -> list[str]:
   return __all__

@@ -17,28 +17,32 @@ import gin
 import tensorflow as tf
 from absl import logging
 
-from tfusq import data, distribute, plugins, train
-from tfusq.codec import Codec
-from tfusq.quantizer import Quantizer
-from tfusq.sweep import Sweep
+from tfusq import plugins
+from tfusq.errors import Error
+from tfusq.quantization.quantizer import Quantizer
+from tfusq.sweeps.sweep import Sweep
+from tfusq.training import distribute, patches, train
+from tfusq.training.codec import Codec
 
 _CORE = {
-    'tfusq': (Codec, Quantizer, data.Patches, distribute.distribute, train.train, Sweep),
-    'keras': (tf.keras.optimizers.Adam,
-              tf.keras.optimizers.schedules.PiecewiseConstantDecay),
+  'tfusq': (Codec, Quantizer, patches.Patches, distribute.distribute, train.train, Sweep),
+  'keras': (tf.keras.optimizers.Adam, tf.keras.optimizers.schedules.PiecewiseConstantDecay),
 }
 _STRATEGIES = ('MirroredStrategy', 'MultiWorkerMirroredStrategy')
 
 
-class ConfigError(ValueError):
+class ConfigError(Error, ValueError):
   """A configuration that can't be found or parsed, or a value in it that is refused."""
 
 
 def search_path() -> list[str]:
   """Returns the folders with the gin files that come with the package: a wheel's, a checkout's."""
   package = Path(__file__).resolve().parent
-  return [str(folder) for folder in (package / 'gin', package.parent / 'gin')
-          if (folder / 'quickstart.gin').is_file()]
+  return [
+    str(folder)
+    for folder in (package / 'gin', package.parent / 'gin')
+    if (folder / 'quickstart.gin').is_file()
+  ]
 
 
 @functools.cache
@@ -127,17 +131,27 @@ def build_configurable(name: str, **values):
 def bound_parameters(name: str) -> list[str]:
   """Returns the parameters of a configurable that are bound without a scope."""
   keys = (key.rpartition('.') for key in _bindings(gin.config_str()))
-  return [parameter for configurable, _, parameter in keys
-          if configurable == name or configurable.endswith(f'.{name}')]
+  return [
+    parameter
+    for configurable, _, parameter in keys
+    if configurable == name or configurable.endswith(f'.{name}')
+  ]
 
 
 def recipe() -> str:
   """Returns the configuration in force, versions in comments; call it when all is built."""
   for binding in _unused():
     logging.warning('the binding %s is not used', binding)
-  versions = {name: importlib.metadata.version(name)
-              for name in ('tfusq', 'tensorflow', 'tensorflow-compression',
-                           'tensorflow-probability', 'gin-config')}
+  versions = {
+    name: importlib.metadata.version(name)
+    for name in (
+      'tfusq',
+      'tensorflow',
+      'tensorflow-compression',
+      'tensorflow-probability',
+      'gin-config',
+    )
+  }
   versions |= {plugin.distribution: plugin.version for plugin in plugins.discover()}
   header = ''.join(f'# {name} {version}\n' for name, version in versions.items())
   return header + gin.operative_config_str()
@@ -145,8 +159,11 @@ def recipe() -> str:
 
 def message(error: Exception) -> str:
   """Returns an error's text, what gin adds to it shortened to the configurable's name."""
-  return re.sub(r"\s*In call to configurable '(.*?)' \(.*\)( in scope '.*?')?",
-                r' (in \1\2)', str(error).strip())
+  return re.sub(
+    r"\s*In call to configurable '(.*?)' \(.*\)( in scope '.*?')?",
+    r' (in \1\2)',
+    str(error).strip(),
+  )
 
 
 def _scope():
@@ -195,6 +212,7 @@ def _raiser(error):
   def broken(*args, **kwargs):
     del args, kwargs
     raise error
+
   return broken
 
 
@@ -203,8 +221,9 @@ def _unused():
   used = [_split(key) for key in _bindings(gin.operative_config_str())]
   for key in _bindings(gin.config_str(), r'\s*(?![\s%])'):
     scope, name = _split(key)
-    if not any(name == other and (not scope or f'{outer}/'.startswith(f'{scope}/'))
-               for outer, other in used):
+    if not any(
+      name == other and (not scope or f'{outer}/'.startswith(f'{scope}/')) for outer, other in used
+    ):
       yield key
 
 

@@ -7,13 +7,16 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from tfusq.errors import Error
 
-class Exists(FileExistsError):
+
+class Exists(Error, FileExistsError):
   """An output that is there already; says how to replace it."""
 
 
-def check_output(path: str | os.PathLike, force: bool,
-                 source: str | os.PathLike | None = None) -> None:
+def check_output(
+  path: str | os.PathLike, force: bool, source: str | os.PathLike | None = None
+) -> None:
   """Refuses a file to be written that is there, a folder, or what it is made from.
 
   Args:

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 import tfusq
 import tfusq.testing
-from tfusq import container, export
+from tfusq.export import container, saved_model
 from tfusq_factorizedprior import FactorizedPrior
 
 
@@ -19,25 +19,38 @@ def codec():
   rounding = tfusq.Quantizer(tfusq.Round(), tfusq.STE())
   noise = tfusq.Quantizer(tfusq.AUN(), tfusq.EP())
   codec = tfusq.Codec(
-      FactorizedPrior(tfusq.Factorized(), 4, 6, synthesis=tfusq.Residual()), noise, rounding,
-      noise, rounding, lmbda=.01, zero_centre=False)
+    FactorizedPrior(tfusq.Factorized(), 4, 6, synthesis=tfusq.Residual()),
+    noise,
+    rounding,
+    noise,
+    rounding,
+    lmbda=0.01,
+    zero_centre=False,
+  )
   codec.compile(tf.keras.optimizers.Adam(1e-3))
   return codec
 
 
 def test_a_step_trains_every_variable(codec):
   before = [variable.numpy() for variable in codec.trainable_variables]
-  codec.train_step({'image': tf.constant(np.random.default_rng(0).integers(
-      0, 256, [2, 64, 64, 3], dtype=np.uint8)), 'index': tf.constant([0, 1], tf.int64)})
+  codec.train_step(
+    {
+      'image': tf.constant(
+        np.random.default_rng(0).integers(0, 256, [2, 64, 64, 3], dtype=np.uint8)
+      ),
+      'index': tf.constant([0, 1], tf.int64),
+    }
+  )
   assert len(before) > 30
-  assert all((variable.numpy() != old).any()
-             for variable, old in zip(codec.trainable_variables, before))
+  assert all(
+    (variable.numpy() != old).any() for variable, old in zip(codec.trainable_variables, before)
+  )
 
 
 @pytest.mark.parametrize('height, width', [(1, 1), (17, 23), (64, 96)])
 def test_its_files_decode_to_what_the_encoder_reconstructs(codec, height, width):
   codec.model.analysis.layers[-1].bias.assign(np.linspace(-9, 9, 6))
-  module = export.CodecModule(codec)
+  module = saved_model.CodecModule(codec)
   image = np.random.default_rng(1).integers(0, 256, [height, width, 3], dtype=np.uint8)
   result = module.evaluate(image)
   np.testing.assert_array_equal(module.decompress(result['data']), result['reconstruction'])

@@ -17,9 +17,14 @@ class FactorizedPrior(tfusq.Model):
   encoder_only = ('analysis',)
   parts = 0  # no network decides a table
 
-  def __init__(self, entropy_model: tfusq.EntropyModel, filters: int = 128,
-               latent_channels: int = 192, analysis: tfusq.Transforms | None = None,
-               synthesis: tfusq.Transforms | None = None):
+  def __init__(
+    self,
+    entropy_model: tfusq.EntropyModel,
+    filters: int = 128,
+    latent_channels: int = 192,
+    analysis: tfusq.Transforms | None = None,
+    synthesis: tfusq.Transforms | None = None,
+  ):
     """Initializer.
 
     Args:
@@ -34,8 +39,10 @@ class FactorizedPrior(tfusq.Model):
     """
     super().__init__(name='factorized_prior')
     if entropy_model.channels:
-      raise ValueError('FactorizedPrior.entropy_model is conditioned on nothing; '
-                       f'{type(entropy_model).__name__} needs parameters')
+      raise ValueError(
+        'FactorizedPrior.entropy_model is conditioned on nothing; '
+        f'{type(entropy_model).__name__} needs parameters'
+      )
     convolutional = tfusq.Convolutional()
     self.analysis = (analysis or convolutional).analysis(filters, latent_channels)
     self.synthesis = (synthesis or convolutional).synthesis(filters, latent_channels)

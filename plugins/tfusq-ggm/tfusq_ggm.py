@@ -12,11 +12,12 @@ import tfusq
 from tfusq.coding import MAX_WINDOW, TAIL_MASS, trim
 from tfusq.entropy_models import saturate
 
-SHAPES = np.geomspace(.5, 4., 16)
+SHAPES = np.geomspace(0.5, 4.0, 16)
 
 
 class MeanDeviationShape(NamedTuple):
   """Parameters of a generalized Gaussian, each of the latent's shape."""
+
   mean: tf.Tensor
   deviation: tf.Tensor
   shape: tf.Tensor
@@ -41,10 +42,10 @@ class GeneralizedGaussian(tfusq.EntropyModel):
 
   channels = 3
   LEVELS = 128
-  MIN_BOUND = .11  # of the Gaussian, below which a zero-mean 16-bit table no longer changes
-  MAX_DEVIATION = 256.
+  MIN_BOUND = 0.11  # of the Gaussian, below which a zero-mean 16-bit table no longer changes
+  MAX_DEVIATION = 256.0
 
-  def __init__(self, bound: float = .11, shape: float | None = None, floor: float = 1e-9):
+  def __init__(self, bound: float = 0.11, shape: float | None = None, floor: float = 1e-9):
     """Initializer.
 
     Args:
@@ -63,8 +64,9 @@ class GeneralizedGaussian(tfusq.EntropyModel):
       raise ValueError(f'GeneralizedGaussian.floor must be a probability below 1, not {floor}')
     if shape is not None:
       if not SHAPES[0] <= shape <= SHAPES[-1]:
-        raise ValueError(f'GeneralizedGaussian.shape must lie in [{SHAPES[0]}, {SHAPES[-1]}], '
-                         f'not {shape}')
+        raise ValueError(
+          f'GeneralizedGaussian.shape must lie in [{SHAPES[0]}, {SHAPES[-1]}], not {shape}'
+        )
       self.channels = 2
     self.shapes = SHAPES if shape is None else np.array([shape])
     self.bound, self.floor = float(bound), float(floor)
@@ -82,10 +84,12 @@ class GeneralizedGaussian(tfusq.EntropyModel):
       middle, half = (low + high) / 2, (high - low) / 2
       log_shape = middle + half * tf.tanh(log_shape / half)
     bound = tfp.math.interp_regular_1d_grid(
-        tf.stop_gradient(log_shape), *self._range, tf.constant(self._log_bounds, raw.dtype))
+      tf.stop_gradient(log_shape), *self._range, tf.constant(self._log_bounds, raw.dtype)
+    )
     log_deviation = tfc.upper_bound(log_deviation, math.log(self.MAX_DEVIATION))
     return MeanDeviationShape(
-        mean, tf.exp(tfc.lower_bound(log_deviation, bound)), tf.exp(log_shape))
+      mean, tf.exp(tfc.lower_bound(log_deviation, bound)), tf.exp(log_shape)
+    )
 
   def centre(self, parameters):
     return parameters.mean
@@ -98,20 +102,25 @@ class GeneralizedGaussian(tfusq.EntropyModel):
   def coder(self, zero_centre):
     if not zero_centre:
       raise NotImplementedError(
-          'GeneralizedGaussian has a bitstream for zero-centre quantization only: train with '
-          'Codec.zero_centre = True')
+        'GeneralizedGaussian has a bitstream for zero-centre quantization only: train with '
+        'Codec.zero_centre = True'
+      )
     log_minima = np.log(deviation_bound(self.shapes, self.MIN_BOUND))
     steps = (math.log(self.MAX_DEVIATION) - log_minima) / (self.LEVELS - 1)
     pmfs, minima = [], []
     for shape, log_minimum, step in zip(self.shapes, log_minima, steps):
       deviations = np.exp(log_minimum + step * np.arange(self.LEVELS))
-      tail = _inverse_log_survival(1 / shape, math.log(TAIL_MASS))**(1 / shape)
+      tail = _inverse_log_survival(1 / shape, math.log(TAIL_MASS)) ** (1 / shape)
       radii = np.ceil(tail * deviations / deviation_of_unit_scale(shape)).astype(int)
       radii = np.minimum(radii, (MAX_WINDOW - 1) // 2)
       widths = 2 * radii + 1
-      y = np.concatenate([np.arange(-radius, radius + 1.) for radius in radii])
-      bits = generalized_gaussian_bits(*(tf.constant(x, tf.float64) for x in (
-          y, 0 * y, np.repeat(deviations, widths), 0 * y + shape)))
+      y = np.concatenate([np.arange(-radius, radius + 1.0) for radius in radii])
+      bits = generalized_gaussian_bits(
+        *(
+          tf.constant(x, tf.float64)
+          for x in (y, 0 * y, np.repeat(deviations, widths), 0 * y + shape)
+        )
+      )
       for pmf, radius in zip(np.split(np.exp2(-bits.numpy()), np.cumsum(widths)[:-1]), radii):
         pmf, dropped = trim(pmf)
         pmfs.append(pmf)
@@ -122,10 +131,12 @@ class GeneralizedGaussian(tfusq.EntropyModel):
 
     def table(parameters):
       kind = tf.searchsorted(
-          tf.constant(borders, tf.float32), tf.reshape(tf.math.log(parameters.shape), [-1]))
+        tf.constant(borders, tf.float32), tf.reshape(tf.math.log(parameters.shape), [-1])
+      )
       kind = tf.reshape(kind, tf.shape(parameters.shape))
       above = tf.math.log(parameters.deviation) - tf.gather(
-          tf.constant(log_minima, tf.float32), kind)
+        tf.constant(log_minima, tf.float32), kind
+      )
       level = tf.round(above / tf.gather(tf.constant(steps, tf.float32), kind))
       level = tf.clip_by_value(level, 0, self.LEVELS - 1)
       return kind * self.LEVELS + tf.cast(level, tf.int32)
@@ -140,10 +151,10 @@ def deviation_of_unit_scale(shape) -> tf.Tensor:
 
 def deviation_bound(shape: np.ndarray, gaussian: float) -> np.ndarray:
   """The deviation with the mass outside of +-1/2 that a Gaussian of scale `gaussian` has."""
-  t = .5 * (.5 / gaussian)**2
-  log_mass = float(_scaled_log_survival(np.float64(.5), np.float64(t))) - t
+  t = 0.5 * (0.5 / gaussian) ** 2
+  log_mass = float(_scaled_log_survival(np.float64(0.5), np.float64(t))) - t
   t = _inverse_log_survival(1 / shape, log_mass)
-  return .5 / t**(1 / shape) * deviation_of_unit_scale(shape).numpy()
+  return 0.5 / t ** (1 / shape) * deviation_of_unit_scale(shape).numpy()
 
 
 def generalized_gaussian_bits(y, mean, deviation, shape) -> tf.Tensor:
@@ -155,15 +166,15 @@ def generalized_gaussian_bits(y, mean, deviation, shape) -> tf.Tensor:
   """
   scale = deviation / deviation_of_unit_scale(shape)
   d, s = tf.abs(tf.stop_gradient(y - mean)), tf.stop_gradient(scale)
-  near, far = (d - .5) / s, (d + .5) / s
+  near, far = (d - 0.5) / s, (d + 0.5) / s
   inside = near < 0
   # At 0 the gradient of the incomplete gamma function would not be finite; 1e-70^4 still is no 0.
   t_near, t_far = (tf.pow(tf.maximum(tf.abs(x), 1e-70), shape) for x in (near, far))
   log_near, log_far = (_scaled_log_survival(1 / shape, t) for t in (t_near, t_far))
 
-  central = tf.math.log1p(-.5 * (tf.exp(log_near - t_near) + tf.exp(log_far - t_far)))
+  central = tf.math.log1p(-0.5 * (tf.exp(log_near - t_near) + tf.exp(log_far - t_far)))
   drop = tf.where(inside, tf.ones_like(d), t_far - t_near + log_near - log_far)
-  tail = log_near + tf.math.log(-.5 * tf.math.expm1(-drop))
+  tail = log_near + tf.math.log(-0.5 * tf.math.expm1(-drop))
   taken_out = tf.where(inside, tf.zeros_like(d), t_near)
   log_mass = tf.where(inside, central, tail)
 
@@ -173,24 +184,29 @@ def generalized_gaussian_bits(y, mean, deviation, shape) -> tf.Tensor:
   decay = tf.exp(tf.stop_gradient(t_near - t_far))
   ln2 = math.log(2)
   bits = tfusq.with_slope(
-      (taken_out - log_mass) / ln2, tf.broadcast_to(y - mean, tf.shape(log_mass)),
-      tf.sign(y - mean) * hazard * (1 - decay) / ln2)
-  return tfusq.with_slope(bits, tf.broadcast_to(scale, tf.shape(bits)),
-                          hazard * (far * decay - near) / ln2)
+    (taken_out - log_mass) / ln2,
+    tf.broadcast_to(y - mean, tf.shape(log_mass)),
+    tf.sign(y - mean) * hazard * (1 - decay) / ln2,
+  )
+  return tfusq.with_slope(
+    bits, tf.broadcast_to(scale, tf.shape(bits)), hazard * (far * decay - near) / ln2
+  )
 
 
 def _scaled_log_survival(a, t):
   """`log Q(a, t) + t`, by its asymptotic series where `Q` would underflow."""
-  start = 500.
+  start = 500.0
   middle = tf.minimum(t, start)
-  series, term = 0., 1.
+  series, term = 0.0, 1.0
   beyond = tf.maximum(t, start)
   for k in range(1, 5):
     term *= (a - k) / beyond
     series += term
   return tf.where(
-      t < start, tf.math.log(tf.math.igammac(a, middle)) + middle,
-      (a - 1) * tf.math.log(beyond) - tf.math.lgamma(a) + tf.math.log1p(series))
+    t < start,
+    tf.math.log(tf.math.igammac(a, middle)) + middle,
+    (a - 1) * tf.math.log(beyond) - tf.math.lgamma(a) + tf.math.log1p(series),
+  )
 
 
 def _inverse_log_survival(a, log_q: float) -> np.ndarray:

@@ -17,7 +17,7 @@ class GradScale(tfusq.Estimator):
   scaling, 2022.
   """
 
-  def __init__(self, delta: float = .1):
+  def __init__(self, delta: float = 0.1):
     """Initializer.
 
     Args:
@@ -39,6 +39,8 @@ class GradScale(tfusq.Estimator):
 @tf.custom_gradient
 def _scaled(proxy, y_tilde, error):
   """Returns `y_tilde`; the gradient goes to `proxy`, scaled by the error where signs agree."""
+
   def grad(g):
     return g * (1 + tf.sign(g) * error), tf.zeros_like(y_tilde), tf.zeros_like(error)
+
   return tf.identity(y_tilde), grad

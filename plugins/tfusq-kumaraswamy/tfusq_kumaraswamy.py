@@ -18,7 +18,7 @@ class Kumaraswamy(tfusq.SUA):
   """
 
   secant = tfusq.Surrogate.secant  # takes SUA's away
-  typical_temperatures = {'alpha': (3., 5.), 'a': (2., 1.2)}  # what the checks try
+  typical_temperatures = {'alpha': (3.0, 5.0), 'a': (2.0, 1.2)}  # what the checks try
 
   def __init__(self, alpha: float | tfusq.Schedule, a: float | tfusq.Schedule):
     """Initializer.
@@ -39,4 +39,4 @@ class Kumaraswamy(tfusq.SUA):
     a = self.a(y.dtype)
     b = (2**a * (a - 1) + 1) / a
     v = tf.random.stateless_uniform(tf.shape(y), seed, dtype=y.dtype)
-    return (1 - (1 - v)**(1 / b))**(1 / a) - .5
+    return (1 - (1 - v) ** (1 / b)) ** (1 / a) - 0.5

@@ -3,13 +3,14 @@ import re
 import pytest
 
 import tfusq
-from tfusq.analysis import card, distortion, risk
-from tfusq.analysis.studies import Effort
+from tfusq.analysis import card, risk
+from tfusq.analysis.studies import distortion
+from tfusq.analysis.study import Effort
 
 
 @pytest.fixture
 def quick(monkeypatch):
-  monkeypatch.setattr(Effort, 'scales', lambda self: [.3, 1.])
+  monkeypatch.setattr(Effort, 'scales', lambda self: [0.3, 1.0])
   monkeypatch.setattr(risk, 'BLOCK', 100)
   monkeypatch.setattr(distortion, 'Training', lambda steps, **kwargs: TRAINING(20, **kwargs))
   monkeypatch.setattr(card, 'backdrop', lambda: [tfusq.AUN()])
@@ -20,7 +21,7 @@ TRAINING = distortion.Training
 
 
 def test_a_card_has_everything_of_surrogates_from_their_names(quick):
-  page = card.write_card([tfusq.SUA(5.), tfusq.SR()], Effort())
+  page = card.write_card([tfusq.SUA(5.0), tfusq.SR()], Effort())
   text = re.sub('<[^>]+>', ' ', page)
   assert '<h1>SUA, SR</h1>' in page and 'r(s(y) + u)' in text and 'temperatures: alpha' in text
   assert 'admits STE, PGE, EP' in text and 'admits STE, EP' in text
@@ -31,17 +32,20 @@ def test_a_card_has_everything_of_surrogates_from_their_names(quick):
 
 
 def test_what_hardens_tends_to_rounding():
-  rows = card.limits([tfusq.SUA(5.), tfusq.SGA(.5), tfusq.AUN()])
-  distance = {name: [row['distance to rounding'] for row in rows if row['surrogate'] == name]
-              for name in ('SUA', 'SGA', 'AUN')}
-  assert distance['AUN'] == [pytest.approx(1 / 3, abs=.01)]
-  assert distance['SUA'][0] == pytest.approx(1 / 3, abs=.01) and distance['SUA'][-1] < .03
-  assert distance['SGA'][0] < .01 < .2 < distance['SGA'][-1]
+  rows = card.limits([tfusq.SUA(5.0), tfusq.SGA(0.5), tfusq.AUN()])
+  distance = {
+    name: [row['distance to rounding'] for row in rows if row['surrogate'] == name]
+    for name in ('SUA', 'SGA', 'AUN')
+  }
+  assert distance['AUN'] == [pytest.approx(1 / 3, abs=0.01)]
+  assert distance['SUA'][0] == pytest.approx(1 / 3, abs=0.01) and distance['SUA'][-1] < 0.03
+  assert distance['SGA'][0] < 0.01 < 0.2 < distance['SGA'][-1]
 
 
 class Dithered(tfusq.SUA):
   """Soft rounding whose second temperature is the width of the noise."""
-  typical_temperatures = {'alpha': (5.,), 'width': (1.,)}
+
+  typical_temperatures = {'alpha': (5.0,), 'width': (1.0,)}
 
   def __init__(self, alpha: float | tfusq.Schedule, width: float | tfusq.Schedule):
     super().__init__(alpha)
@@ -52,14 +56,18 @@ class Dithered(tfusq.SUA):
 
 
 def test_each_temperature_moves_by_itself():
-  rows = card.limits([Dithered(5., 1.)])
+  rows = card.limits([Dithered(5.0, 1.0)])
   assert list(dict.fromkeys(row['surrogate'] for row in rows)) == [
-      'Dithered.alpha', 'Dithered.width']
-  hard, narrow = (min(row['distance to rounding'] for row in rows if row['surrogate'] == name)
-                  for name in ('Dithered.alpha', 'Dithered.width'))
-  assert hard < .03 < narrow
+    'Dithered.alpha',
+    'Dithered.width',
+  ]
+  hard, narrow = (
+    min(row['distance to rounding'] for row in rows if row['surrogate'] == name)
+    for name in ('Dithered.alpha', 'Dithered.width')
+  )
+  assert hard < 0.03 < narrow
 
 
 def test_costs_are_against_rounding(quick):
-  row, = card.costs([tfusq.Round()])
-  assert row['surrogate'] == 'Round' and .2 < row['relative to rounding'] < 5
+  (row,) = card.costs([tfusq.Round()])
+  assert row['surrogate'] == 'Round' and 0.2 < row['relative to rounding'] < 5

@@ -4,16 +4,17 @@ import csv
 
 import pytest
 import tensorflow as tf
+from conftest import IMAGES
 
 import tfusq
-from conftest import IMAGES
-from tfusq.analysis import arguments, quadrature, studies
-from tfusq.analysis.studies import Effort
+from tfusq.analysis import quadrature, study
+from tfusq.analysis.study import Effort
+from tfusq.cli import analysis_arguments
 
 
 @pytest.fixture(autouse=True)
 def one_scale(monkeypatch):
-  monkeypatch.setattr(Effort, 'scales', lambda self: [.5])
+  monkeypatch.setattr(Effort, 'scales', lambda self: [0.5])
 
 
 def read(path):
@@ -26,7 +27,7 @@ def test_information_is_written_and_printed(cli, tmp_path):
   assert code == 0 and 'SHA(alpha=5)' in out and (tmp_path / 'information.png').exists()
   rows = read(tmp_path / 'information.csv')
   assert [row['surrogate'] for row in rows] == 2 * ['AUN'] + 2 * ['SHA(alpha=5)']
-  expected = quadrature.law(tfusq.AUN(), 0., .5).information
+  expected = quadrature.law(tfusq.AUN(), 0.0, 0.5).information
   assert float(rows[0]['information']) == pytest.approx(expected)
   assert rows[2]['information'] == rows[3]['information'] == 'inf'
 
@@ -62,12 +63,12 @@ class SharesItsNoise(tfusq.AUN):
   """A surrogate whose latents share one noise."""
 
   def noise(self, y, seed):
-    return tf.random.stateless_uniform([1] * y.shape.rank, seed, -.5, .5, y.dtype)
+    return tf.random.stateless_uniform([1] * y.shape.rank, seed, -0.5, 0.5, y.dtype)
 
 
 def test_what_is_not_measured_costs_its_own_row_unless_it_is_named(cli, tmp_path, monkeypatch):
   found = [tfusq.Round(), SharesItsNoise()]
-  monkeypatch.setattr(studies, 'surrogates', lambda names: found)
+  monkeypatch.setattr(study, 'surrogates', lambda names: found)
   code, out, err = cli('analyze', 'information', '--out', tmp_path / 'all')
   assert code == 0 and 'Round' in out and 'left out: SharesItsNoise: AnalysisError' in err
   code, _, err = cli('analyze', 'information', 'SharesItsNoise', '--out', tmp_path / 'named')
@@ -96,5 +97,6 @@ def test_statements_need_their_studies(cli, tmp_path):
 
 def test_every_study_is_a_module_with_a_run():
   import importlib
-  for name in arguments.STUDIES:
-    assert callable(importlib.import_module(f'tfusq.analysis.{name}').run)
+
+  for name in analysis_arguments.STUDIES:
+    assert callable(importlib.import_module(f'tfusq.analysis.studies.{name}').run)

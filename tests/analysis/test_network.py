@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 import tfusq
-from tfusq.analysis import network
-from tfusq.analysis.studies import AnalysisError, Effort
+from tfusq.analysis.studies import network
+from tfusq.analysis.study import AnalysisError, Effort
 
 DIGITS = np.random.default_rng(0).uniform(size=[20, 784]).astype(np.float32)
 
@@ -20,7 +20,7 @@ def codec():
 def expected_error(codec, surrogate, x, y):
   """The expected squared error of each digit, by enumeration over both components."""
   places, weights = network._places(surrogate, y)
-  total = 0.
+  total = 0.0
   for first in range(places.shape[0]):
     for second in range(places.shape[0]):
       y_tilde = tf.stack([places[first, :, 0], places[second, :, 1]], -1)
@@ -28,7 +28,7 @@ def expected_error(codec, surrogate, x, y):
   return total.numpy()
 
 
-@pytest.mark.parametrize('surrogate', [tfusq.SR(), tfusq.SRA(4.), tfusq.SGAHard(.5)])
+@pytest.mark.parametrize('surrogate', [tfusq.SR(), tfusq.SRA(4.0), tfusq.SGAHard(0.5)])
 def test_the_expected_gradient_is_the_slope_of_the_expected_error(codec, surrogate):
   _, exact = codec.bias(surrogate, DIGITS)
   x = tf.constant(DIGITS)
@@ -36,15 +36,18 @@ def test_the_expected_gradient_is_the_slope_of_the_expected_error(codec, surroga
   step = 1e-2
   for component in (0, 1):
     shift = step * np.eye(2, dtype=np.float32)[component]
-    inside = np.abs(y[:, component] - np.round(y[:, component])) > .03
-    slope = (expected_error(codec, surrogate, x, tf.constant(y + shift))
-             - expected_error(codec, surrogate, x, tf.constant(y - shift))) / (2 * step)
+    inside = np.abs(y[:, component] - np.round(y[:, component])) > 0.03
+    slope = (
+      expected_error(codec, surrogate, x, tf.constant(y + shift))
+      - expected_error(codec, surrogate, x, tf.constant(y - shift))
+    ) / (2 * step)
     assert inside.sum() > 5
     assert slope[inside] == pytest.approx(
-        exact[inside, component], rel=.02, abs=.02 * np.abs(exact).max())
+      exact[inside, component], rel=0.02, abs=0.02 * np.abs(exact).max()
+    )
 
 
-@pytest.mark.parametrize('surrogate', [tfusq.SR(), tfusq.SUA(4.)])
+@pytest.mark.parametrize('surrogate', [tfusq.SR(), tfusq.SUA(4.0)])
 def test_the_bias_is_the_mean_of_samples(codec, surrogate):
   bias, exact = codec.bias(surrogate, DIGITS)
   x = tf.constant(DIGITS)
@@ -57,19 +60,21 @@ def test_the_bias_is_the_mean_of_samples(codec, surrogate):
     errors = codec._errors(x, quantizer(tiled, quantizer.noise(tiled, tf.constant([1, 2]))))
   gradient = tape.gradient(errors, tiled).numpy()
   z = (gradient.mean(0) - bias - exact) / (
-      gradient.std(0) / samples**.5 + .01 * np.abs(exact).mean())
+    gradient.std(0) / samples**0.5 + 0.01 * np.abs(exact).mean()
+  )
   assert np.abs(z).max() < 4
 
 
 def test_additive_noise_is_unbiased(codec):
   bias, exact = codec.bias(tfusq.AUN(), DIGITS)
-  assert np.abs(bias).mean() < .02 * np.abs(exact).mean()
+  assert np.abs(bias).mean() < 0.02 * np.abs(exact).mean()
 
 
 def test_what_cannot_be_enumerated_is_left_out(tmp_path):
-  assert [network._enumerable(surrogate) for surrogate in (
-      tfusq.SR(), tfusq.UQi(), tfusq.UQs(), tfusq.Round(), tfusq.SGA(.5))] == [
-          True, True, False, False, False]
+  assert [
+    network._enumerable(surrogate)
+    for surrogate in (tfusq.SR(), tfusq.UQi(), tfusq.UQs(), tfusq.Round(), tfusq.SGA(0.5))
+  ] == [True, True, False, False, False]
 
 
 def test_training_lowers_the_error(codec):
@@ -82,10 +87,11 @@ def test_training_lowers_the_error(codec):
 def test_the_study_has_a_row_for_each_size_of_both_networks(monkeypatch):
   monkeypatch.setattr(network, 'read_mnist', lambda folder: DIGITS)
   monkeypatch.setattr(network._Codec, 'train', lambda self, digits, steps: None)
-  study, = network.run([tfusq.SR(), tfusq.Round()], Effort(), '.')
+  (study,) = network.run([tfusq.SR(), tfusq.Round()], Effort(), '.')
   assert {row['surrogate'] for row in study.rows} == {'SR'}
   assert {(row['analysis'], row['synthesis']) for row in study.rows} == {
-      (analysis, synthesis) for analysis in (8, 32, 128) for synthesis in (8, 32, 128)}
+    (analysis, synthesis) for analysis in (8, 32, 128) for synthesis in (8, 32, 128)
+  }
   assert all(0 < row['mean_bias'] < row['greatest_bias'] for row in study.rows)
   axes, bar = study.figure.axes
   assert axes.get_title() == 'SR' and 'greatest bias' in bar.get_ylabel()
@@ -104,6 +110,6 @@ def test_digits_are_read_and_what_is_none_is_refused(tmp_path):
   path.write_bytes(gzip.compress(content, 1))
   digits = network.read_mnist(tmp_path)
   assert digits.shape == (60_000, 784)
-  assert digits[0, :3] == pytest.approx([0, .2, 1])
+  assert digits[0, :3] == pytest.approx([0, 0.2, 1])
   with pytest.raises(AnalysisError, match='none of these does'):
     network.run([tfusq.Round()], Effort(), str(tmp_path))

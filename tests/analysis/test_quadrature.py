@@ -7,11 +7,19 @@ import tensorflow as tf
 
 import tfusq
 from tfusq.analysis import quadrature
-from tfusq.analysis.studies import AnalysisError
+from tfusq.analysis.study import AnalysisError
 
 SURROGATES = {
-    'round': tfusq.Round, 'AUN': tfusq.AUN, 'SR': tfusq.SR, 'SUA': tfusq.SUA, 'SRA': tfusq.SRA,
-    'SGA-hard': tfusq.SGAHard, 'SUA-n': tfusq.SUAn, 'SHA': tfusq.SHA, 'SGA': tfusq.SGA}
+  'round': tfusq.Round,
+  'AUN': tfusq.AUN,
+  'SR': tfusq.SR,
+  'SUA': tfusq.SUA,
+  'SRA': tfusq.SRA,
+  'SGA-hard': tfusq.SGAHard,
+  'SUA-n': tfusq.SUAn,
+  'SHA': tfusq.SHA,
+  'SGA': tfusq.SGA,
+}
 
 
 def make(name):
@@ -30,12 +38,14 @@ def cases(reference, table, scales):
       yield mean, scale, values
 
 
-@pytest.mark.parametrize('scale', [.1, .5, 2.])
+@pytest.mark.parametrize('scale', [0.1, 0.5, 2.0])
 def test_information_is_that_of_the_reference(reference, scale):
   for mean, _, values in cases(reference, 'mutual_information', [scale]):
     for name, expected in values['value'].items():
-      assert law(name, mean, scale).information == pytest.approx(
-          expected, rel=1e-4, abs=1e-6), (name, mean)
+      assert law(name, mean, scale).information == pytest.approx(expected, rel=1e-4, abs=1e-6), (
+        name,
+        mean,
+      )
 
 
 class BlackBox(tfusq.Surrogate):
@@ -51,29 +61,31 @@ class BlackBox(tfusq.Surrogate):
 
 @pytest.mark.parametrize('name', ['round', 'AUN', 'SR', 'SUA@1', 'SUA@10', 'SRA@5'])
 def test_of_a_black_box_it_is_right_to_a_hundredth_of_a_bit(reference, name):
-  for mean, scale, values in cases(reference, 'mutual_information', (.2, 1.)):
+  for mean, scale, values in cases(reference, 'mutual_information', (0.2, 1.0)):
     found = quadrature.law(BlackBox(make(name)), mean, scale)
-    assert found.information == pytest.approx(values['value'][name], abs=.01), (mean, scale)
+    assert found.information == pytest.approx(values['value'][name], abs=0.01), (mean, scale)
     assert quadrature.rate(found, mean, scale) == pytest.approx(
-        reference['rate'][f'mu={mean:g},sigma={scale:g}'][name]['rate'], abs=.01)
+      reference['rate'][f'mu={mean:g},sigma={scale:g}'][name]['rate'], abs=0.01
+    )
 
 
 def test_an_invertible_map_lets_everything_through():
-  for alpha in (.5, 5.):
-    for scale in (.1, 1., 4.):
-      assert quadrature.law(tfusq.SHA(alpha), .5, scale).information == math.inf
+  for alpha in (0.5, 5.0):
+    for scale in (0.1, 1.0, 4.0):
+      assert quadrature.law(tfusq.SHA(alpha), 0.5, scale).information == math.inf
 
 
 def test_a_weak_noise_is_not_taken_for_none():
   class Weak(tfusq.SHA):
     """SHA with a little noise."""
+
     noise = tfusq.Surrogate.noise
 
     def __call__(self, y, u):
       return self.proxy(y) + 1e-3 * u
 
-  assert quadrature.law(tfusq.SHA(1.), 0., 1.).information == math.inf
-  assert quadrature.law(Weak(1.), 0., 1.).information < math.inf
+  assert quadrature.law(tfusq.SHA(1.0), 0.0, 1.0).information == math.inf
+  assert quadrature.law(Weak(1.0), 0.0, 1.0).information < math.inf
 
 
 def test_noise_that_a_batch_shares_is_refused():
@@ -81,10 +93,10 @@ def test_noise_that_a_batch_shares_is_refused():
     """One noise for all latents."""
 
     def noise(self, y, seed):
-      return tf.random.stateless_uniform([1] * y.shape.rank, seed, -.5, .5, y.dtype)
+      return tf.random.stateless_uniform([1] * y.shape.rank, seed, -0.5, 0.5, y.dtype)
 
   with pytest.raises(AnalysisError, match='draws one noise for a whole batch'):
-    quadrature.law(Shared(), 0., 1.)
+    quadrature.law(Shared(), 0.0, 1.0)
 
 
 def test_a_density_that_is_none_is_refused():
@@ -92,10 +104,10 @@ def test_a_density_that_is_none_is_refused():
     """Noise of another width, with the density of the first."""
 
     def density(self, y_tilde, y):
-      return .8 * super().density(y_tilde, y)
+      return 0.8 * super().density(y_tilde, y)
 
   with pytest.raises(AnalysisError, match='density of Wrong integrates to between 0.8 and 0.8'):
-    quadrature.law(Wrong(), 0., 1.)
+    quadrature.law(Wrong(), 0.0, 1.0)
 
 
 def test_what_overrides_the_sample_has_not_its_bases_density():
@@ -111,50 +123,54 @@ def test_what_overrides_the_sample_has_not_its_bases_density():
 
 
 def test_what_only_moves_the_surrogate_one_to_one_changes_no_information():
-  without_denoiser = quadrature.law(tfusq.SUAn(5.), .2, .7).information
+  without_denoiser = quadrature.law(tfusq.SUAn(5.0), 0.2, 0.7).information
   assert without_denoiser == pytest.approx(
-      quadrature.law(tfusq.SUA(5.), .2, .7).information, abs=.01)
+    quadrature.law(tfusq.SUA(5.0), 0.2, 0.7).information, abs=0.01
+  )
 
 
 def test_the_ideal_decoders_error_is_that_of_the_reference(reference):
-  for mean, scale, values in cases(reference, 'mmse', (.1, .5, 2.)):
+  for mean, scale, values in cases(reference, 'mmse', (0.1, 0.5, 2.0)):
     for name, expected in values.items():
       assert quadrature.mmse(law(name, mean, scale)) == pytest.approx(expected, rel=1e-4), name
 
 
 def test_the_estimated_rate_is_that_of_the_reference(reference):
-  for mean, scale, values in cases(reference, 'rate', (.1, .5, 1.)):
+  for mean, scale, values in cases(reference, 'rate', (0.1, 0.5, 1.0)):
     for name, expected in values.items():
       if name.partition('@')[0] in SURROGATES:
         sampled = name.startswith(('SGA@', 'SHA@', 'SUA-n@'))
-        error = {'abs': .01} if sampled else {'rel': 1e-4, 'abs': 1e-6}
+        error = {'abs': 0.01} if sampled else {'rel': 1e-4, 'abs': 1e-6}
         assert quadrature.rate(law(name, mean, scale), mean, scale) == pytest.approx(
-            expected['rate'], **error), (name, mean, scale)
+          expected['rate'], **error
+        ), (name, mean, scale)
 
 
 @pytest.mark.parametrize('name', ['AUN', 'SR', 'SUA@5', 'SUA-n@5', 'SRA@5', 'SHA@5'])
 def test_the_best_scale_is_that_of_the_reference(reference, name):
-  for mean, scale, values in cases(reference, 'rate', (.5,)):
+  for mean, scale, values in cases(reference, 'rate', (0.5,)):
     assert quadrature.best_scale(law(name, mean, scale), mean, scale) == pytest.approx(
-        values[name]['sigma_opt'], rel=2e-3)
+      values[name]['sigma_opt'], rel=2e-3
+    )
 
 
 def test_the_best_scale_is_none_where_all_are_as_good():
   # Half of the latents are rounded to 0 and half to 1, by whatever small scale.
-  law = quadrature.law(tfusq.Round(), .5, .1)
-  assert math.isnan(quadrature.best_scale(law, .5, .1))
+  law = quadrature.law(tfusq.Round(), 0.5, 0.1)
+  assert math.isnan(quadrature.best_scale(law, 0.5, 0.1))
 
 
 def test_the_best_scale_is_zero_where_the_rate_falls_without_end():
   # Between integers SHA moves all latents to where a sharp model has them for free.
-  law = quadrature.law(tfusq.SHA(5.), .5, .1)
-  assert quadrature.best_scale(law, .5, .1) == 0
-  assert quadrature.rate(law, .5, .002) <= quadrature.rate(law, .5, .05)
+  law = quadrature.law(tfusq.SHA(5.0), 0.5, 0.1)
+  assert quadrature.best_scale(law, 0.5, 0.1) == 0
+  assert quadrature.rate(law, 0.5, 0.002) <= quadrature.rate(law, 0.5, 0.05)
 
 
 def test_what_floats_round_off_is_not_told():
-  relaxed = quadrature.law(tfusq.SGA(.1), 0., 1.)
+  relaxed = quadrature.law(tfusq.SGA(0.1), 0.0, 1.0)
   assert math.isnan(relaxed.information) and math.isnan(quadrature.mmse(relaxed))
-  assert quadrature.rate(relaxed, 0., 1.) == pytest.approx(
-      quadrature.rate(quadrature.law(tfusq.SGA(.12), 0., 1.), 0., 1.), abs=.02)
-  assert not math.isnan(quadrature.law(tfusq.SGA(.5), 0., 1.).information)
+  assert quadrature.rate(relaxed, 0.0, 1.0) == pytest.approx(
+    quadrature.rate(quadrature.law(tfusq.SGA(0.12), 0.0, 1.0), 0.0, 1.0), abs=0.02
+  )
+  assert not math.isnan(quadrature.law(tfusq.SGA(0.5), 0.0, 1.0).information)

@@ -1,22 +1,23 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import IMAGES, make_codec
 
 import tfusq
-from conftest import IMAGES, make_codec
-from tfusq.analysis import scales
-from tfusq.analysis.studies import AnalysisError
+from tfusq.analysis.studies import scales
+from tfusq.analysis.study import AnalysisError
 
 
 def test_scales_are_those_of_the_rounded_latents_parameters(trained, photograph):
   image = photograph[:128, :192]
   found = scales.scales_of(trained, image)
   (z, _), (y, parameters) = trained.entropy_parameters(
-      tf.image.convert_image_dtype(image, tf.float32)[None])
+    tf.image.convert_image_dtype(image, tf.float32)[None]
+  )
   assert (z.latent, y.latent) == ('z', 'y')
   assert found == pytest.approx(np.ravel(parameters.scale))
   assert len(found) == 8 * 12 * trained.model.entropy_models['y'].channels // 2 * 12
-  assert found.min() >= .11 * (1 - 1e-6)
+  assert found.min() >= 0.11 * (1 - 1e-6)
 
 
 def test_quantizers_are_those_of_rate_and_distortion(trained):
@@ -25,14 +26,14 @@ def test_quantizers_are_those_of_rate_and_distortion(trained):
 
 def test_the_share_at_the_bound_is_counted():
   codecs = []
-  for bound in (1e-4, .5, 20.):
+  for bound in (1e-4, 0.5, 20.0):
     codec = make_codec(bound=bound)
     codec.create()
     codecs.append(codec)
   quantiles, histograms = scales.run(codecs, str(IMAGES / 'heldout'), 1)
   at_bound = [row['at_bound'] for row in quantiles.rows]
   assert at_bound[0] == 0 and at_bound[2] == 1 and at_bound == sorted(at_bound)
-  assert quantiles.rows[2]['percentile_50'] == pytest.approx(20., rel=1e-5)
+  assert quantiles.rows[2]['percentile_50'] == pytest.approx(20.0, rel=1e-5)
   for number in (1, 2, 3):
     shares = [row['share'] for row in histograms.rows if row['codec'] == number]
     assert sum(shares) == pytest.approx(1)
@@ -41,17 +42,20 @@ def test_the_share_at_the_bound_is_counted():
 
 def test_a_picture_has_a_panel_for_each_pair_of_quantizers():
   noise = tfusq.Quantizer(tfusq.AUN(), tfusq.PGE())
-  codecs = [make_codec(), make_codec(rate=noise, distortion=noise), make_codec(bound=.5)]
+  codecs = [make_codec(), make_codec(rate=noise, distortion=noise), make_codec(bound=0.5)]
   for codec in codecs:
     codec.create()
   quantiles, histograms = scales.run([*codecs, codecs[0]], str(IMAGES / 'heldout'), 1)
   first, second = quantiles.figure.axes
   assert (first.get_title(), second.get_title()) == ('SUA+EP | SUA+STE', 'AUN+PGE | AUN+PGE')
   assert (len(first.lines), len(second.lines)) == (3, 1)
-  legend, = quantiles.figure.legends
+  (legend,) = quantiles.figure.legends
   lmbda = f'lambda {codecs[0].lmbda:g}'
   assert [text.get_text() for text in legend.get_texts()] == [
-      f'bound 0.11, {lmbda}', f'bound 0.5, {lmbda}', f'bound 0.11, {lmbda}, codec 4']
+    f'bound 0.11, {lmbda}',
+    f'bound 0.5, {lmbda}',
+    f'bound 0.11, {lmbda}, codec 4',
+  ]
   assert first.lines[0].get_color() == second.lines[0].get_color()
   assert {row['codec'] for row in histograms.rows} == {1, 2, 3, 4}
 

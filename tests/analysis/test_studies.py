@@ -5,40 +5,62 @@ import pytest
 
 import tfusq
 from tfusq import files, plugins
-from tfusq.analysis import studies
+from tfusq.analysis import study
 from tfusq.analysis.panels import Panel, draw
-from tfusq.analysis.studies import AnalysisError, Study
+from tfusq.analysis.study import AnalysisError, Study
 
 
 def test_a_surrogate_is_named_with_or_without_its_temperatures():
-  found = studies.surrogates(['AUN', 'SUA(alpha=7)', 'SGA'])
-  assert [studies.label(each) for each in found] == [
-      'AUN', 'SUA(alpha=7)', *(f'SGA(tau={value:g})' for value in tfusq.SGA.typical_temperatures)]
+  found = study.surrogates(['AUN', 'SUA(alpha=7)', 'SGA'])
+  assert [study.label(each) for each in found] == [
+    'AUN',
+    'SUA(alpha=7)',
+    *(f'SGA(tau={value:g})' for value in tfusq.SGA.typical_temperatures),
+  ]
 
 
 def test_without_names_all_that_are_registered_are_taken():
-  kinds = {type(each).__name__ for each in studies.surrogates([])}
-  assert {'Round', 'AUN', 'UQs', 'UQi', 'SHA', 'SGA', 'SGAHard', 'SUA', 'SUAn', 'SR',
-          'SRA'} <= kinds
+  kinds = {type(each).__name__ for each in study.surrogates([])}
+  assert {
+    'Round',
+    'AUN',
+    'UQs',
+    'UQi',
+    'SHA',
+    'SGA',
+    'SGAHard',
+    'SUA',
+    'SUAn',
+    'SR',
+    'SRA',
+  } <= kinds
 
 
-@pytest.mark.parametrize('name, reason', [
-    ('SUA(5)', 'NAME or NAME'), ('SUA(alpha=x)', 'NAME or NAME'), ('SUA alpha', 'NAME or NAME'),
-    ('1', 'NAME or NAME'), ('SUA(beta=1)', 'SUA has no temperature beta; it has alpha'),
-    ('SUA(alpha=-1)', 'positive number'), ('STE', 'STE is no surrogate')])
+@pytest.mark.parametrize(
+  'name, reason',
+  [
+    ('SUA(5)', 'NAME or NAME'),
+    ('SUA(alpha=x)', 'NAME or NAME'),
+    ('SUA alpha', 'NAME or NAME'),
+    ('1', 'NAME or NAME'),
+    ('SUA(beta=1)', 'SUA has no temperature beta; it has alpha'),
+    ('SUA(alpha=-1)', 'positive number'),
+    ('STE', 'STE is no surrogate'),
+  ],
+)
 def test_what_is_no_surrogate_is_refused(name, reason):
   with pytest.raises(AnalysisError, match=reason):
-    studies.surrogates([name])
+    study.surrogates([name])
 
 
 def test_an_unknown_surrogate_is_refused():
   with pytest.raises(plugins.PluginError, match='no plugin Nothing'):
-    studies.surrogates(['Nothing'])
+    study.surrogates(['Nothing'])
 
 
 def test_what_is_named_twice_is_taken_once():
-  found = studies.surrogates(['SUA(alpha=5)', 'AUN', 'SUA', 'AUN'])
-  assert [studies.label(each) for each in found] == ['SUA(alpha=5)', 'AUN', 'SUA(alpha=0.5)']
+  found = study.surrogates(['SUA(alpha=5)', 'AUN', 'SUA', 'AUN'])
+  assert [study.label(each) for each in found] == ['SUA(alpha=5)', 'AUN', 'SUA(alpha=0.5)']
 
 
 class Demanding(tfusq.Surrogate):
@@ -51,21 +73,27 @@ class Demanding(tfusq.Surrogate):
 
 def test_what_is_not_built_costs_its_own_row(monkeypatch, capsys):
   plugin = plugins.Plugin('tfusq.surrogates', 'Demanding', 'there:Demanding', 'theirs', '1')
-  monkeypatch.setattr(plugins, 'load_all', lambda: (
+  monkeypatch.setattr(
+    plugins,
+    'load_all',
+    lambda: (
       {plugin: Demanding, plugin._replace(name='AUN'): tfusq.AUN},
-      {'Broken': plugins.PluginError('Broken is broken')}))
-  assert [studies.label(each) for each in studies.surrogates([])] == ['AUN']
+      {'Broken': plugins.PluginError('Broken is broken')},
+    ),
+  )
+  assert [study.label(each) for each in study.surrogates([])] == ['AUN']
   err = capsys.readouterr().err
   assert 'left out: Broken is broken' in err and 'left out: Demanding is not built' in err
   monkeypatch.setattr(plugins, 'claims', lambda name: [plugin])
   monkeypatch.setattr(plugins, 'load', lambda claimed: Demanding)
   with pytest.raises(AnalysisError, match='Demanding is not built: TypeError'):
-    studies.surrogates(['Demanding'])
+    study.surrogates(['Demanding'])
 
 
 class Limited(tfusq.SUA):
   """A surrogate whose temperatures end at 6, and that has a second one."""
-  typical_temperatures = {'alpha': (1., 5.), 'beta': (2., 3.)}
+
+  typical_temperatures = {'alpha': (1.0, 5.0), 'beta': (2.0, 3.0)}
 
   def __init__(self, alpha: float | tfusq.Schedule, beta: float | tfusq.Schedule):
     if isinstance(alpha, float) and alpha > 6:
@@ -75,14 +103,15 @@ class Limited(tfusq.SUA):
 
 
 def test_temperatures_stay_where_the_surrogate_takes_them():
-  kind, _ = studies.annealed([Limited(2., 2.)], 5)
-  assert kind.temperatures[0] == .5 and kind.temperatures[-1] <= 6 < 12.5
-  assert float(kind.make(4.).second.value) == 3.
+  kind, _ = study.annealed([Limited(2.0, 2.0)], 5)
+  assert kind.temperatures[0] == 0.5 and kind.temperatures[-1] <= 6 < 12.5
+  assert float(kind.make(4.0).second.value) == 3.0
 
 
 class TwoTemperatures(tfusq.SUA):
   """A surrogate that tells its second temperature."""
-  typical_temperatures = {'alpha': (1., 5.), 'beta': (2., 3.)}
+
+  typical_temperatures = {'alpha': (1.0, 5.0), 'beta': (2.0, 3.0)}
 
   def __init__(self, alpha: float | tfusq.Schedule, beta: float | tfusq.Schedule):
     super().__init__(alpha)
@@ -90,10 +119,10 @@ class TwoTemperatures(tfusq.SUA):
 
 
 def test_the_other_temperatures_are_those_asked_for():
-  first, second = studies.annealed([TwoTemperatures(1., 7.)], 3)
+  first, second = study.annealed([TwoTemperatures(1.0, 7.0)], 3)
   assert (first.name, second.name) == ('TwoTemperatures.alpha', 'TwoTemperatures.beta')
-  assert float(first.make(4.).beta.value) == 7 and float(first.make(4.).alpha.value) == 4
-  assert float(second.make(4.).beta.value) == 4 and float(second.make(4.).alpha.value) == 1
+  assert float(first.make(4.0).beta.value) == 7 and float(first.make(4.0).alpha.value) == 4
+  assert float(second.make(4.0).beta.value) == 4 and float(second.make(4.0).alpha.value) == 1
   assert second.temperatures[0] == 1 and second.temperatures[-1] == pytest.approx(7.5)
 
 
@@ -106,42 +135,45 @@ def test_a_temperature_of_which_no_value_is_taken_is_left_out():
         raise ValueError('beta is 2.5')
       super().__init__(alpha, beta)
 
-  kind, = studies.annealed([Narrow(1., 2.5)], 3)
+  (kind,) = study.annealed([Narrow(1.0, 2.5)], 3)
   assert kind.name == 'Narrow.alpha' and len(kind.temperatures) == 3
 
 
 def test_estimators_are_those_that_are_admitted():
-  names = {type(each).__name__ for each in studies.estimators(tfusq.SR())}
+  names = {type(each).__name__ for each in study.estimators(tfusq.SR())}
   assert {'STE', 'EP'} <= names and 'PGE' not in names
 
 
 def test_temperatures_go_beyond_the_typical_ones():
-  kind, = studies.annealed([tfusq.SUA(1.), tfusq.AUN(), tfusq.SUA(2.)], 4)
+  (kind,) = study.annealed([tfusq.SUA(1.0), tfusq.AUN(), tfusq.SUA(2.0)], 4)
   low, high = min(tfusq.SUA.typical_temperatures), max(tfusq.SUA.typical_temperatures)
   assert kind.name == 'SUA' and len(kind.temperatures) == 4
   assert kind.temperatures[0] == pytest.approx(low / 2)
   assert kind.temperatures[-1] == pytest.approx(2.5 * high)
-  assert float(kind.make(3.).alpha.value) == 3
+  assert float(kind.make(3.0).alpha.value) == 3
 
 
 def test_a_study_is_kept_as_data_and_picture(tmp_path, capsys):
-  rows = [{'surrogate': name, 'scale': scale, 'bits': bits}
-          for name in ('AUN', 'SHA') for scale, bits in ((.1, math.inf), (1., 2 / 3))]
+  rows = [
+    {'surrogate': name, 'scale': scale, 'bits': bits}
+    for name in ('AUN', 'SHA')
+    for scale, bits in ((0.1, math.inf), (1.0, 2 / 3))
+  ]
   figure = draw([[Panel('bits', 'rate [bits]', 'title', rows)]], 'scale', 'scale')
-  axes, = figure.axes
+  (axes,) = figure.axes
   assert axes.get_ylabel() == 'rate [bits]' and axes.get_xlabel() == 'scale'
   # What is infinite is not drawn.
-  assert [list(line.get_xdata()) for line in axes.lines] == [[1.], [1.]]
-  studies.keep(Study('name', rows, figure), tmp_path, False)
+  assert [list(line.get_xdata()) for line in axes.lines] == [[1.0], [1.0]]
+  study.keep(Study('name', rows, figure), tmp_path, False)
   lines = (tmp_path / 'name.csv').read_text().splitlines()
   assert lines[0] == 'surrogate,scale,bits' and lines[1] == 'AUN,0.1,inf' and len(lines) == 5
   assert '0.66667' in capsys.readouterr().out and (tmp_path / 'name.png').exists()
   with pytest.raises(files.Exists, match='name.csv'):
-    studies.keep(Study('name', rows, figure), tmp_path, False)
+    study.keep(Study('name', rows, figure), tmp_path, False)
 
 
 def test_scales_are_spread_evenly_in_logarithms():
   for full in (False, True):
-    scales = studies.Effort(full).scales()
-    assert scales[0] == pytest.approx(.1) and scales[-1] == pytest.approx(4)
+    scales = study.Effort(full).scales()
+    assert scales[0] == pytest.approx(0.1) and scales[-1] == pytest.approx(4)
     assert np.ptp(np.diff(np.log(scales))) < 1e-9

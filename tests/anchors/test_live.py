@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfusq.anchors import AnchorError, live
-from tfusq.metrics import psnr
+from tfusq.curves.anchors import AnchorError, live
+from tfusq.evaluation.metrics import psnr
 
 
 @pytest.fixture(params=live.live())
@@ -26,13 +26,13 @@ def test_points_go_from_about_a_tenth_to_two_bits_per_pixel(anchor, photograph):
   rates = [8 * each.bytes / (192 * 224) for each in coded]
   quality = [psnr(crop, each.decoded) for each in coded]
   assert rates == sorted(rates) and quality == sorted(quality)
-  assert rates[0] < .35 and 1 < rates[-1] < 3
+  assert rates[0] < 0.35 and 1 < rates[-1] < 3
   assert quality[0] > 20 and quality[-1] > 35
 
 
 @pytest.mark.parametrize('size', [(1, 1), (1, 9), (23, 1), (5, 7), (17, 33), (67, 41)])
 def test_any_size_is_coded(anchor, photograph, size):
-  image = photograph[90:90 + size[0], 150:150 + size[1]]
+  image = photograph[90 : 90 + size[0], 150 : 150 + size[1]]
   for point in (anchor.points[0], anchor.points[-1]):
     coded = anchor.code(image, point)
     assert coded.decoded.shape == (*size, 3) and coded.decoded.dtype == np.uint8
@@ -49,8 +49,9 @@ def test_coding_twice_gives_the_same(anchor, photograph):
 
 def test_jpeg_is_what_pillow_writes(photograph):
   buffer = io.BytesIO()
-  Image.fromarray(photograph).save(buffer, 'jpeg', quality=40, subsampling=2, progressive=True,
-                                   optimize=True)
+  Image.fromarray(photograph).save(
+    buffer, 'jpeg', quality=40, subsampling=2, progressive=True, optimize=True
+  )
   assert live.find_live('jpeg').code(photograph, 40).bytes == len(buffer.getvalue())
 
 
@@ -73,13 +74,21 @@ def test_what_a_coder_refuses_is_named():
 
 
 def test_versions_name_library_and_coder(anchor):
-  coder = {'x265': 'x265', 'jpeg': 'libjpeg-turbo', 'jpeg2000': 'OpenJPEG', 'webp': 'libwebp',
-           'avif': 'libaom', 'jxl': 'pillow-jxl-plugin'}[anchor.name]
+  coder = {
+    'x265': 'x265',
+    'jpeg': 'libjpeg-turbo',
+    'jpeg2000': 'OpenJPEG',
+    'webp': 'libwebp',
+    'avif': 'libaom',
+    'jxl': 'pillow-jxl-plugin',
+  }[anchor.name]
   versions = live.versions()
   assert versions['Pillow'] and versions[coder][0].isdigit()
 
 
 def test_anchors_do_not_import_tensorflow():
-  program = ('import sys; from tfusq.anchors import live, pinned; live.live(); pinned.pinned(); '
-             'sys.exit("tensorflow" in sys.modules)')
+  program = (
+    'import sys; from tfusq.anchors import live, pinned; live.live(); pinned.pinned(); '
+    'sys.exit("tensorflow" in sys.modules)'
+  )
   subprocess.run([sys.executable, '-c', program], check=True)

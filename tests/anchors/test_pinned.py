@@ -1,25 +1,44 @@
 import numpy as np
 import pytest
-
 from conftest import IMAGES
-from tfusq.anchors import AnchorError, image_sets, pinned
-from tfusq.data import image_hash, list_images, read_image
+
+from tfusq.curves.anchors import AnchorError, image_sets, pinned
+from tfusq.image_files import image_hash, list_images, read_image
 
 KODAK = {f'{name}.png': value for name, value in image_sets.KODAK.items()}
-TECNICK = {f'{name}.png': image_hash(np.full([2, 2, 3], number, np.uint8))
-           for number, name in enumerate(image_sets.TECNICK)} | {
-               'RGB_OR_1200x1200_001.png': image_sets.TECNICK_FIRST}
+TECNICK = {
+  f'{name}.png': image_hash(np.full([2, 2, 3], number, np.uint8))
+  for number, name in enumerate(image_sets.TECNICK)
+} | {'RGB_OR_1200x1200_001.png': image_sets.TECNICK_FIRST}
 
 
 # By hand from the publishers' files: number of points, the third, and the pinned hash.
-@pytest.mark.parametrize('name, images, count, third, value', [
-    ('kodak-bpg444-compressai', KODAK, 8, (0.35155402289496523, 31.5946565907943),
-     '20317d24b4f0021ad45eaf813cd3e91d1e043f9a9f4752ee71bb82bf9fc33c50'),
-    ('kodak-bpg444-tfc', KODAK, 52, (0.034282, 24.583862),
-     '74d3f4b602f08c836ccb39f9b02a24d2bf895e253692650a65fb87479350eadb'),
-    ('tecnick-bpg444-tfc', TECNICK, 52, (0.034290, 26.055216),
-     '9c68aa16212818cf760ebdc506e22f0a8bdd6ec6d6ccce38e758ea620e061269'),
-])
+@pytest.mark.parametrize(
+  'name, images, count, third, value',
+  [
+    (
+      'kodak-bpg444-compressai',
+      KODAK,
+      8,
+      (0.35155402289496523, 31.5946565907943),
+      '20317d24b4f0021ad45eaf813cd3e91d1e043f9a9f4752ee71bb82bf9fc33c50',
+    ),
+    (
+      'kodak-bpg444-tfc',
+      KODAK,
+      52,
+      (0.034282, 24.583862),
+      '74d3f4b602f08c836ccb39f9b02a24d2bf895e253692650a65fb87479350eadb',
+    ),
+    (
+      'tecnick-bpg444-tfc',
+      TECNICK,
+      52,
+      (0.034290, 26.055216),
+      '9c68aa16212818cf760ebdc506e22f0a8bdd6ec6d6ccce38e758ea620e061269',
+    ),
+  ],
+)
 def test_curves_are_as_published(name, images, count, third, value):
   anchor = pinned.read_pinned(name, images)
   results = anchor['results']
@@ -49,14 +68,17 @@ def without(images, name):
   return {key: value for key, value in images.items() if key != name}
 
 
-@pytest.mark.parametrize('images, reason', [
+@pytest.mark.parametrize(
+  'images, reason',
+  [
     (KODAK | {'kodim05.png': 'f' * 64}, '1 missing: kodim05; 1 not of the set: kodim05.png'),
     (without(KODAK, 'kodim07.png'), 'of the 23 given, 1 missing: kodim07'),
     (KODAK | {'other.png': 'f' * 64}, 'of the 25 given, 1 not of the set: other.png'),
     (KODAK | {'again.png': KODAK['kodim01.png']}, '2 repeated: kodim01.png, again.png'),
     ({}, 'of the 0 given, 24 missing: kodim01, kodim02, kodim03, ...'),
     (TECNICK, '24 missing'),
-])
+  ],
+)
 def test_other_images_than_kodak_are_refused(images, reason):
   for name in ('kodak-bpg444-compressai', 'kodak-bpg444-tfc'):
     with pytest.raises(AnchorError, match=reason) as error:
@@ -65,7 +87,9 @@ def test_other_images_than_kodak_are_refused(images, reason):
     assert 'live anchor' in str(error.value)
 
 
-@pytest.mark.parametrize('images, reason', [
+@pytest.mark.parametrize(
+  'images, reason',
+  [
     (TECNICK | {'RGB_OR_1200x1200_001.png': 'f' * 64}, '1 not of the set: RGB_OR_1200x1200_001'),
     (without(TECNICK, 'RGB_OR_1200x1200_100.png'), '1 missing: RGB_OR_1200x1200_100'),
     (TECNICK | {'RGB_OR_1200x1200_101.png': 'f' * 64}, '1 not of the set: RGB_OR_1200x1200_101'),
@@ -74,7 +98,8 @@ def test_other_images_than_kodak_are_refused(images, reason):
     ({f'clic_{number}.png': f'{number:064x}' for number in range(100)}, '100 missing.*100 not of'),
     ({f'crop_{number}.png': f'{number:064x}' for number in range(8)}, '100 missing.*8 not of'),
     (KODAK, '100 missing'),
-])
+  ],
+)
 def test_other_images_than_tecnick_are_refused(images, reason):
   with pytest.raises(AnchorError, match=reason):
     pinned.read_pinned('tecnick-bpg444-tfc', images)

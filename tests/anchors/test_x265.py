@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tfusq.metrics import psnr
+from tfusq.evaluation.metrics import psnr
 
 av = pytest.importorskip('av')
 x265 = pytest.importorskip('tfusq.anchors.x265', exc_type=ImportError)
@@ -16,17 +16,32 @@ def crop(photograph):
 
 def test_the_stream_says_that_it_has_the_settings_of_bpg(crop):
   stream = x265.encode(crop, 37)
-  settings = stream[stream.index(b'x265 (build'):].split(b'\0')[0].split()
-  for setting in ('input-csp=3', 'bitdepth=8', 'rc=cqp', 'qp=37', 'ipratio=1.40', 'keyint=1', 'wpp',
-                  'bframes=0', 'ctu=64', 'rd=6', 'rdoq-level=2', 'psy-rd=0.00', 'aq-mode=0', 'sao',
-                  'no-lossless', 'range=1', 'colormatrix=5'):
+  settings = stream[stream.index(b'x265 (build') :].split(b'\0')[0].split()
+  for setting in (
+    'input-csp=3',
+    'bitdepth=8',
+    'rc=cqp',
+    'qp=37',
+    'ipratio=1.40',
+    'keyint=1',
+    'wpp',
+    'bframes=0',
+    'ctu=64',
+    'rd=6',
+    'rdoq-level=2',
+    'psy-rd=0.00',
+    'aq-mode=0',
+    'sao',
+    'no-lossless',
+    'range=1',
+    'colormatrix=5',
+  ):
     assert setting.encode() in settings
 
 
 def test_the_picture_alone_counts_and_20_bytes(crop):
   stream = x265.encode(crop, 30)
-  keep_slices = av.BitStreamFilterContext(
-      'filter_units=pass_types=0-31', in_stream='hevc')
+  keep_slices = av.BitStreamFilterContext('filter_units=pass_types=0-31', in_stream='hevc')
   picture = b''.join(bytes(packet) for packet in keep_slices.filter(av.Packet(stream)))
   start = 4 if picture.startswith(b'\0\0\0\1') else 3
   assert x265.size(stream) == len(picture) - start + 20

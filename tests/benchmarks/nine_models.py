@@ -15,13 +15,25 @@ import sys
 import tempfile
 from pathlib import Path
 
-MODELS = ('ms_hyper', 'ms_hyper_zero', 'ms_context', 'cheng_anchor', 'cheng_attn', 'charm',
-          'charm_zero', 'elic_zero', 'elic_sm_zero')
+MODELS = (
+  'ms_hyper',
+  'ms_hyper_zero',
+  'ms_context',
+  'cheng_anchor',
+  'cheng_attn',
+  'charm',
+  'charm_zero',
+  'elic_zero',
+  'elic_sm_zero',
+)
 ROUNDS = 3
-THEIRS = {'ms_hyper': 'MeanScaleHyperprior(192, 320)',
-          'ms_context': 'JointAutoregressiveHierarchicalPriors(192, 320)',
-          'cheng_anchor': 'Cheng2020Anchor(192)', 'cheng_attn': 'Cheng2020Attention(192)',
-          'elic_zero': 'Elic2022Official()'}
+THEIRS = {
+  'ms_hyper': 'MeanScaleHyperprior(192, 320)',
+  'ms_context': 'JointAutoregressiveHierarchicalPriors(192, 320)',
+  'cheng_anchor': 'Cheng2020Anchor(192)',
+  'cheng_attn': 'Cheng2020Attention(192)',
+  'elic_zero': 'Elic2022Official()',
+}
 COMPRESSAI = """
 import json, resource, sys, time, warnings
 warnings.simplefilter('ignore')
@@ -88,16 +100,22 @@ def one(name, image_path):
 
   import numpy as np
   import tensorflow as tf
+
   tf.config.threading.set_intra_op_parallelism_threads(2)
   tf.config.threading.set_inter_op_parallelism_threads(2)
-  from tfusq import bitstream, config, data, exact, export, exported, summary
+  from tfusq import config, image_files
+  from tfusq.export import bitstream, client, saved_model
+  from tfusq.training import summary
+  from tfusq.transforms import exact
   from timing import elapsed
-  config.parse(['quantizers/aun_pge.gin', f'models/{name}.gin'],
-               ['BOUND = 0.11', 'Codec.lmbda = 1.0'], [])
+
+  config.parse(
+    ['quantizers/aun_pge.gin', f'models/{name}.gin'], ['BOUND = 0.11', 'Codec.lmbda = 1.0'], []
+  )
   codec = config.build('Codec')()
   codec.create()
   rows = summary.summary(codec)
-  image = data.read_image(image_path)
+  image = image_files.read_image(image_path)
   x = tf.constant(image[None], tf.float32) / 255
   model = codec.model
   last = getattr(model.analysis.layers[-1], 'down', model.analysis.layers[-1])
@@ -117,17 +135,30 @@ def one(name, image_path):
   y_hat = tf.round(latents['y'])
   synthesize = tf.function(lambda: model.reconstruct(y_hat, *image.shape[:2]))
   with tempfile.TemporaryDirectory() as folder:
-    export.export(codec, Path(folder) / 'codec', {})
-    loaded = exported.ExportedCodec(Path(folder) / 'codec')
+    saved_model.export(codec, Path(folder) / 'codec', {})
+    loaded = client.ExportedCodec(Path(folder) / 'codec')
     written = loaded.compress(image)
-    steps = {'encode': lambda: loaded.compress(image), 'decode': lambda: loaded.decompress(written),
-             'analysis': analyse, 'synthesis': synthesize, 'walk': walk}
+    steps = {
+      'encode': lambda: loaded.compress(image),
+      'decode': lambda: loaded.decompress(written),
+      'analysis': analyse,
+      'synthesis': synthesize,
+      'walk': walk,
+    }
     wall, cpu = elapsed(steps, ROUNDS)
-  print(json.dumps({
-      'wall': wall, 'cpu': cpu, 'bytes': len(written), 'pixels': int(np.prod(image.shape[:2])),
-      'parameters': sum(row.parameters for row in rows),
-      'kmacs': sum(row.decoding for row in rows),
-      'memory': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))
+  print(
+    json.dumps(
+      {
+        'wall': wall,
+        'cpu': cpu,
+        'bytes': len(written),
+        'pixels': int(np.prod(image.shape[:2])),
+        'parameters': sum(row.parameters for row in rows),
+        'kmacs': sum(row.decoding for row in rows),
+        'memory': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+      }
+    )
+  )
 
 
 def measure(arguments):
@@ -148,32 +179,41 @@ def main():
   if arguments.one:
     one(arguments.one, arguments.image)
     return
-  print(f'{"":<14}{"params, M":>10}{"kMAC/px":>9}{"bpp":>6}{"encode":>8}{"analysis":>10}{"walk":>7}'
-        f'{"coding":>8}{"decode":>8}{"synth.":>8}{"walk":>7}{"coding":>8}{"GiB":>6}{"CPU e/d":>12}')
+  print(
+    f'{"":<14}{"params, M":>10}{"kMAC/px":>9}{"bpp":>6}{"encode":>8}{"analysis":>10}{"walk":>7}'
+    f'{"coding":>8}{"decode":>8}{"synth.":>8}{"walk":>7}{"coding":>8}{"GiB":>6}{"CPU e/d":>12}'
+  )
   for name in arguments.models:
     ours = measure([sys.executable, __file__, '--image', arguments.image, '--one', name])
     wall, cpu = ours['wall'], ours['cpu']
-    print(f'{name:<14}{ours["parameters"] / 1e6:>10.2f}{ours["kmacs"]:>9.0f}'
-          f'{8 * ours["bytes"] / ours["pixels"]:>6.2f}{wall["encode"]:>8.2f}'
-          f'{wall["analysis"]:>10.2f}{wall["walk"]:>7.2f}'
-          f'{wall["encode"] - wall["analysis"] - wall["walk"]:>8.2f}{wall["decode"]:>8.2f}'
-          f'{wall["synthesis"]:>8.2f}{wall["walk"]:>7.2f}'
-          f'{wall["decode"] - wall["synthesis"] - wall["walk"]:>8.2f}'
-          f'{ours["memory"] / 2**20:>6.2f}{cpu["encode"]:>6.2f}{cpu["decode"]:>6.2f}', flush=True)
+    print(
+      f'{name:<14}{ours["parameters"] / 1e6:>10.2f}{ours["kmacs"]:>9.0f}'
+      f'{8 * ours["bytes"] / ours["pixels"]:>6.2f}{wall["encode"]:>8.2f}'
+      f'{wall["analysis"]:>10.2f}{wall["walk"]:>7.2f}'
+      f'{wall["encode"] - wall["analysis"] - wall["walk"]:>8.2f}{wall["decode"]:>8.2f}'
+      f'{wall["synthesis"]:>8.2f}{wall["walk"]:>7.2f}'
+      f'{wall["decode"] - wall["synthesis"] - wall["walk"]:>8.2f}'
+      f'{ours["memory"] / 2**20:>6.2f}{cpu["encode"]:>6.2f}{cpu["decode"]:>6.2f}',
+      flush=True,
+    )
     if arguments.compressai and name in THEIRS:
       import numpy as np
       from PIL import Image
+
       with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / 'image.npy'
         np.save(path, np.asarray(Image.open(arguments.image).convert('RGB')))
-        theirs = measure([arguments.compressai, '-c', COMPRESSAI, THEIRS[name], str(path),
-                          str(ROUNDS)])
+        theirs = measure(
+          [arguments.compressai, '-c', COMPRESSAI, THEIRS[name], str(path), str(ROUNDS)]
+        )
       encode, decode = np.median(theirs['wall'], 0)
       encode_cpu, decode_cpu = np.median(theirs['cpu'], 0)
-      print(f'  CompressAI {"":<26}{encode:>8.2f}{"":>25}{decode:>8.2f}{"":>23}'
-            f'{theirs["memory"] / 2**20:>6.2f}{encode_cpu:>6.2f}{decode_cpu:>6.2f}  ours / theirs: '
-            f'encode {cpu["encode"] / encode_cpu:.2f}, decode {cpu["decode"] / decode_cpu:.2f}',
-            flush=True)
+      print(
+        f'  CompressAI {"":<26}{encode:>8.2f}{"":>25}{decode:>8.2f}{"":>23}'
+        f'{theirs["memory"] / 2**20:>6.2f}{encode_cpu:>6.2f}{decode_cpu:>6.2f}  ours / theirs: '
+        f'encode {cpu["encode"] / encode_cpu:.2f}, decode {cpu["decode"] / decode_cpu:.2f}',
+        flush=True,
+      )
 
 
 if __name__ == '__main__':

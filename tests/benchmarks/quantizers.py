@@ -16,7 +16,7 @@ from tfusq.entropy_models import gaussian_bits
 from tfusq.testing import instances
 
 SHAPE = (8, 16, 16, 192)
-ALPHA = 5.
+ALPHA = 5.0
 
 
 def of_group(base):
@@ -40,7 +40,8 @@ def distortion_steps(y):
       except tfusq.Undefined:
         continue
       steps[name_of(quantizer)] = timing.value_and_gradients(
-          lambda y, q=quantizer: q(y, q.noise(y, [1, 2])), y)
+        lambda y, q=quantizer: q(y, q.noise(y, [1, 2])), y
+      )
   return steps
 
 
@@ -54,30 +55,38 @@ def rate_steps(y, mean, scale):
       except tfusq.Undefined:
         continue
       steps[name_of(quantizer)] = timing.value_and_gradients(
-          lambda y, mean, scale, q=quantizer: q.evaluate(
-              lambda v: gaussian_bits(v, mean, scale), y, q.noise(y, [1, 2])), y, mean, scale)
+        lambda y, mean, scale, q=quantizer: q.evaluate(
+          lambda v: gaussian_bits(v, mean, scale), y, q.noise(y, [1, 2])
+        ),
+        y,
+        mean,
+        scale,
+      )
   return steps
 
 
 def perturb_and_apply(y, mean, scale):
   """SUA + EP as TensorFlow Compression has it."""
+
   def bits(v, mean, scale):
     return -tfc.NoisySoftRoundedNormal(alpha=ALPHA, loc=mean, scale=scale).log_prob(v) / (
-        tf.math.log(2.))
-  return tfc.perturb_and_apply(
-      bits, tfc.soft_round(y, ALPHA), mean, scale, expected_grads=True)[0]
+      tf.math.log(2.0)
+    )
+
+  return tfc.perturb_and_apply(bits, tfc.soft_round(y, ALPHA), mean, scale, expected_grads=True)[0]
 
 
 def print_table(title, times, floors):
   print(f'\n{title:<28}{"ms":>8}' + ''.join(f'{"/ " + floor:>18}' for floor in floors))
   for name, taken in sorted(times.items(), key=lambda item: item[1]):
-    print(f'{name:<28}{taken:>8.2f}' + ''.join(
-        f'{taken / times[floor]:>18.2f}' for floor in floors))
+    print(
+      f'{name:<28}{taken:>8.2f}' + ''.join(f'{taken / times[floor]:>18.2f}' for floor in floors)
+    )
 
 
 def main():
   y = 3 * tf.random.stateless_normal(SHAPE, [3, 4])
-  mean, scale = tf.zeros_like(y), tf.fill(SHAPE, .7)
+  mean, scale = tf.zeros_like(y), tf.fill(SHAPE, 0.7)
   steps = distortion_steps(y)
   steps['Gaussian bits'] = functools.partial(tf.function(gaussian_bits), y, mean, scale)
   print_table('distortion', timing.medians(steps), ['Round + STE', 'Gaussian bits'])

@@ -16,12 +16,14 @@ tf.get_logger().setLevel('ERROR')  # of retracing, which is meant here
 
 def value_and_gradients(f: Callable, *xs: tf.Tensor) -> Callable:
   """Returns a compiled function that evaluates f and all its gradients."""
+
   @tf.function
   def step(*xs):
     with tf.GradientTape() as tape:
       tape.watch(xs)
       value = f(*xs)
     return value, tape.gradient(value, xs)
+
   return lambda: step(*xs)
 
 
@@ -49,5 +51,6 @@ def elapsed(steps: dict[str, Callable], rounds: int) -> tuple[dict[str, float], 
       step()
       wall[name].append(time.perf_counter() - start[0])
       cpu[name].append(time.process_time() - start[1])
-  return tuple({name: float(np.median(taken)) for name, taken in times.items()}
-               for times in (wall, cpu))
+  return tuple(
+    {name: float(np.median(taken)) for name, taken in times.items()} for times in (wall, cpu)
+  )

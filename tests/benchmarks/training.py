@@ -46,20 +46,25 @@ def bare_step(codec, batch):
   import tensorflow as tf
 
   from tfusq.models import Visitor
+
   model, optimizer = codec.model, tf.keras.optimizers.Adam(1e-4)
   variables = codec.trainable_variables
 
   class Bare(Visitor):
     def __init__(self, latents):
-      self.noisy = {name: y + tf.random.uniform(tf.shape(y), -.5, .5)
-                    for name, y in latents.items()}
+      self.noisy = {
+        name: y + tf.random.uniform(tf.shape(y), -0.5, 0.5) for name, y in latents.items()
+      }
       self.rounded = {'z': tf.round(latents['z']), 'y': self.noisy['y']}
       self.bits = []
 
     def visit(self, part, raw):
       entropy_model = model.entropy_models[part.latent]
-      self.bits.append(tf.reduce_sum(entropy_model.bits(
-          part.of(self.noisy[part.latent]), entropy_model.parameters(raw))))
+      self.bits.append(
+        tf.reduce_sum(
+          entropy_model.bits(part.of(self.noisy[part.latent]), entropy_model.parameters(raw))
+        )
+      )
       return part.of(self.rounded[part.latent])
 
     def visit_serially(self, part, context):
@@ -74,7 +79,7 @@ def bare_step(codec, batch):
       visitor = Bare(model.latents(x))
       y_hat = model.walk(visitor, *x.shape[:3])
       mse = tf.reduce_mean(tf.square(x - model.reconstruct(y_hat, *x.shape[1:3])))
-      loss = tf.add_n(visitor.bits) / (x.shape[0] * 256 * 256) + 650. * mse
+      loss = tf.add_n(visitor.bits) / (x.shape[0] * 256 * 256) + 650.0 * mse
     optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
     return loss
 
@@ -87,16 +92,23 @@ def one(name, batch_size, jit_compile):
   import resource
 
   import tensorflow as tf
+
   tf.config.threading.set_intra_op_parallelism_threads(2)
   tf.config.threading.set_inter_op_parallelism_threads(2)
   from tfusq import config
   from timing import elapsed
-  config.parse(['quantizers/aun_pge.gin', f'models/{name.replace("sized", "ms_hyper")}.gin'],
-               ['BOUND = 0.11', 'Codec.lmbda = 0.01', *BINDINGS.get(name, [])], [])
+
+  config.parse(
+    ['quantizers/aun_pge.gin', f'models/{name.replace("sized", "ms_hyper")}.gin'],
+    ['BOUND = 0.11', 'Codec.lmbda = 0.01', *BINDINGS.get(name, [])],
+    [],
+  )
   codec = config.build('Codec')()
   codec.compile(tf.keras.optimizers.Adam(1e-4), jit_compile=jit_compile)
-  batch = {'image': tf.cast(tf.random.uniform([batch_size, 256, 256, 3], 0, 256, tf.int32),
-                            tf.uint8), 'index': tf.range(batch_size, dtype=tf.int64)}
+  batch = {
+    'image': tf.cast(tf.random.uniform([batch_size, 256, 256, 3], 0, 256, tf.int32), tf.uint8),
+    'index': tf.range(batch_size, dtype=tf.int64),
+  }
   steps = iter(tf.data.Dataset.from_tensors(batch).repeat())
   train = codec.make_train_function()
   train(steps)
@@ -119,33 +131,45 @@ def bmshj2018(file, batch_size):
   import types
 
   import tensorflow as tf
+
   tf.config.threading.set_intra_op_parallelism_threads(2)
   tf.config.threading.set_inter_op_parallelism_threads(2)
   from timing import elapsed
+
   sys.modules.setdefault('tensorflow_datasets', types.ModuleType('tensorflow_datasets'))
   spec = importlib.util.spec_from_file_location('bmshj2018', file)
   script = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(script)
-  model = script.BMSHJ2018Model(.01, 192, 64, .11, 256.)
+  model = script.BMSHJ2018Model(0.01, 192, 64, 0.11, 256.0)
   model.compile(optimizer=tf.keras.optimizers.Adam(1e-4))
-  steps = iter(tf.data.Dataset.from_tensors(
-      tf.random.uniform([batch_size, 256, 256, 3], 0, 255)).repeat())
+  steps = iter(
+    tf.data.Dataset.from_tensors(tf.random.uniform([batch_size, 256, 256, 3], 0, 255)).repeat()
+  )
   train = model.make_train_function()
   wall, cpu = elapsed({'ours': lambda: train(steps)}, ROUNDS)
-  print(json.dumps({'wall': wall['ours'], 'cpu': cpu['ours'],
-                    'memory': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))
+  print(
+    json.dumps(
+      {
+        'wall': wall['ours'],
+        'cpu': cpu['ours'],
+        'memory': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+      }
+    )
+  )
 
 
 def report(name, theirs, ours=None):
   ratio = f'  ours / theirs: {ours["ours"] / theirs["cpu"]:.2f}' if ours else ''
-  print(f'  {name:<20}{"":>6}{theirs["wall"]:>8.2f}{"":>8}{"":>8}{theirs["cpu"]:>8.2f}'
-        f'{theirs["memory"] / 2**20:>7.2f}{ratio}', flush=True)
+  print(
+    f'  {name:<20}{"":>6}{theirs["wall"]:>8.2f}{"":>8}{"":>8}{theirs["cpu"]:>8.2f}'
+    f'{theirs["memory"] / 2**20:>7.2f}{ratio}',
+    flush=True,
+  )
 
 
 def main():
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument('--models', nargs='*', default=('sized', *MODELS),
-                      choices=('sized', *MODELS))
+  parser.add_argument('--models', nargs='*', default=('sized', *MODELS), choices=('sized', *MODELS))
   parser.add_argument('--batch', type=int, default=8)
   parser.add_argument('--jit_compile', action='store_true')
   parser.add_argument('--compressai', help='Python interpreter that has it')
@@ -163,15 +187,22 @@ def main():
   for name in arguments.models:
     ours = measure([*again, '--one', name, *['--jit_compile'] * arguments.jit_compile])
     wall = ours['wall']
-    print(f'{name:<22}{arguments.batch:>6}{wall["ours"]:>8.2f}{wall["floor"]:>8.2f}'
-          f'{wall["ours"] / wall["floor"]:>8.2f}{ours["cpu"]["ours"]:>8.2f}'
-          f'{ours["memory"] / 2**20:>7.2f}', flush=True)
+    print(
+      f'{name:<22}{arguments.batch:>6}{wall["ours"]:>8.2f}{wall["floor"]:>8.2f}'
+      f'{wall["ours"] / wall["floor"]:>8.2f}{ours["cpu"]["ours"]:>8.2f}'
+      f'{ours["memory"] / 2**20:>7.2f}',
+      flush=True,
+    )
     if arguments.compressai and name in THEIRS:
-      report('CompressAI', measure([arguments.compressai, '-c', COMPRESSAI, THEIRS[name],
-                                    str(arguments.batch), str(ROUNDS)]), ours['cpu'])
+      report(
+        'CompressAI',
+        measure(
+          [arguments.compressai, '-c', COMPRESSAI, THEIRS[name], str(arguments.batch), str(ROUNDS)]
+        ),
+        ours['cpu'],
+      )
   if arguments.bmshj2018:
-    report('bmshj2018', measure([*again, '--one', 'bmshj2018', '--bmshj2018',
-                                 arguments.bmshj2018]))
+    report('bmshj2018', measure([*again, '--one', 'bmshj2018', '--bmshj2018', arguments.bmshj2018]))
 
 
 if __name__ == '__main__':

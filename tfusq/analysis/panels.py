@@ -10,7 +10,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from tfusq import plot
+from tfusq.curves import plot
 
 _NEGLIGIBLE = 1e-6
 _DASHES = ('-', '--', ':', '-.')
@@ -28,6 +28,7 @@ class Panel(NamedTuple):
     scale: Of the vertical axis, Matplotlib's name: `linear`, `symlog`, or `log`, which leaves out
       what is no more than rounding errors.
   """
+
   key: str
   label: str
   title: str
@@ -37,12 +38,14 @@ class Panel(NamedTuple):
   def points(self, over: str, name: str) -> list[tuple[float, float]]:
     """Returns what is drawn of one surrogate; values that are not finite are left out."""
     pairs = ((row[over], row[self.key]) for row in self.rows if row['surrogate'] == name)
-    return [(x, y) for x, y in pairs
-            if math.isfinite(y) and (y > _NEGLIGIBLE or self.scale != 'log')]
+    return [
+      (x, y) for x, y in pairs if math.isfinite(y) and (y > _NEGLIGIBLE or self.scale != 'log')
+    ]
 
 
-def draw(panels: Sequence[Sequence[Panel]], over: str, label: str,
-         logarithmic: bool = True) -> Figure:
+def draw(
+  panels: Sequence[Sequence[Panel]], over: str, label: str, logarithmic: bool = True
+) -> Figure:
   """Draws panels in rows and columns; a surrogate has one style in all, and its kind one colour.
 
   Args:
@@ -52,11 +55,13 @@ def draw(panels: Sequence[Sequence[Panel]], over: str, label: str,
     logarithmic: Whether they are.
   """
   with matplotlib.rc_context(plot.STYLE):
-    figure = Figure(figsize=(4.5 * len(panels[0]) + 3, 4.2 * len(panels) + 0.8),
-                    layout='constrained')
+    figure = Figure(
+      figsize=(4.5 * len(panels[0]) + 3, 4.2 * len(panels) + 0.8), layout='constrained'
+    )
     grid = figure.subplots(len(panels), len(panels[0]), squeeze=False, sharex=True, sharey='row')
-    names = list(dict.fromkeys(
-        row['surrogate'] for panel in itertools.chain(*panels) for row in panel.rows))
+    names = list(
+      dict.fromkeys(row['surrogate'] for panel in itertools.chain(*panels) for row in panel.rows)
+    )
     styles = _styles(names)
     for axes, panel in zip(grid.flat, itertools.chain(*panels)):
       for name in names:
@@ -72,8 +77,9 @@ def draw(panels: Sequence[Sequence[Panel]], over: str, label: str,
       line[0].set_ylabel(row[0].label)
     for axes in grid[-1]:
       axes.set_xlabel(label)
-    figure.legend([Line2D([], [], **styles[name]) for name in names], names,
-                  loc='outside right upper')
+    figure.legend(
+      [Line2D([], [], **styles[name]) for name in names], names, loc='outside right upper'
+    )
   return figure
 
 
@@ -82,6 +88,12 @@ def _styles(names):
   kinds = {}
   for name in names:
     kinds.setdefault(re.split('[.(]', name)[0], []).append(name)
-  return {name: {'color': f'C{number % 10}', 'marker': _MARKERS[number % len(_MARKERS)],
-                 'linestyle': _DASHES[(len(group) - 1 - place) % len(_DASHES)]}
-          for number, group in enumerate(kinds.values()) for place, name in enumerate(group)}
+  return {
+    name: {
+      'color': f'C{number % 10}',
+      'marker': _MARKERS[number % len(_MARKERS)],
+      'linestyle': _DASHES[(len(group) - 1 - place) % len(_DASHES)],
+    }
+    for number, group in enumerate(kinds.values())
+    for place, name in enumerate(group)
+  }

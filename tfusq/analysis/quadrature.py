@@ -16,11 +16,11 @@ import numpy as np
 import tensorflow as tf
 from scipy import optimize, special
 
-from tfusq.analysis.studies import AnalysisError
+from tfusq.analysis.study import AnalysisError
 from tfusq.entropy_models import gaussian_bits
-from tfusq.surrogates import Surrogate
+from tfusq.quantization.surrogates import Surrogate
 
-REACH = 8.  # standard deviations to both sides; beyond are 1e-15
+REACH = 8.0  # standard deviations to both sides; beyond are 1e-15
 _DRAWS = 2**20
 _NOISES = 8192
 _CELLS = 256  # of a unit
@@ -39,6 +39,7 @@ class Law(NamedTuple):
     information: `I(y; y_tilde)` in bits.
     variance: Of the latent, on the grid.
   """
+
   y_tilde: np.ndarray
   mass: np.ndarray
   moment: np.ndarray
@@ -92,8 +93,11 @@ class Conditional:
     if self._rounded_off:
       return finest._replace(information=math.nan, moment=np.full_like(finest.moment, math.nan))
     # What cells hide is linear in their probability.
-    return finest._replace(information=max(
-        2 * finest.information - coarser[0].information, 0.)) if coarser else finest
+    return (
+      finest._replace(information=max(2 * finest.information - coarser[0].information, 0.0))
+      if coarser
+      else finest
+    )
 
 
 class _Table(NamedTuple):
@@ -104,6 +108,7 @@ class _Table(NamedTuple):
     fraction: Where in its unit each cell of a unit is, `float64[per_unit]`.
     probability: `float64[phases, units * per_unit]`.
   """
+
   first: int
   fraction: np.ndarray
   probability: np.ndarray
@@ -116,21 +121,28 @@ class _Table(NamedTuple):
     weight = np.diff(special.ndtr((edges - mean) / scale))
     weight /= weight.sum()
     centred = (edges[1:] + edges[:-1]) / 2 - mean
-    mass, moment = (self._shifted(joint.reshape(-1, phases) @ self.probability)
-                    for joint in (weight, weight * centred))
+    mass, moment = (
+      self._shifted(joint.reshape(-1, phases) @ self.probability)
+      for joint in (weight, weight * centred)
+    )
     own = special.xlogy(self.probability, self.probability).sum(1)
     negentropy = weight.reshape(-1, phases).sum(0) @ own
     information = (negentropy - special.xlogy(mass, mass).sum()) / math.log(2)
     units = first + self.first + np.arange(len(mass) // len(self.fraction))
-    return Law((units[:, None] + self.fraction).ravel(), mass, moment,
-               max(float(information), 0.), weight @ centred**2)
+    return Law(
+      (units[:, None] + self.fraction).ravel(),
+      mass,
+      moment,
+      max(float(information), 0.0),
+      weight @ centred**2,
+    )
 
   def _shifted(self, units):
     """Adds up cells of each unit of the latent, each a unit beyond that before."""
     per_unit, count = len(self.fraction), self.probability.shape[1]
     total = np.zeros(count + (len(units) - 1) * per_unit)
     for place, unit in enumerate(units):
-      total[place * per_unit:place * per_unit + count] += unit
+      total[place * per_unit : place * per_unit + count] += unit
     return total
 
 
@@ -151,7 +163,7 @@ def _count(per_unit, scale):
 
 
 def _phases(count):
-  return (np.arange(count) + .5) / count
+  return (np.arange(count) + 0.5) / count
 
 
 def _of_density(surrogate, phases):
@@ -164,16 +176,19 @@ def _of_density(surrogate, phases):
 
 def _of_integers(surrogate, phases):
   found = surrogate.density(
-      tf.constant(np.arange(-1., 3.)), tf.constant(_phases(phases)[:, None])).numpy()
+    tf.constant(np.arange(-1.0, 3.0)), tf.constant(_phases(phases)[:, None])
+  ).numpy()
   return _Table(-1, np.zeros(1), _normalized(surrogate, found))
 
 
 def _normalized(surrogate, probability):
   total = probability.sum(1, keepdims=True)
-  if not (probability.min() >= 0 and np.abs(total - 1).max() < .02):
-    raise AnalysisError(f'the density of {type(surrogate).__name__} integrates to between '
-                        f'{total.min():.3g} and {total.max():.3g}, not to 1, or is too sharp for '
-                        f'cells of 1/{probability.shape[0]}')
+  if not (probability.min() >= 0 and np.abs(total - 1).max() < 0.02):
+    raise AnalysisError(
+      f'the density of {type(surrogate).__name__} integrates to between '
+      f'{total.min():.3g} and {total.max():.3g}, not to 1, or is too sharp for '
+      f'cells of 1/{probability.shape[0]}'
+    )
   return probability / total
 
 
@@ -188,9 +203,11 @@ def noise_quantiles(surrogate: Surrogate, count: int, seed: int = 0) -> np.ndarr
   y = tf.zeros([_DRAWS, 1], tf.float64)
   draws, others = (np.ravel(surrogate.noise(y, tf.constant([seed, place]))) for place in (0, 1))
   if len(draws) < _DRAWS and not np.array_equal(draws, others):
-    raise AnalysisError(f'{type(surrogate).__name__} draws one noise for a whole batch; the first '
-                        'axis of the latent counts latents, each of which has its own')
-  return np.sort(draws)[((np.arange(count) + .5) / count * len(draws)).astype(int)]
+    raise AnalysisError(
+      f'{type(surrogate).__name__} draws one noise for a whole batch; the first '
+      'axis of the latent counts latents, each of which has its own'
+    )
+  return np.sort(draws)[((np.arange(count) + 0.5) / count * len(draws)).astype(int)]
 
 
 def _samples(surrogate, phases):
@@ -220,17 +237,18 @@ def _of_samples(y_tilde, per_unit):
   first = unit.min()
   columns = (unit.max() - first + 1) * cells
   rows = np.arange(len(unit))[:, None] * columns
-  found = np.bincount((rows + (unit - first) * cells + place).ravel(),
-                      minlength=len(unit) * columns).reshape(len(unit), columns)
+  found = np.bincount(
+    (rows + (unit - first) * cells + place).ravel(), minlength=len(unit) * columns
+  ).reshape(len(unit), columns)
   return _Table(int(first), mean, found / y_tilde.shape[1])
 
 
 def mmse(law: Law) -> float:
   """Squared error of the ideal decoder of a surrogate, `E Var(y | y_tilde)` (Sec. 4.2.2)."""
   if math.isinf(law.information):
-    return 0.
+    return 0.0
   occupied = law.mass > 0
-  return float(law.variance - (law.moment[occupied]**2 / law.mass[occupied]).sum())
+  return float(law.variance - (law.moment[occupied] ** 2 / law.mass[occupied]).sum())
 
 
 def rate(law: Law, mean: float, model_scale: float) -> float:
@@ -241,8 +259,9 @@ def rate(law: Law, mean: float, model_scale: float) -> float:
     mean: Of the model.
     model_scale: Of the model.
   """
-  bits = gaussian_bits(tf.constant(law.y_tilde), tf.constant(mean, tf.float64),
-                       tf.constant(model_scale, tf.float64)).numpy()
+  bits = gaussian_bits(
+    tf.constant(law.y_tilde), tf.constant(mean, tf.float64), tf.constant(model_scale, tf.float64)
+  ).numpy()
   return float(law.mass @ bits)
 
 
@@ -259,9 +278,12 @@ def best_scale(law: Law, mean: float, scale: float) -> float:
   """
   least = math.log(scale) - 4
   found = optimize.minimize_scalar(
-      lambda log_scale: rate(law, mean, math.exp(log_scale)),
-      bounds=(least, math.log(scale) + 3), method='bounded', options={'xatol': 1e-5})
+    lambda log_scale: rate(law, mean, math.exp(log_scale)),
+    bounds=(least, math.log(scale) + 3),
+    method='bounded',
+    options={'xatol': 1e-5},
+  )
   if found.x < least + 1e-3:
-    return 0.
-  flat = rate(law, mean, scale) - found.fun < _FLAT and abs(found.x - math.log(scale)) > .01
+    return 0.0
+  flat = rate(law, mean, scale) - found.fun < _FLAT and abs(found.x - math.log(scale)) > 0.01
   return math.nan if flat else math.exp(found.x)

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfusq.analysis.studies import AnalysisError
+from tfusq.analysis.study import AnalysisError
 from tfusq.entropy_models import gaussian_bits
-from tfusq.estimators import EP, PGE, Estimator
-from tfusq.quantizer import Quantizer
-from tfusq.surrogates import Surrogate
+from tfusq.quantization.estimators import EP, PGE, Estimator
+from tfusq.quantization.quantizer import Quantizer
+from tfusq.quantization.surrogates import Surrogate
 
 BLOCK, _FOLDS = 1000, 10  # samples at once, and in how many parts
 _LATENTS = 256  # at once
@@ -29,6 +29,7 @@ class Expected(NamedTuple):
     half: By how much the mean of half of the samples exceeds `value`; that of the other falls
       short as much.
   """
+
   value: np.ndarray
   error: np.ndarray
   half: np.ndarray
@@ -45,6 +46,7 @@ class Pointwise(NamedTuple):
     variance: Over the noise, in bits^2.
     variance_error: Its standard error.
   """
+
   bias: np.ndarray
   absolute: np.ndarray
   bias_error: np.ndarray
@@ -61,6 +63,7 @@ class Risk(NamedTuple):
     variance: Mean over y of the variance over the noise, in bits^2.
     variance_error: Its standard error.
   """
+
   bias: float
   bias_error: float
   variance: float
@@ -69,7 +72,7 @@ class Risk(NamedTuple):
 
 def latents(points: int) -> np.ndarray:
   """Returns the midpoints of equal cells of [-1.5, 1.5], the latents of Table II."""
-  return 3 * (np.arange(points) + .5) / points - 1.5
+  return 3 * (np.arange(points) + 0.5) / points - 1.5
 
 
 class RateGradient:
@@ -139,8 +142,10 @@ class ExpectedGradient:
     u = scalar_noise(self._surrogate, tf.constant(y), tf.constant(seed))
     # From cell to cell of the latents, so that no jump is missed.
     step = (y[0, 1] - y[0, 0]) / 2
-    upper, lower = (_rate(self._surrogate(tf.constant(y + side), u),
-                          tf.constant(scale, tf.float64)).numpy() for side in (step, -step))
+    upper, lower = (
+      _rate(self._surrogate(tf.constant(y + side), u), tf.constant(scale, tf.float64)).numpy()
+      for side in (step, -step)
+    )
     return (upper - lower)[None] / (2 * step)
 
   def __call__(self, y: np.ndarray, scale: float, samples: int, seed: int = 0) -> Expected:
@@ -159,14 +164,17 @@ class ExpectedGradient:
     return Expected(*np.concatenate(parts, axis=1))
 
   def _mean(self, y, scale, samples, seed):
-    halves, square = np.zeros([2, len(y)]), 0.
+    halves, square = np.zeros([2, len(y)]), 0.0
     for block in range(samples // BLOCK):
-      found, = self._gradient(np.tile(y, [BLOCK, 1]), scale, [seed[0], seed[1] + block])
+      (found,) = self._gradient(np.tile(y, [BLOCK, 1]), scale, [seed[0], seed[1] + block])
       halves += found.reshape(2, BLOCK // 2, len(y)).sum(1)
       square += (found**2).sum(0)
     mean = halves.sum(0) / samples
-    return [mean, np.sqrt(np.maximum(square / samples - mean**2, 0) / samples),
-            2 * halves[0] / samples - mean]
+    return [
+      mean,
+      np.sqrt(np.maximum(square / samples - mean**2, 0) / samples),
+      2 * halves[0] / samples - mean,
+    ]
 
 
 def _split(y):
@@ -175,8 +183,9 @@ def _split(y):
   return [(1_000_000 * place, part) for place, part in enumerate(parts)]
 
 
-def pointwise(gradient: RateGradient, exact: Expected, y: np.ndarray, scale: float, samples: int,
-              seed: int = 0) -> list[Pointwise]:
+def pointwise(
+  gradient: RateGradient, exact: Expected, y: np.ndarray, scale: float, samples: int, seed: int = 0
+) -> list[Pointwise]:
   """Measures the risk of each estimator at each latent.
 
   Args:
@@ -192,14 +201,16 @@ def pointwise(gradient: RateGradient, exact: Expected, y: np.ndarray, scale: flo
   """
   if samples < 1 or samples % BLOCK:
     raise AnalysisError(f'samples must be a multiple of {BLOCK}, not {samples}')
-  parts = [_moments(gradient, value, part, scale, samples, [seed, place])
-           for (place, part), (_, value) in zip(_split(y), _split(exact.value))]
+  parts = [
+    _moments(gradient, value, part, scale, samples, [seed, place])
+    for (place, part), (_, value) in zip(_split(y), _split(exact.value))
+  ]
   return [_pointwise(moments, exact, samples) for moments in np.concatenate(parts, axis=-1)]
 
 
 def _moments(gradient, exact, y, scale, samples, seed):
   """Returns sums of the powers of errors, `[estimators, folds, 4, points]`."""
-  total = 0.
+  total = 0.0
   tiled = np.tile(y, [BLOCK, 1])
   for block in range(samples // BLOCK):
     error = gradient(tiled, scale, [seed[0], seed[1] + block]) - exact
@@ -215,8 +226,13 @@ def _pointwise(moments, exact, samples):
   mean, square, cube, fourth = moments.sum(0) / samples
   variance = np.maximum(square - mean**2, 0) * samples / (samples - 1)
   central_fourth = fourth - 4 * mean * cube + 6 * mean**2 * square - 3 * mean**4
-  return Pointwise(mean, absolute, np.sqrt(variance / samples + exact.error**2), variance,
-                   np.sqrt(np.maximum(central_fourth - variance**2, 0) / samples))
+  return Pointwise(
+    mean,
+    absolute,
+    np.sqrt(variance / samples + exact.error**2),
+    variance,
+    np.sqrt(np.maximum(central_fourth - variance**2, 0) / samples),
+  )
 
 
 def _size(sums, half):
@@ -230,5 +246,8 @@ def risk(found: Pointwise) -> Risk:
   """Returns the means over the latents, as in Table II."""
   points = len(found.bias)
   return Risk(
-      float(found.absolute.mean()), float(np.sqrt((found.bias_error**2).sum()) / points),
-      float(found.variance.mean()), float(np.sqrt((found.variance_error**2).sum()) / points))
+    float(found.absolute.mean()),
+    float(np.sqrt((found.bias_error**2).sum()) / points),
+    float(found.variance.mean()),
+    float(np.sqrt((found.variance_error**2).sum()) / points),
+  )

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from tfusq.surrogates import Round, Surrogate
+from tfusq.quantization.surrogates import Round, Surrogate
 
 _EVALUATED = 2**16  # samples of each network
 _BLOCK = 2**11
@@ -22,6 +22,7 @@ class Source(NamedTuple):
     scale: Standard deviation of every component, whose mean is 0.
     correlation: Of two components; None for a scalar source.
   """
+
   surrogate: Surrogate
   scale: float
   correlation: float | None = None
@@ -37,6 +38,7 @@ class Training(NamedTuple):
     hidden: Units of both hidden layers.
     seed: Of weights, samples and noise.
   """
+
   steps: int
   batch: int = 256
   repeats: int = 2
@@ -51,6 +53,7 @@ class Distortion(NamedTuple):
     estimated: With what the network was trained on.
     rounded: The same network's, with the rounded latent.
   """
+
   estimated: np.ndarray
   rounded: np.ndarray
 
@@ -66,13 +69,23 @@ class _Networks(tf.Module):
     seeds = itertools.count()
 
     def weight(inputs, outputs, gain):
-      return tf.Variable(gain / inputs**.5 * tf.random.stateless_normal(
-          [count, inputs, outputs], [training.seed, next(seeds)]))
+      return tf.Variable(
+        gain
+        / inputs**0.5
+        * tf.random.stateless_normal([count, inputs, outputs], [training.seed, next(seeds)])
+      )
 
-    self._kernels = [weight(dimension, hidden, 1.), weight(hidden, hidden, 2**.5),
-                     weight(hidden, dimension, .1)]
-    self._biases = [tf.Variable(tf.random.stateless_uniform(
-        [count, 1, hidden], [training.seed, next(seeds)], -1., 1.)) for _ in range(2)]
+    self._kernels = [
+      weight(dimension, hidden, 1.0),
+      weight(hidden, hidden, 2**0.5),
+      weight(hidden, dimension, 0.1),
+    ]
+    self._biases = [
+      tf.Variable(
+        tf.random.stateless_uniform([count, 1, hidden], [training.seed, next(seeds)], -1.0, 1.0)
+      )
+      for _ in range(2)
+    ]
     self._linear = tf.Variable(tf.eye(dimension)[None] * self._scale / self._spread)
 
   def __call__(self, y_tilde):
@@ -87,8 +100,10 @@ class _Sampler:
   """Draws latents and what stands in for them; all sources share the normal variates."""
 
   def __init__(self, sources, repeats):
-    self._groups = [(surrogate, list(group)) for surrogate, group in itertools.groupby(
-        sources, lambda source: source.surrogate)]
+    self._groups = [
+      (surrogate, list(group))
+      for surrogate, group in itertools.groupby(sources, lambda source: source.surrogate)
+    ]
     self._repeats = repeats
     self.dimension = 1 if sources[0].correlation is None else 2
 
@@ -123,7 +138,8 @@ def train(sources: Sequence[Source], training: Training, name: str) -> Distortio
   scales = np.repeat([source.scale for source in sources], training.repeats)
   networks = _Networks(scales, sampler.dimension, training)
   optimizer = tf.keras.optimizers.Adam(
-      tf.keras.optimizers.schedules.CosineDecay(3e-3, training.steps))
+    tf.keras.optimizers.schedules.CosineDecay(3e-3, training.steps)
+  )
   optimizer.build(networks.trainable_variables)
   weight = tf.constant(1 / np.minimum(scales**2, 1 / 12), tf.float32)
 
@@ -138,11 +154,19 @@ def train(sources: Sequence[Source], training: Training, name: str) -> Distortio
   @tf.function
   def errors(seed):
     y, y_tilde = sampler(_BLOCK, seed)
-    return [tf.reduce_mean(tf.square(networks(value) - y), [1, 2])
-            for value in (y_tilde, Round()(y, None))]
+    return [
+      tf.reduce_mean(tf.square(networks(value) - y), [1, 2])
+      for value in (y_tilde, Round()(y, None))
+    ]
 
   for number in tqdm(range(training.steps), desc=name, unit='step'):
     step(tf.constant([training.seed, number]))
-  found = np.mean([errors(tf.constant([training.seed, training.steps + block]))
-                   for block in range(_EVALUATED // _BLOCK)], axis=0, dtype=np.float64)
+  found = np.mean(
+    [
+      errors(tf.constant([training.seed, training.steps + block]))
+      for block in range(_EVALUATED // _BLOCK)
+    ],
+    axis=0,
+    dtype=np.float64,
+  )
   return Distortion(*found.reshape(2, len(sources), training.repeats))

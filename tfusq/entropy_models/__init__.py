@@ -6,5 +6,14 @@ from tfusq.entropy_models.factorized import Factorized
 from tfusq.entropy_models.location_scale import Gaussian, Laplacian
 from tfusq.entropy_models.mixture import GaussianMixture
 
-__all__ = ['EntropyModel', 'Factorized', 'Gaussian', 'GaussianMixture', 'Laplacian',
-           'gaussian_bits', 'laplacian_bits', 'mixture_bits', 'saturate']
+__all__ = [
+  'EntropyModel',
+  'Factorized',
+  'Gaussian',
+  'GaussianMixture',
+  'Laplacian',
+  'gaussian_bits',
+  'laplacian_bits',
+  'mixture_bits',
+  'saturate',
+]

@@ -10,8 +10,7 @@ from tfusq.coding import Coder
 def require_floor(model: tf.Module, floor: float) -> float:
   """Returns a floor of the probability; raises `ValueError` unless it is in [0, 1)."""
   if not 0 <= floor < 1:
-    raise ValueError(
-        f'{type(model).__name__}.floor must be a probability below 1, not {floor}')
+    raise ValueError(f'{type(model).__name__}.floor must be a probability below 1, not {floor}')
   return float(floor)
 
 

@@ -5,7 +5,7 @@ import math
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfusq.gradients import with_slope
+from tfusq.quantization.gradients import with_slope
 
 
 def saturate(bits: tf.Tensor, floor: float) -> tf.Tensor:
@@ -49,31 +49,32 @@ def gaussian_bits(y: tf.Tensor, mean: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
   mean.set_shape(y.shape)
   scale.set_shape(y.shape)
   bits, by_y, by_scale = _gaussian_bits_and_slopes(
-      tf.stop_gradient(y - mean), tf.stop_gradient(scale))
+    tf.stop_gradient(y - mean), tf.stop_gradient(scale)
+  )
   return with_slope(with_slope(bits, y - mean, by_y), scale, by_scale)
 
 
 def _gaussian_bits_and_slopes(residual, scale):
   """Returns bits and their derivatives with respect to the residual and the scale."""
   d = tf.abs(residual)
-  near = (d - .5) / scale   # the bin's ends; the nearer one is negative inside the central bin
-  far = (d + .5) / scale
-  inside = d < .5
-  root = math.sqrt(.5)
+  near = (d - 0.5) / scale  # the bin's ends; the nearer one is negative inside the central bin
+  far = (d + 0.5) / scale
+  inside = d < 0.5
+  root = math.sqrt(0.5)
   decay = tf.exp(-d / tf.square(scale))  # phi(far) / phi(near)
 
   # Central bin: mass on both sides of the mean. Each branch is kept finite where it is not used.
-  near_in, far_in = tf.minimum(near, 0.), tf.where(inside, far, 1.)
-  central = .5 * (tf.math.erf(root * far_in) + tf.math.erf(-root * near_in))
+  near_in, far_in = tf.minimum(near, 0.0), tf.where(inside, far, 1.0)
+  central = 0.5 * (tf.math.erf(root * far_in) + tf.math.erf(-root * near_in))
   # Tail: Q(x) = erfcx(x / sqrt(2)) exp(-x^2 / 2) / 2, the exponential of `near` taken out.
-  near_out = tf.maximum(near, 0.)
+  near_out = tf.maximum(near, 0.0)
   far_out = tf.where(inside, 1 / scale, far)
-  tail = .5 * (tfp.math.erfcx(root * near_out) - decay * tfp.math.erfcx(root * far_out))
+  tail = 0.5 * (tfp.math.erfcx(root * near_out) - decay * tfp.math.erfcx(root * far_out))
 
   mass = tf.where(inside, central, tail)
-  log_mass = tf.math.log(mass) - .5 * tf.square(near_out)
+  log_mass = tf.math.log(mass) - 0.5 * tf.square(near_out)
   # phi(near) / P, with the same exponential taken out of both.
-  hazard = tf.exp(-.5 * tf.square(near_in)) / (math.sqrt(2 * math.pi) * mass)
+  hazard = tf.exp(-0.5 * tf.square(near_in)) / (math.sqrt(2 * math.pi) * mass)
   fall = -tf.math.expm1(-d / tf.square(scale))  # 1 - decay, exact at large scales
   by_d = hazard * fall / scale
   by_scale = hazard * (decay / scale - near * fall) / scale
@@ -94,10 +95,10 @@ def laplacian_bits(y: tf.Tensor, mean: tf.Tensor, scale: tf.Tensor) -> tf.Tensor
   """
   d = tf.abs(y - mean)
   # Each branch is kept finite where it is not used.
-  inner, outer = tf.minimum(d, .5), tf.maximum(d, .5)
-  central = -.5 * (tf.math.expm1(-(.5 + inner) / scale) + tf.math.expm1((inner - .5) / scale))
-  tail = tf.math.log(-.5 * tf.math.expm1(-1 / scale)) - (outer - .5) / scale
-  return tf.where(d < .5, tf.math.log(central), tail) / -math.log(2)
+  inner, outer = tf.minimum(d, 0.5), tf.maximum(d, 0.5)
+  central = -0.5 * (tf.math.expm1(-(0.5 + inner) / scale) + tf.math.expm1((inner - 0.5) / scale))
+  tail = tf.math.log(-0.5 * tf.math.expm1(-1 / scale)) - (outer - 0.5) / scale
+  return tf.where(d < 0.5, tf.math.log(central), tail) / -math.log(2)
 
 
 def mixture_bits(bits: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:

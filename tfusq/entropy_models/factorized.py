@@ -14,6 +14,7 @@ from tfusq.entropy_models.bits import saturate
 
 class Unconditional(NamedTuple):
   """No parameters: a tensor with no channels, which still carries the latent's other shape."""
+
   empty: tf.Tensor
 
 
@@ -49,23 +50,27 @@ class Factorized(EntropyModel):
 
   def coder(self, zero_centre):
     # The density is monotone networks all through: bisection finds its tails to an integer.
-    lowest = _first_integer(lambda y: self.density.log_cdf(y) > math.log(TAIL_MASS / 2),
-                            self.density.batch_shape)
+    lowest = _first_integer(
+      lambda y: self.density.log_cdf(y) > math.log(TAIL_MASS / 2), self.density.batch_shape
+    )
     beyond = _first_integer(
-        lambda y: self.density.log_survival_function(y) < math.log(TAIL_MASS / 2),
-        self.density.batch_shape)
+      lambda y: self.density.log_survival_function(y) < math.log(TAIL_MASS / 2),
+      self.density.batch_shape,
+    )
     sizes = np.minimum(beyond - lowest + 1, MAX_WINDOW).astype(int)
     # A window that is cut goes around the median.
-    median = _first_integer(lambda y: self.density.log_cdf(y) > math.log(.5),
-                            self.density.batch_shape)
+    median = _first_integer(
+      lambda y: self.density.log_cdf(y) > math.log(0.5), self.density.batch_shape
+    )
     minima = np.clip(median - sizes // 2, lowest, beyond + 1 - sizes).astype(int)
     grid = minima + np.arange(sizes.max())[:, None]
     pmf = tfc.UniformNoiseAdapter(self.density).prob(tf.constant(grid, tf.float32)).numpy()
     channels = len(sizes)
 
     def index(parameters):
-      return tf.broadcast_to(tf.range(channels), tf.concat(
-          [tf.shape(parameters.empty)[:-1], [channels]], 0))
+      return tf.broadcast_to(
+        tf.range(channels), tf.concat([tf.shape(parameters.empty)[:-1], [channels]], 0)
+      )
 
     pmfs = [pmf[:size, channel].astype(np.float64) for channel, size in enumerate(sizes)]
     return Tables([p / max(p.sum(), 1) for p in pmfs], minima.tolist(), index)
@@ -73,9 +78,9 @@ class Factorized(EntropyModel):
 
 def _first_integer(holds, shape) -> np.ndarray:
   """Returns the least integer in +-2^20 at whose bin's upper end a monotone predicate `holds`."""
-  low, high = np.full(shape, -2.**20), np.full(shape, 2.**20)
+  low, high = np.full(shape, -(2.0**20)), np.full(shape, 2.0**20)
   while (high - low).max() > 1:
     middle = np.floor((low + high) / 2)
-    above = holds(tf.constant(middle + .5, tf.float32)).numpy()
+    above = holds(tf.constant(middle + 0.5, tf.float32)).numpy()
     low, high = np.where(above, low, middle), np.where(above, middle, high)
   return high

@@ -10,17 +10,18 @@ import tensorflow_compression as tfc
 from tfusq.coding import MAX_WINDOW, TAIL_MASS, Coder, Tables, trim
 from tfusq.entropy_models.base import EntropyModel, require_floor
 from tfusq.entropy_models.bits import gaussian_bits, laplacian_bits, saturate
-from tfusq.quantizer import MAX_SYMBOL
+from tfusq.quantization.rounding import MAX_SYMBOL
 
-MAX_SCALE = 256.
+MAX_SCALE = 256.0
 MIN_BOUND = 1e-6
 
 
 def require_bound(model: tf.Module, bound: float) -> float:
   """Returns a lower bound of a scale; raises `ValueError` unless it is one that tables reach."""
   if not MIN_BOUND <= bound <= MAX_SCALE:
-    raise ValueError(f'{type(model).__name__}.bound must lie in [{MIN_BOUND}, {MAX_SCALE}], '
-                     f'not {bound}')
+    raise ValueError(
+      f'{type(model).__name__}.bound must lie in [{MIN_BOUND}, {MAX_SCALE}], not {bound}'
+    )
   return float(bound)
 
 
@@ -32,6 +33,7 @@ def bounded(log_scale: tf.Tensor, bound: float) -> tf.Tensor:
 
 class MeanScale(NamedTuple):
   """Parameters of a location-scale density, both of the latent's shape."""
+
   mean: tf.Tensor
   log_scale: tf.Tensor
 
@@ -116,9 +118,9 @@ class LocationScale(EntropyModel):
     scales: one family of tables for all narrow scales.
     """
     wide = Levels(self.NARROW, MAX_SCALE, 128)
-    counts = 2**np.clip(np.ceil(np.log2(25 / wide.values)), 0, 8).astype(int)
+    counts = 2 ** np.clip(np.ceil(np.log2(25 / wide.values)), 0, 8).astype(int)
     scales = np.repeat(wide.values, counts)
-    fractions = np.concatenate([(np.arange(count) + .5) / count - .5 for count in counts])
+    fractions = np.concatenate([(np.arange(count) + 0.5) / count - 0.5 for count in counts])
     starts = tf.constant(np.cumsum(counts) - counts, tf.int32)
     counts = tf.constant(counts, tf.float32)
 
@@ -126,9 +128,10 @@ class LocationScale(EntropyModel):
     inverses = tf.constant(1 / narrow.values, tf.float32)
     distances = np.linspace(0, self.quantile(TAIL_MASS), 128)
     to_level = 127 / distances[-1]
-    below, above = (sign * (.5 - distances * self.NARROW) for sign in (-1, 1))
+    below, above = (sign * (0.5 - distances * self.NARROW) for sign in (-1, 1))
     pmfs, minima = self._pmfs(
-        np.append(scales, np.full(256, self.NARROW)), np.concatenate([fractions, below, above]))
+      np.append(scales, np.full(256, self.NARROW)), np.concatenate([fractions, below, above])
+    )
 
     def shift(parameters):
       rounded = tf.clip_by_value(tf.round(parameters.mean), -MAX_SYMBOL, MAX_SYMBOL)
@@ -137,16 +140,17 @@ class LocationScale(EntropyModel):
     def table(parameters):
       mean, log_scale = parameters
       fraction = mean - tf.clip_by_value(tf.round(mean), -MAX_SYMBOL, MAX_SYMBOL)
-      fraction = tf.clip_by_value(fraction, -.5, .5)
+      fraction = tf.clip_by_value(fraction, -0.5, 0.5)
       level = wide.nearest(log_scale)
       count = tf.gather(counts, level)
-      place = tf.clip_by_value(tf.floor((fraction + .5) * count), 0., count - 1)
-      distance = (.5 - tf.abs(fraction)) * tf.gather(inverses, narrow.nearest(log_scale))
+      place = tf.clip_by_value(tf.floor((fraction + 0.5) * count), 0.0, count - 1)
+      distance = (0.5 - tf.abs(fraction)) * tf.gather(inverses, narrow.nearest(log_scale))
       near = tf.round(tf.minimum(distance, distances[-1]) * to_level)
       return tf.where(
-          log_scale > math.log(self.NARROW),
-          tf.gather(starts, level) + tf.cast(place, tf.int32),
-          len(scales) + tf.where(fraction < 0, 0, 128) + tf.cast(near, tf.int32))
+        log_scale > math.log(self.NARROW),
+        tf.gather(starts, level) + tf.cast(place, tf.int32),
+        len(scales) + tf.where(fraction < 0, 0, 128) + tf.cast(near, tf.int32),
+      )
 
     return Tables(pmfs, minima, table, shift)
 
@@ -157,11 +161,15 @@ class LocationScale(EntropyModel):
     widths = np.minimum(last - first + 1, MAX_WINDOW).astype(int)
     ends = np.cumsum(widths)
     y = np.arange(ends[-1]) - np.repeat(ends - widths - first, widths)
-    bits = self.exact_bits(*(tf.constant(x, tf.float64) for x in (
-        y, np.repeat(means, widths), np.repeat(scales, widths))))
+    bits = self.exact_bits(
+      *(
+        tf.constant(x, tf.float64) for x in (y, np.repeat(means, widths), np.repeat(scales, widths))
+      )
+    )
     trimmed = [trim(pmf) for pmf in np.split(np.exp2(-bits.numpy()), ends[:-1])]
     return [pmf for pmf, _ in trimmed], [
-        int(start) + dropped for start, (_, dropped) in zip(first, trimmed)]
+      int(start) + dropped for start, (_, dropped) in zip(first, trimmed)
+    ]
 
 
 class Gaussian(LocationScale):

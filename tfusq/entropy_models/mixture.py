@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfusq import bisection
+from tfusq.coding import bisection
 from tfusq.entropy_models.base import EntropyModel, require_floor
 from tfusq.entropy_models.bits import gaussian_bits, mixture_bits, saturate
 from tfusq.entropy_models.location_scale import bounded, require_bound
@@ -12,6 +12,7 @@ from tfusq.entropy_models.location_scale import bounded, require_bound
 
 class Mixture(NamedTuple):
   """Parameters of a mixture, each of the latent's shape and one axis more, the components'."""
+
   logits: tf.Tensor
   mean: tf.Tensor
   log_scale: tf.Tensor
@@ -51,8 +52,7 @@ class GaussianMixture(EntropyModel):
   def parameters(self, raw):
     components = self.channels // 3
     shape = tf.concat([tf.shape(raw)[:-1], [-1, components]], 0)
-    logits, mean, log_scale = (
-        tf.reshape(part, shape) for part in tf.split(raw, 3, axis=-1))
+    logits, mean, log_scale = (tf.reshape(part, shape) for part in tf.split(raw, 3, axis=-1))
     return Mixture(logits, mean, bounded(log_scale, self.bound))
 
   def centre(self, parameters):
@@ -64,8 +64,7 @@ class GaussianMixture(EntropyModel):
   def bits(self, y, parameters):
     logits, mean, log_scale = parameters
     y = tf.broadcast_to(y[..., None], tf.shape(mean))
-    return saturate(
-        mixture_bits(gaussian_bits(y, mean, tf.exp(log_scale)), logits), self.floor)
+    return saturate(mixture_bits(gaussian_bits(y, mean, tf.exp(log_scale)), logits), self.floor)
 
   def coder(self, zero_centre):
     return bisection.Bisection(zero_centre)

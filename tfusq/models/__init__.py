@@ -6,5 +6,14 @@ from tfusq.models.elic import ELIC
 from tfusq.models.ms_hyper import MSHyper
 from tfusq.models.serial import Cheng, MSContext
 
-__all__ = ['Charm', 'Cheng', 'ELIC', 'Hyperprior', 'MSContext', 'MSHyper', 'Model', 'Part',
-           'Visitor']
+__all__ = [
+  'Charm',
+  'Cheng',
+  'ELIC',
+  'Hyperprior',
+  'MSContext',
+  'MSHyper',
+  'Model',
+  'Part',
+  'Visitor',
+]

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfusq import transforms
-from tfusq.contexts import Serial
 from tfusq.entropy_models import EntropyModel
+from tfusq.models.contexts import Serial
 from tfusq.transforms import Transforms
 
 
@@ -18,6 +18,7 @@ class Part(NamedTuple):
     channels: Of the latent.
     positions: `int32[n]`, in raster order of the latent; None is all of them.
   """
+
   latent: str
   channels: slice = slice(None)
   positions: tf.Tensor | None = None
@@ -93,8 +94,11 @@ class Model(tf.keras.layers.Layer):
     found = {}
     for name, value in vars(self).items():
       # Keras wraps lists.
-      layers = list(value.values()) if isinstance(value, dict) else (
-          list(value) if isinstance(value, (list, tuple)) else [value])
+      layers = (
+        list(value.values())
+        if isinstance(value, dict)
+        else (list(value) if isinstance(value, (list, tuple)) else [value])
+      )
       if not name.startswith('_') and all(isinstance(x, tf.keras.layers.Layer) for x in layers):
         found[name] = layers
     return {name: layers for name, layers in found.items() if layers}
@@ -107,8 +111,9 @@ class Model(tf.keras.layers.Layer):
     """
     raise NotImplementedError
 
-  def walk(self, visitor: Visitor, batch: tf.Tensor, height: tf.Tensor,
-           width: tf.Tensor) -> tf.Tensor:
+  def walk(
+    self, visitor: Visitor, batch: tf.Tensor, height: tf.Tensor, width: tf.Tensor
+  ) -> tf.Tensor:
     """Visits every part in coding order.
 
     Training, estimating, encoding and decoding are visitors of this one walk, and everything that
@@ -143,8 +148,16 @@ class Hyperprior(Model):
 
   encoder_only = ('analysis', 'hyper_analysis')
 
-  def __init__(self, name: str, entropy_model: EntropyModel, hyper_entropy_model: EntropyModel,
-               filters: int, latent_channels: int, analysis: Transforms, synthesis: Transforms):
+  def __init__(
+    self,
+    name: str,
+    entropy_model: EntropyModel,
+    hyper_entropy_model: EntropyModel,
+    filters: int,
+    latent_channels: int,
+    analysis: Transforms,
+    synthesis: Transforms,
+  ):
     """Initializer.
 
     Args:
@@ -162,8 +175,10 @@ class Hyperprior(Model):
     """
     super().__init__(name=name)
     label = type(self).__name__
-    for argument, kind in (('entropy_model', entropy_model),
-                           ('hyper_entropy_model', hyper_entropy_model)):
+    for argument, kind in (
+      ('entropy_model', entropy_model),
+      ('hyper_entropy_model', hyper_entropy_model),
+    ):
       if not isinstance(kind, EntropyModel):
         raise TypeError(f'{label}.{argument} must be an EntropyModel, not {kind!r}')
     for argument, kind in (('analysis', analysis), ('synthesis', synthesis)):
@@ -173,11 +188,15 @@ class Hyperprior(Model):
       if not (isinstance(size, int) and size > 0):
         raise ValueError(f'{label}.{argument} must be a positive integer, not {size!r}')
     if hyper_entropy_model.channels:
-      raise ValueError(f'{label}.hyper_entropy_model is conditioned on nothing; '
-                       f'{type(hyper_entropy_model).__name__} needs parameters')
+      raise ValueError(
+        f'{label}.hyper_entropy_model is conditioned on nothing; '
+        f'{type(hyper_entropy_model).__name__} needs parameters'
+      )
     if not entropy_model.channels:
-      raise ValueError(f'{label}.entropy_model is conditioned on z; '
-                       f'{type(entropy_model).__name__} takes no parameters')
+      raise ValueError(
+        f'{label}.entropy_model is conditioned on z; '
+        f'{type(entropy_model).__name__} takes no parameters'
+      )
     self.analysis = analysis.analysis(filters, latent_channels)
     self.synthesis = synthesis.synthesis(filters, latent_channels)
     self.entropy_models = {'z': hyper_entropy_model, 'y': entropy_model}
@@ -188,12 +207,14 @@ class Hyperprior(Model):
     y = self.analysis(transforms.pad_to_multiple(x, 16))
     return {'z': self.hyper_analysis(transforms.pad_to_multiple(y, 4)), 'y': y}
 
-  def visit_hyperlatent(self, visitor: Visitor, batch: tf.Tensor, height: tf.Tensor,
-                        width: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+  def visit_hyperlatent(
+    self, visitor: Visitor, batch: tf.Tensor, height: tf.Tensor, width: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Visits z; returns it quantized, and the latent's height and width."""
     height, width = (transforms.ceil_div(size, 16) for size in (height, width))
     unconditional = tf.zeros(
-        [batch, transforms.ceil_div(height, 4), transforms.ceil_div(width, 4), 0])
+      [batch, transforms.ceil_div(height, 4), transforms.ceil_div(width, 4), 0]
+    )
     return visitor.visit(Part('z'), unconditional), height, width
 
   def reconstruct(self, y_hat, height, width):

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfusq import contexts, transforms
+from tfusq import transforms
 from tfusq.entropy_models import EntropyModel
+from tfusq.models import contexts
 from tfusq.models.base import Hyperprior, Part
 from tfusq.transforms import Bottleneck, Transforms
 
@@ -21,32 +22,49 @@ class ELIC(Hyperprior):
   space-channel contextual adaptive coding, 2022, as `Elic2022Official` of CompressAI has it.
   """
 
-  def __init__(self, entropy_model: EntropyModel, hyper_entropy_model: EntropyModel,
-               filters: int = 192, latent_channels: int = 320,
-               groups: Sequence[int] = (16, 16, 32, 64, 192),
-               analysis: Transforms = Bottleneck(), synthesis: Transforms = Bottleneck()):
+  def __init__(
+    self,
+    entropy_model: EntropyModel,
+    hyper_entropy_model: EntropyModel,
+    filters: int = 192,
+    latent_channels: int = 320,
+    groups: Sequence[int] = (16, 16, 32, 64, 192),
+    analysis: Transforms = Bottleneck(),
+    synthesis: Transforms = Bottleneck(),
+  ):
     """Initializer; the other arguments and what is raised are those of `Hyperprior`.
 
     Args:
       groups: Channels of each group; their sum is M.
     """
-    super().__init__('elic', entropy_model, hyper_entropy_model, filters, latent_channels,
-                     analysis, synthesis)
-    if not (isinstance(groups, (list, tuple)) and sum(groups) == latent_channels
-            and all(type(size) is int and size > 0 for size in groups)):
-      raise ValueError('ELIC.groups must be positive integers whose sum is ELIC.latent_channels = '
-                       f'{latent_channels}, not {groups!r}')
+    super().__init__(
+      'elic', entropy_model, hyper_entropy_model, filters, latent_channels, analysis, synthesis
+    )
+    if not (
+      isinstance(groups, (list, tuple))
+      and sum(groups) == latent_channels
+      and all(type(size) is int and size > 0 for size in groups)
+    ):
+      raise ValueError(
+        'ELIC.groups must be positive integers whose sum is ELIC.latent_channels = '
+        f'{latent_channels}, not {groups!r}'
+      )
     self.parts = 2 * len(groups)
     self._starts = np.cumsum([0, *groups]).tolist()
     self.hyper_analysis = transforms.hyper_analysis(filters)
     self.hyper_synthesis = transforms.grouped_hyper_synthesis(filters)
     self.channel_context = [
-        contexts.slice_transform(latent_channels, 2 * size, last_kernel=5) for size in groups[1:]]
+      contexts.slice_transform(latent_channels, 2 * size, last_kernel=5) for size in groups[1:]
+    ]
     self.space_context = [contexts.checkerboard(2 * size) for size in groups]
     self.parameters = [
-        contexts.parameter_network(_widths(
-            2 * size * (1 + (place > 0)) + 2 * filters, entropy_model.channels * size,
-            2 * filters)) for place, size in enumerate(groups)]
+      contexts.parameter_network(
+        _widths(
+          2 * size * (1 + (place > 0)) + 2 * filters, entropy_model.channels * size, 2 * filters
+        )
+      )
+      for place, size in enumerate(groups)
+    ]
 
   def walk(self, visitor, batch, height, width):
     z_hat, height, width = self.visit_hyperlatent(visitor, batch, height, width)
@@ -55,7 +73,7 @@ class ELIC(Hyperprior):
     everywhere = [Part('y', positions=positions) for positions in colours]
     y_hat = []
     for place, (space_context, parameters) in enumerate(zip(self.space_context, self.parameters)):
-      channels = slice(*self._starts[place:place + 2])
+      channels = slice(*self._starts[place : place + 2])
       support = features
       if place:
         support = tf.concat([self.channel_context[place - 1](tf.concat(y_hat, -1)), features], -1)

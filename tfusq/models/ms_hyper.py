@@ -16,15 +16,23 @@ class MSHyper(Hyperprior):
 
   parts = 1
 
-  def __init__(self, entropy_model: EntropyModel, hyper_entropy_model: EntropyModel,
-               filters: int = 192, latent_channels: int = 320,
-               analysis: Transforms = Convolutional(), synthesis: Transforms = Convolutional()):
+  def __init__(
+    self,
+    entropy_model: EntropyModel,
+    hyper_entropy_model: EntropyModel,
+    filters: int = 192,
+    latent_channels: int = 320,
+    analysis: Transforms = Convolutional(),
+    synthesis: Transforms = Convolutional(),
+  ):
     """Initializer; arguments and what is raised are those of `Hyperprior`."""
-    super().__init__('ms_hyper', entropy_model, hyper_entropy_model, filters, latent_channels,
-                     analysis, synthesis)
+    super().__init__(
+      'ms_hyper', entropy_model, hyper_entropy_model, filters, latent_channels, analysis, synthesis
+    )
     self.hyper_analysis = transforms.hyper_analysis(filters)
     self.hyper_synthesis = transforms.hyper_synthesis(
-        latent_channels, entropy_model.channels * latent_channels)
+      latent_channels, entropy_model.channels * latent_channels
+    )
 
   def walk(self, visitor, batch, height, width):
     z_hat, height, width = self.visit_hyperlatent(visitor, batch, height, width)

@@ -17,31 +17,48 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfusq.entropy_models import EntropyModel
-from tfusq.estimators import Estimator
+from tfusq.errors import Error
 from tfusq.models import Model
-from tfusq.surrogates import Surrogate
-from tfusq.temperature import Temperature, temperature_parameters
+from tfusq.quantization.estimators import Estimator
+from tfusq.quantization.surrogates import Surrogate
+from tfusq.quantization.temperature import Temperature, temperature_parameters
 from tfusq.testing.entropy_models import entropy_model_checks
 from tfusq.testing.estimators import estimator_checks
 from tfusq.testing.models import model_checks
 from tfusq.testing.requirements import NonConformance, NotApplicable
 from tfusq.testing.surrogates import surrogate_checks
 
-__all__ = ['BoundCheck', 'NonConformance', 'NotApplicable', 'Unchecked', 'checks_of', 'conformance',
-           'describe', 'entropy_model_checks', 'estimator_checks', 'instances', 'model_checks',
-           'surrogate_checks']
+__all__ = [
+  'BoundCheck',
+  'NonConformance',
+  'NotApplicable',
+  'Unchecked',
+  'checks_of',
+  'conformance',
+  'describe',
+  'entropy_model_checks',
+  'estimator_checks',
+  'instances',
+  'model_checks',
+  'surrogate_checks',
+]
 
-CHECKS = {Surrogate: surrogate_checks, Estimator: estimator_checks,
-          EntropyModel: entropy_model_checks, Model: model_checks}
+CHECKS = {
+  Surrogate: surrogate_checks,
+  Estimator: estimator_checks,
+  EntropyModel: entropy_model_checks,
+  Model: model_checks,
+}
 _KINDS = ', '.join(f'{base.__name__}s' for base in CHECKS)
 
 
-class Unchecked(TypeError):
+class Unchecked(Error, TypeError):
   """An object or a class of a kind for which there are no checks."""
 
 
 class BoundCheck(NamedTuple):
   """A check and the object that it is of; calling it runs it."""
+
   check: Callable
   subject: tf.Module
 
@@ -79,20 +96,26 @@ def describe(subject: tf.Module) -> str:
 
 def present_temperatures(subject: tf.Module) -> dict[str, float]:
   """Returns the temperatures of an object that are attributes of the same name."""
-  return {name: float(getattr(subject, name).value)
-          for name in temperature_parameters(type(subject))
-          if isinstance(getattr(subject, name, None), Temperature)}
+  return {
+    name: float(getattr(subject, name).value)
+    for name in temperature_parameters(type(subject))
+    if isinstance(getattr(subject, name, None), Temperature)
+  }
 
 
 def conformance(*subjects: tf.Module) -> Callable:
   """Returns a pytest decorator that runs a test once with each check as its argument `check`."""
   import pytest
+
   checks = [check for subject in subjects for check in checks_of(subject)]
   return pytest.mark.parametrize('check', checks, ids=[check.name for check in checks])
 
 
-def instances(cls: type, bound: Collection[str] = (), build: Callable | None = None,
-              ) -> list[tf.Module]:
+def instances(
+  cls: type,
+  bound: Collection[str] = (),
+  build: Callable | None = None,
+) -> list[tf.Module]:
   """Returns objects of a class to check: one, or one for each of its typical temperatures.
 
   Args:

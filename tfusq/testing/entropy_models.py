@@ -4,13 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfusq.entropy_models import EntropyModel
-from tfusq.quantizer import MAX_SYMBOL
-from tfusq.testing.requirements import (
-  NotApplicable,
-  gradient_of,
-  require,
-  require_same_when_traced,
-)
+from tfusq.quantization.rounding import MAX_SYMBOL
+from tfusq.testing.requirements import NotApplicable, gradient_of, require, require_same_when_traced
 
 _CHANNELS = 4
 
@@ -32,7 +27,7 @@ def bits_are_finite(entropy_model: EntropyModel) -> None:
   """Bits are finite and at least 0, out to 10,000 from the centre."""
   _, parameters = _ready(entropy_model)
   y = _typical(entropy_model, parameters)
-  for scale in (1., 30., 1e4):
+  for scale in (1.0, 30.0, 1e4):
     bits = entropy_model.bits(scale * y, parameters).numpy()
     require(bits.shape == y.shape, f'bits of a latent of {y.shape} have the shape {bits.shape}')
     bad = (~np.isfinite(bits)).sum()
@@ -43,14 +38,14 @@ def bits_are_finite(entropy_model: EntropyModel) -> None:
 def probabilities_sum_to_one(entropy_model: EntropyModel) -> None:
   """`sum_k 2^-bits(k) = 1` over the integers, and over the integers shifted by 0.3."""
   raw, _ = _ready(entropy_model)
-  k = tf.range(-4000., 4001)
+  k = tf.range(-4000.0, 4001)
   parameters = entropy_model.parameters(tf.repeat(raw[:, :2, :2], k.shape[0], 0))
-  for shift in (0., .3):
+  for shift in (0.0, 0.3):
     y = tf.broadcast_to((k + shift)[:, None, None, None], [k.shape[0], 2, 2, _CHANNELS])
     total = np.exp2(-entropy_model.bits(y, parameters).numpy().astype(np.float64)).sum(0)
     worst = total.flat[np.abs(total - 1).argmax()]
     # What heavy tails have beyond 4,000 may be missing.
-    require((total < 1.001) & (total > .99), f'the probabilities sum to {worst:.5f}')
+    require((total < 1.001) & (total > 0.99), f'the probabilities sum to {worst:.5f}')
 
 
 def bits_are_local(entropy_model: EntropyModel) -> None:
@@ -66,7 +61,7 @@ def bits_have_their_gradients(entropy_model: EntropyModel) -> None:
   """Gradients with respect to latent and raw parameters are finite differences of the bits."""
   raw, parameters = _ready(entropy_model, channels=1)
   y = _typical(entropy_model, parameters, channels=1)
-  y += 10. * tf.cast(tf.range(40) % 4 == 0, tf.float32)[:, None]  # a quarter of them far out
+  y += 10.0 * tf.cast(tf.range(40) % 4 == 0, tf.float32)[:, None]  # a quarter of them far out
 
   def bits(y, raw):
     return entropy_model.bits(y, entropy_model.parameters(raw))[..., 0]
@@ -74,13 +69,17 @@ def bits_have_their_gradients(entropy_model: EntropyModel) -> None:
   _, (by_y, by_raw) = gradient_of(bits, y, raw)
   h = 4e-3
   for name, gradient, shifted in (
-      ('latent', by_y, lambda step: (y + step, raw)),
-      ('raw parameters', by_raw, lambda step: (y, raw + step))):
+    ('latent', by_y, lambda step: (y + step, raw)),
+    ('raw parameters', by_raw, lambda step: (y, raw + step)),
+  ):
     difference = (bits(*shifted(h)) - bits(*shifted(-h))) / (2 * h)
     error = np.abs(tf.reduce_sum(gradient, -1) - difference) / (1 + np.abs(difference))
     share = (error > 2e-2).mean()  # bounds and cusps may be some
-    require(share < .03, f'the gradient of the {name} is off in {share:.0%} of the places, by '
-            f'{np.quantile(error, .98):.3g} (relative)')
+    require(
+      share < 0.03,
+      f'the gradient of the {name} is off in {share:.0%} of the places, by '
+      f'{np.quantile(error, 0.98):.3g} (relative)',
+    )
 
 
 def agrees_when_traced(entropy_model: EntropyModel) -> None:
@@ -89,7 +88,8 @@ def agrees_when_traced(entropy_model: EntropyModel) -> None:
 
   def evaluate(y, raw):
     bits, (by_y, by_raw) = gradient_of(
-        lambda y, raw: entropy_model.bits(y, entropy_model.parameters(raw)), y, raw)
+      lambda y, raw: entropy_model.bits(y, entropy_model.parameters(raw)), y, raw
+    )
     return [bits, by_y, by_raw]
 
   require_same_when_traced(evaluate, _typical(entropy_model, parameters), raw)
@@ -99,7 +99,7 @@ def codes_exactly_and_near_its_estimate(entropy_model: EntropyModel) -> None:
   """Symbols, far ones too, decode exactly, and cost what the model says within 1 % and 8 bytes."""
   _, parameters = _ready(entropy_model)
   coded = False
-  for zero_centre in ([False, True] if entropy_model.has_centre() else [False]):
+  for zero_centre in [False, True] if entropy_model.has_centre() else [False]:
     try:
       coder = entropy_model.coder(zero_centre)
     except NotImplementedError:
@@ -112,21 +112,35 @@ def codes_exactly_and_near_its_estimate(entropy_model: EntropyModel) -> None:
     for far in (False, True):
       if far:
         places = [[0, 0, place, 0] for place in range(3)]
-        symbols = tf.tensor_scatter_nd_update(symbols, places, [2**20, -2**20, MAX_SYMBOL])
+        symbols = tf.tensor_scatter_nd_update(symbols, places, [2**20, -(2**20), MAX_SYMBOL])
       string = coder.finalize(coder.encode(coder.encoder(), symbols, index))
       wrong = np.count_nonzero(coder.decode(coder.decoder(string), index)[1] - symbols)
-      require(not wrong, f'{wrong} of {tf.size(symbols)} symbols decode to others '
-               f'(zero_centre = {zero_centre})')
+      require(
+        not wrong,
+        f'{wrong} of {tf.size(symbols)} symbols decode to others (zero_centre = {zero_centre})',
+      )
       if not far:
         length = 8 * int(tf.strings.length(string))
-        estimate = float(tf.reduce_sum(coder.price(entropy_model.bits(
-            tf.cast(symbols, tf.float32) + offset, parameters), symbols, index)))
-        require(abs(length - estimate) < .01 * estimate + 64,
-                 f'the string has {length} bits, the estimate {estimate:.0f}')
+        estimate = float(
+          tf.reduce_sum(
+            coder.price(
+              entropy_model.bits(tf.cast(symbols, tf.float32) + offset, parameters), symbols, index
+            )
+          )
+        )
+        require(
+          abs(length - estimate) < 0.01 * estimate + 64,
+          f'the string has {length} bits, the estimate {estimate:.0f}',
+        )
   if not coded:
     raise NotApplicable('it has no bitstream')
 
 
 entropy_model_checks = [
-    bits_are_finite, bits_are_local, probabilities_sum_to_one, bits_have_their_gradients,
-    agrees_when_traced, codes_exactly_and_near_its_estimate]
+  bits_are_finite,
+  bits_are_local,
+  probabilities_sum_to_one,
+  bits_have_their_gradients,
+  agrees_when_traced,
+  codes_exactly_and_near_its_estimate,
+]

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from tfusq.estimators import Estimator, Undefined
-from tfusq.surrogates import AUN, SR, SUA, Round, Surrogate
+from tfusq.quantization.estimators import Estimator, Undefined
+from tfusq.quantization.surrogates import AUN, SR, SUA, Round, Surrogate
 from tfusq.testing.requirements import (
   HARD_LATENTS,
   MAX_Z,
@@ -23,7 +23,7 @@ from tfusq.testing.requirements import (
 
 
 def _admitted(estimator: Estimator) -> Iterator[Surrogate]:
-  for surrogate in (Round(), AUN(), SUA(5.), SR()):
+  for surrogate in (Round(), AUN(), SUA(5.0), SR()):
     try:
       estimator.check(surrogate)
     except Undefined:
@@ -57,33 +57,41 @@ def has_finite_gradients(estimator: Estimator) -> None:
     u = noise_of(surrogate, y)
     _, (by_y,) = gradient_of(lambda y: estimator.evaluate(tf.tanh, surrogate, y, u), y)  # noqa: B023
     bad = np.flatnonzero(~np.isfinite(by_y[0]))
-    require(not bad.size, f'with {type(surrogate).__name__} the gradient is not finite at '
-             f'y = {HARD_LATENTS[bad]}')
+    require(
+      not bad.size,
+      f'with {type(surrogate).__name__} the gradient is not finite at y = {HARD_LATENTS[bad]}',
+    )
 
 
 def agrees_when_traced(estimator: Estimator) -> None:
   """A graph of unknown shapes gives the values and gradients of eager calls."""
   for surrogate in _admitted(estimator):
+
     def evaluate(y, parameter):
-      value, gradients = gradient_of(lambda y, parameter: estimator.evaluate(
-          lambda v: tf.tanh(parameter * v), surrogate, y, noise_of(surrogate, y)),  # noqa: B023
-          y, parameter)
+      value, gradients = gradient_of(
+        lambda y, parameter: estimator.evaluate(
+          lambda v: tf.tanh(parameter * v), surrogate, y, noise_of(surrogate, y)
+        ),  # noqa: B023
+        y,
+        parameter,
+      )
       return [value, *gradients]
 
-    require_same_when_traced(evaluate, grid(), tf.fill(grid().shape, .7))
+    require_same_when_traced(evaluate, grid(), tf.fill(grid().shape, 0.7))
 
 
 def moves_the_mean_over_a_period(estimator: Estimator) -> None:
   """`Q(y + 1) = Q(y) + 1`, so that the gradient of a linear loss has the mean 1 over a period."""
-  y = tf.constant((np.arange(SAMPLES) + .5) / SAMPLES, tf.float32)[:, None]
+  y = tf.constant((np.arange(SAMPLES) + 0.5) / SAMPLES, tf.float32)[:, None]
   for surrogate in _admitted(estimator):
     u = noise_of(surrogate, y)
-    _, (by_y,) = gradient_of(
-        lambda y: estimator.evaluate(tf.identity, surrogate, y, u), y)  # noqa: B023
+    _, (by_y,) = gradient_of(lambda y: estimator.evaluate(tf.identity, surrogate, y, u), y)  # noqa: B023
     mean, spread = np.mean(by_y, dtype=np.float64), np.std(by_y)
     z = (mean - 1) / (spread / np.sqrt(SAMPLES) + 1e-5)
-    require(abs(z) < MAX_Z, f'with {type(surrogate).__name__} the mean gradient is {mean:.5f}, '
-            f'not 1: z = {z:.1f}')
+    require(
+      abs(z) < MAX_Z,
+      f'with {type(surrogate).__name__} the mean gradient is {mean:.5f}, not 1: z = {z:.1f}',
+    )
 
 
 def is_exact_where_only_elementwise(estimator: Estimator) -> None:
@@ -91,14 +99,16 @@ def is_exact_where_only_elementwise(estimator: Estimator) -> None:
   if not estimator.elementwise:
     raise NotApplicable('it is not for elementwise losses only')
   for surrogate in _admitted(estimator):
-    for low, high in ((.05, .4), (-.3, -.1)):
+    for low, high in ((0.05, 0.4), (-0.3, -0.1)):
       start, end, between = across(low, high, tf.float32)
       u = noise_of(surrogate, start)
-      _, (slope,) = gradient_of(lambda y: estimator.evaluate(
-          lambda v: tf.cos(3 * v), surrogate, y, u), between)  # noqa: B023
+      _, (slope,) = gradient_of(
+        lambda y: estimator.evaluate(lambda v: tf.cos(3 * v), surrogate, y, u), between
+      )  # noqa: B023
       change = tf.cos(3 * surrogate(end, u)) - tf.cos(3 * surrogate(start, u))
-      require_integral(change, slope, low, high,
-                       f'with {type(surrogate).__name__} the mean of cos(3 v)')
+      require_integral(
+        change, slope, low, high, f'with {type(surrogate).__name__} the mean of cos(3 v)'
+      )
 
 
 def keeps_the_gradient_of_parameters(estimator: Estimator) -> None:
@@ -106,16 +116,26 @@ def keeps_the_gradient_of_parameters(estimator: Estimator) -> None:
   y = grid()
   for surrogate in _admitted(estimator):
     u = noise_of(surrogate, y)
-    parameter = tf.fill(y.shape, .7)
+    parameter = tf.fill(y.shape, 0.7)
     # The latent is watched too: a custom gradient drops what it captures only where it is used.
-    _, (_, ours) = gradient_of(lambda y, parameter: estimator.evaluate(
-        lambda v: tf.sin(parameter * v), surrogate, y, u), y, parameter)  # noqa: B023
+    _, (_, ours) = gradient_of(
+      lambda y, parameter: estimator.evaluate(lambda v: tf.sin(parameter * v), surrogate, y, u),
+      y,
+      parameter,
+    )  # noqa: B023
     sample = surrogate(y, u)
     error = np.abs(ours - sample * tf.cos(parameter * sample)).max()
-    require(error < 1e-5, f'with {type(surrogate).__name__} a parameter\'s gradient is off by '
-             f'{error:.3g}')
+    require(
+      error < 1e-5, f"with {type(surrogate).__name__} a parameter's gradient is off by {error:.3g}"
+    )
 
 
 estimator_checks = [
-    admits_a_surrogate, leaves_the_forward_value, has_finite_gradients, agrees_when_traced,
-    moves_the_mean_over_a_period, is_exact_where_only_elementwise, keeps_the_gradient_of_parameters]
+  admits_a_surrogate,
+  leaves_the_forward_value,
+  has_finite_gradients,
+  agrees_when_traced,
+  moves_the_mean_over_a_period,
+  is_exact_where_only_elementwise,
+  keeps_the_gradient_of_parameters,
+]

@@ -6,15 +6,15 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from tfusq import bitstream, container, exact
-from tfusq.codec import Codec
-from tfusq.estimators import PGE, STE
+from tfusq.export import bitstream, container
 from tfusq.models import Model, Part, Visitor
-from tfusq.quantizer import Quantizer
-from tfusq.summary import watched
-from tfusq.surrogates import AUN, Round
+from tfusq.quantization.estimators import PGE, STE
+from tfusq.quantization.quantizer import Quantizer
+from tfusq.quantization.surrogates import AUN, Round
 from tfusq.testing.requirements import NonConformance, require
-from tfusq.transforms import LINEAR
+from tfusq.training.codec import Codec
+from tfusq.training.summary import watched
+from tfusq.transforms import LINEAR, exact
 
 _SIZES = (1, 1), (17, 23), (64, 48)
 
@@ -27,8 +27,9 @@ class Calls(Visitor):
     latents: By name; what a serial context reads.
   """
 
-  def __init__(self, function: Callable[[Part, tf.Tensor], tf.Tensor],
-               latents: dict[str, tf.Tensor]):
+  def __init__(
+    self, function: Callable[[Part, tf.Tensor], tf.Tensor], latents: dict[str, tf.Tensor]
+  ):
     self.function = function
     self.latents = latents
 
@@ -44,7 +45,7 @@ def _image(height, width, batch=1):
 
 
 def _codec(model, quantizer, zero_centre=False):
-  codec = Codec(model, quantizer, quantizer, quantizer, quantizer, 1., zero_centre)
+  codec = Codec(model, quantizer, quantizer, quantizer, quantizer, 1.0, zero_centre)
   codec.create()
   return codec
 
@@ -54,7 +55,7 @@ def _lively(model):
   """Changes the weights for a while, so that latents do not all round to zero."""
   before = [variable.numpy() for variable in model.variables]
   for variable in model.variables:
-    variable.assign_add(.1 * tf.random.stateless_normal(variable.shape, [3, 4]))
+    variable.assign_add(0.1 * tf.random.stateless_normal(variable.shape, [3, 4]))
   try:
     yield
   finally:
@@ -64,8 +65,7 @@ def _lively(model):
 
 def _parts(model, height, width, batch=1):
   """Returns rounded latents, the parts of a walk with their raw parameters, and its result."""
-  latents = {name: tf.round(y)
-             for name, y in model.latents(_image(height, width, batch)).items()}
+  latents = {name: tf.round(y) for name, y in model.latents(_image(height, width, batch)).items()}
   return latents, *_walk(model, latents, height, width, batch)
 
 
@@ -88,19 +88,25 @@ def visits_every_component_once(model: Model) -> None:
       y = part.of(latents[part.latent])
       channels = model.entropy_models[part.latent].channels
       wanted = [*y.shape[:3], channels * y.shape[3]]
-      require(raw.shape == wanted, f'raw parameters of {part.latent} have the shape {raw.shape}, '
-              f'and the part needs {wanted}')
+      require(
+        raw.shape == wanted,
+        f'raw parameters of {part.latent} have the shape {raw.shape}, and the part needs {wanted}',
+      )
       seen = visits[part.latent]
       places = range(seen.shape[0] * seen.shape[1])
       places = places if part.positions is None else part.positions.numpy()
-      seen.reshape(-1, seen.shape[2])[
-          np.ix_(places, np.arange(seen.shape[2])[part.channels])] += 1
+      seen.reshape(-1, seen.shape[2])[np.ix_(places, np.arange(seen.shape[2])[part.channels])] += 1
     for name, seen in visits.items():
-      require((seen == 1).all(), f'at {height}x{width}, {(seen != 1).sum()} of {seen.size} '
-              f'components of {name} are not visited once')
+      require(
+        (seen == 1).all(),
+        f'at {height}x{width}, {(seen != 1).sum()} of {seen.size} '
+        f'components of {name} are not visited once',
+      )
     conditioned = sum(model.entropy_models[part.latent].channels > 0 for part, _ in found)
-    require(conditioned == model.parts,
-            f'{conditioned} parts are conditioned, and `parts` is {model.parts}')
+    require(
+      conditioned == model.parts,
+      f'{conditioned} parts are conditioned, and `parts` is {model.parts}',
+    )
 
 
 def reconstructs_the_size(model: Model) -> None:
@@ -108,8 +114,10 @@ def reconstructs_the_size(model: Model) -> None:
   for height, width in _SIZES:
     _, _, y_hat = _parts(model, height, width, batch=2)
     shape = model.reconstruct(y_hat, height, width).shape
-    require(shape == [2, height, width, 3],
-            f'the reconstruction of [2, {height}, {width}, 3] has the shape {shape}')
+    require(
+      shape == [2, height, width, 3],
+      f'the reconstruction of [2, {height}, {width}, 3] has the shape {shape}',
+    )
 
 
 def trains_every_variable(model: Model) -> None:
@@ -119,8 +127,11 @@ def trains_every_variable(model: Model) -> None:
     figures = codec.soft(_image(64, 64), tf.zeros([1], tf.int64))
     loss = figures.bpp + figures.mse
   variables = codec.trainable_variables
-  dead = [variable.name for variable, gradient in zip(variables, tape.gradient(loss, variables))
-          if gradient is None or not np.any(gradient)]
+  dead = [
+    variable.name
+    for variable, gradient in zip(variables, tape.gradient(loss, variables))
+    if gradient is None or not np.any(gradient)
+  ]
   require(not dead, f'{len(dead)} of {len(variables)} variables get no gradient: {dead[:3]}')
 
 
@@ -142,35 +153,57 @@ def _require_decoded(codec):
       decoded, *size = bitstream.decode(codec, coders, identity, data)
     except tf.errors.InvalidArgumentError as error:
       raise NonConformance(
-          f'at {height}x{width} the file is refused: {error.message[:200]}') from error
+        f'at {height}x{width} the file is refused: {error.message[:200]}'
+      ) from error
     require([int(side) for side in size] == [height, width], f'the size comes back as {size}')
     apart = int(np.sum(decoded.numpy() != y_hat.numpy()))
-    require(not apart, f'at {height}x{width}, {apart} of {tf.size(y_hat)} components are decoded '
-            'to other values')
+    require(
+      not apart,
+      f'at {height}x{width}, {apart} of {tf.size(y_hat)} components are decoded to other values',
+    )
 
 
 def parameters_are_exact(model: Model) -> None:
   """What is weighed in a walk is weighed in exact arithmetic, near the floats, on its grid."""
   _codec(model, Quantizer(Round(), STE()))
   foreign = set()
-  others = [layer for layer in model.submodules if isinstance(layer, tf.keras.layers.Layer)
-            and layer.variables and not isinstance(layer, LINEAR)
-            and not any(isinstance(part, LINEAR) for part in layer.submodules)]
+  others = [
+    layer
+    for layer in model.submodules
+    if isinstance(layer, tf.keras.layers.Layer)
+    and layer.variables
+    and not isinstance(layer, LINEAR)
+    and not any(isinstance(part, LINEAR) for part in layer.submodules)
+  ]
   with _lively(model):
     latents, floats, _ = _parts(model, 64, 48)
     with exact.arithmetic(), watched(others, lambda layer, *_: foreign.add(layer.name)):
       found = _walk(model, latents, 64, 48)[0]
-  require(not foreign, f'{len(foreign)} layers with weights compute in floats in the walk, '
-          f'{sorted(foreign)[:3]}: use those of tfusq.transforms')
+  require(
+    not foreign,
+    f'{len(foreign)} layers with weights compute in floats in the walk, '
+    f'{sorted(foreign)[:3]}: use those of tfusq.transforms',
+  )
   for (part, raw), (_, near) in zip(found, floats):
     steps = raw.numpy().astype(np.float64) * exact.ACTIVATION_STEPS
     off = int((steps != np.round(steps)).sum())
-    require(not off, f'{off} of {steps.size} raw parameters of {part.latent} are no multiples of '
-            f'1 / {exact.ACTIVATION_STEPS}: use the layers of tfusq.transforms in the walk')
+    require(
+      not off,
+      f'{off} of {steps.size} raw parameters of {part.latent} are no multiples of '
+      f'1 / {exact.ACTIVATION_STEPS}: use the layers of tfusq.transforms in the walk',
+    )
     apart = np.max(np.abs(raw - near), initial=0) / (1 + np.std(near)) if steps.size else 0
-    require(apart < .05, f'raw parameters of {part.latent} in exact arithmetic are {apart:.3g} '
-            'deviations from those in floats')
+    require(
+      apart < 0.05,
+      f'raw parameters of {part.latent} in exact arithmetic are {apart:.3g} '
+      'deviations from those in floats',
+    )
 
 
-model_checks = [visits_every_component_once, reconstructs_the_size, trains_every_variable,
-                decodes_what_it_encodes, parameters_are_exact]
+model_checks = [
+  visits_every_component_once,
+  reconstructs_the_size,
+  trains_every_variable,
+  decodes_what_it_encodes,
+  parameters_are_exact,
+]

@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from tfusq.surrogates import Surrogate
-from tfusq.temperature import Temperature, temperature_parameters
+from tfusq.quantization.surrogates import Surrogate
+from tfusq.quantization.temperature import Temperature, temperature_parameters
 from tfusq.testing.requirements import (
   HARD_LATENTS,
   MAX_Z,
@@ -19,9 +19,12 @@ from tfusq.testing.requirements import (
   require_same_when_traced,
 )
 
-_INTERVALS = (.1, .4), (.55, .95), (-.2, .3), (.9, 1.6)
-_FUNCTIONS = {'f(v) = v': lambda v: v, 'f(v) = v^2': tf.square,
-              'f(v) = cos(3 v)': lambda v: tf.cos(3 * v)}
+_INTERVALS = (0.1, 0.4), (0.55, 0.95), (-0.2, 0.3), (0.9, 1.6)
+_FUNCTIONS = {
+  'f(v) = v': lambda v: v,
+  'f(v) = v^2': tf.square,
+  'f(v) = cos(3 v)': lambda v: tf.cos(3 * v),
+}
 
 
 def keeps_shape_and_dtype(surrogate: Surrogate) -> None:
@@ -29,11 +32,15 @@ def keeps_shape_and_dtype(surrogate: Surrogate) -> None:
   for dtype in (tf.float32, tf.float64):
     y = tf.zeros([2, 3, 5, 4], dtype)
     u = noise_of(surrogate, y)
-    require(u.shape.rank == 4 and tf.broadcast_static_shape(u.shape, y.shape) == y.shape,
-             f'noise of shape {u.shape} does not broadcast to a latent of {y.shape}')
+    require(
+      u.shape.rank == 4 and tf.broadcast_static_shape(u.shape, y.shape) == y.shape,
+      f'noise of shape {u.shape} does not broadcast to a latent of {y.shape}',
+    )
     y_tilde = surrogate(y, u)
-    require(y_tilde.shape == y.shape and y_tilde.dtype == dtype,
-             f'a latent of {y.shape}, {dtype.name} became {y_tilde.shape}, {y_tilde.dtype.name}')
+    require(
+      y_tilde.shape == y.shape and y_tilde.dtype == dtype,
+      f'a latent of {y.shape}, {dtype.name} became {y_tilde.shape}, {y_tilde.dtype.name}',
+    )
 
 
 def is_finite(surrogate: Surrogate) -> None:
@@ -52,6 +59,7 @@ def is_finite(surrogate: Surrogate) -> None:
 
 def agrees_when_traced(surrogate: Surrogate) -> None:
   """A graph of unknown shapes gives the values, the gradients and the secant of eager calls."""
+
   def everything(y):
     u = noise_of(surrogate, y)
     y_tilde, gradients = gradient_of(surrogate, y, u)
@@ -91,19 +99,24 @@ def holds_its_temperatures(surrogate: Surrogate) -> None:
   """Each parameter that takes a schedule is held as a `Temperature`, without which none anneals."""
   parameters = temperature_parameters(type(surrogate))
   held = sum(isinstance(module, Temperature) for module in surrogate.submodules)
-  require(held >= len(parameters), f'{len(parameters)} parameters take a schedule '
-          f'({", ".join(parameters)}), and {held} are held as a Temperature')
+  require(
+    held >= len(parameters),
+    f'{len(parameters)} parameters take a schedule '
+    f'({", ".join(parameters)}), and {held} are held as a Temperature',
+  )
 
 
 def noise_follows_the_seed(surrogate: Surrogate) -> None:
   """Equal seeds give equal noise; other seeds give other noise, unless there is none."""
   y = tf.zeros([2, 8, 8, 3])
   first, again, other = (noise_of(surrogate, y, seed).numpy() for seed in ((1, 2), (1, 2), (1, 3)))
-  require(np.array_equal(first, again),
-           f'one seed gave two noises, {np.abs(first - again).max():.3g} apart')
+  require(
+    np.array_equal(first, again),
+    f'one seed gave two noises, {np.abs(first - again).max():.3g} apart',
+  )
   if np.ptp(first) or np.ptp(other):
     share = (first == other).mean()
-    require(share < .01, f'two seeds gave the same noise in {share:.0%} of the places')
+    require(share < 0.01, f'two seeds gave the same noise in {share:.0%} of the places')
 
 
 def is_a_function_of_latent_and_noise(surrogate: Surrogate) -> None:
@@ -122,13 +135,16 @@ def gradient_is_the_finite_difference(surrogate: Surrogate) -> None:
   u = noise_of(surrogate, y)
   ours = gradient_of(surrogate, y, u)[1][0].numpy()
   h = 1e-6
-  differences = [((surrogate(y + step, u) - surrogate(y - step, u)) / (2 * step)).numpy()
-                 for step in (h, h / 2)]
+  differences = [
+    ((surrogate(y + step, u) - surrogate(y - step, u)) / (2 * step)).numpy() for step in (h, h / 2)
+  ]
   # Where two step sizes disagree there is a kink, as at the cells' borders.
   smooth = np.abs(differences[0] - differences[1]) < 1e-4 * (1 + np.abs(differences[1]))
   error = np.where(smooth, np.abs(ours - differences[1]) / (1 + np.abs(differences[1])), 0)
-  require(smooth.mean() > .5 and error.max() < 1e-3,
-           f'the gradient is {error.max():.3g} (relative) off the finite difference')
+  require(
+    smooth.mean() > 0.5 and error.max() < 1e-3,
+    f'the gradient is {error.max():.3g} (relative) off the finite difference',
+  )
 
 
 def gradient_is_the_change_of_the_mean(surrogate: Surrogate) -> None:
@@ -158,11 +174,15 @@ def secant_is_the_change_of_the_mean(surrogate: Surrogate) -> None:
     at_start, at_end = surrogate(start, u), surrogate(end, u)
     for name, f in _FUNCTIONS.items():
       integral = float(tf.reduce_mean(secant.slope * (f(secant.upper) - f(secant.lower)))) * (
-          high - low)
+        high - low
+      )
       change = (f(at_end) - f(at_start)).numpy()
       z = (change.mean() - integral) / (change.std() / np.sqrt(SAMPLES) + 1e-5)
-      require(abs(z) < MAX_Z, f'over [{low}, {high}] the mean of {name} changes by '
-               f'{change.mean():.5f}, and the secant integrates to {integral:.5f}: z = {z:.1f}')
+      require(
+        abs(z) < MAX_Z,
+        f'over [{low}, {high}] the mean of {name} changes by '
+        f'{change.mean():.5f}, and the secant integrates to {integral:.5f}: z = {z:.1f}',
+      )
 
 
 def density_is_the_law_of_samples(surrogate: Surrogate) -> None:
@@ -170,21 +190,24 @@ def density_is_the_law_of_samples(surrogate: Surrogate) -> None:
   if not surrogate.has_density():
     raise NotApplicable('it has no density')
   edges = np.linspace(-1.5, 1.5, 31)
-  for latent in (.03, .34, -.48, .71):
+  for latent in (0.03, 0.34, -0.48, 0.71):
     y = tf.fill([SAMPLES, 1], tf.constant(latent, tf.float64))
     samples = surrogate(y, noise_of(surrogate, y)).numpy()
     if surrogate.discrete:
-      places = np.arange(-1., 3.)
+      places = np.arange(-1.0, 3.0)
       probability = _density_at(surrogate, places, latent)
       frequency = (samples == places).mean(0)
     else:
-      fine = (np.arange(30 * 1000) + .5) / 10_000 - 1.5
+      fine = (np.arange(30 * 1000) + 0.5) / 10_000 - 1.5
       probability = _density_at(surrogate, fine, latent).reshape(30, 1000).sum(1) / 10_000
       frequency = np.histogram(samples, edges)[0] / SAMPLES
     z = np.abs(frequency - probability) / np.sqrt((probability + 1e-4) / SAMPLES)
     worst = z.argmax()
-    require(z[worst] < MAX_Z, f'at a latent of {latent} a frequency is {frequency[worst]:.4f}, and '
-            f'the density gives {probability[worst]:.4f}: z = {z[worst]:.1f}')
+    require(
+      z[worst] < MAX_Z,
+      f'at a latent of {latent} a frequency is {frequency[worst]:.4f}, and '
+      f'the density gives {probability[worst]:.4f}: z = {z[worst]:.1f}',
+    )
 
 
 def _density_at(surrogate, places, latent):
@@ -192,7 +215,17 @@ def _density_at(surrogate, places, latent):
 
 
 surrogate_checks = [
-    keeps_shape_and_dtype, is_finite, agrees_when_traced, is_elementwise, shifts_by_integers,
-    stays_near, noise_follows_the_seed, is_a_function_of_latent_and_noise, holds_its_temperatures,
-    gradient_is_the_finite_difference, gradient_is_the_change_of_the_mean,
-    secant_is_the_change_of_the_mean, density_is_the_law_of_samples]
+  keeps_shape_and_dtype,
+  is_finite,
+  agrees_when_traced,
+  is_elementwise,
+  shifts_by_integers,
+  stays_near,
+  noise_follows_the_seed,
+  is_a_function_of_latent_and_noise,
+  holds_its_temperatures,
+  gradient_is_the_finite_difference,
+  gradient_is_the_change_of_the_mean,
+  secant_is_the_change_of_the_mean,
+  density_is_the_law_of_samples,
+]

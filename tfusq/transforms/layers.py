@@ -3,16 +3,28 @@
 import tensorflow as tf
 import tensorflow_compression as tfc
 
-from tfusq import exact
+from tfusq.transforms import exact
 
 
 class _SamePadded:
   """The options of Keras' convolutions that are used, and no others."""
 
-  def __init__(self, filters: int, kernel_size: int, strides: int = 1,
-               kernel_initializer='glorot_uniform', bias_initializer='zeros'):
-    super().__init__(filters, kernel_size, strides=strides, padding='same',
-                     kernel_initializer=kernel_initializer, bias_initializer=bias_initializer)
+  def __init__(
+    self,
+    filters: int,
+    kernel_size: int,
+    strides: int = 1,
+    kernel_initializer='glorot_uniform',
+    bias_initializer='zeros',
+  ):
+    super().__init__(
+      filters,
+      kernel_size,
+      strides=strides,
+      padding='same',
+      kernel_initializer=kernel_initializer,
+      bias_initializer=bias_initializer,
+    )
 
 
 class Conv2D(_SamePadded, tf.keras.layers.Conv2D):
@@ -38,8 +50,10 @@ class Conv2DTranspose(_SamePadded, tf.keras.layers.Conv2DTranspose):
     down, right = self.strides
     shape = tf.stack([batch, down * height, right * width, self.filters])
     y = exact.convolve(
-        lambda x, kernel: tf.nn.conv2d_transpose(x, kernel, shape, self.strides, 'SAME'),
-        inputs, exact.weights(self.kernel, self.bias))
+      lambda x, kernel: tf.nn.conv2d_transpose(x, kernel, shape, self.strides, 'SAME'),
+      inputs,
+      exact.weights(self.kernel, self.bias),
+    )
     y.set_shape([None, None, None, self.filters])
     return y
 
@@ -56,8 +70,8 @@ class Dense(tf.keras.layers.Dense):
     if not exact.active():
       return super().call(inputs)
     return exact.convolve(
-        lambda x, kernel: tf.tensordot(x, kernel, 1), inputs,
-        exact.weights(self.kernel, self.bias))
+      lambda x, kernel: tf.tensordot(x, kernel, 1), inputs, exact.weights(self.kernel, self.bias)
+    )
 
 
 LINEAR = Conv2D, Conv2DTranspose, Dense
@@ -79,8 +93,8 @@ class GDN(tfc.GDN):
 def down(filters: int) -> Conv2D:
   """A 5x5 convolution to half the size."""
   return Conv2D(
-      filters, 5, strides=2,
-      kernel_initializer=tf.keras.initializers.VarianceScaling(1., 'fan_in'))
+    filters, 5, strides=2, kernel_initializer=tf.keras.initializers.VarianceScaling(1.0, 'fan_in')
+  )
 
 
 def up(filters: int, **options) -> Conv2DTranspose:
@@ -88,18 +102,22 @@ def up(filters: int, **options) -> Conv2DTranspose:
   # A transposed kernel's inputs are its last axis, which Keras counts as outputs, and with stride 2
   # only a quarter of its taps meet in one place.
   return Conv2DTranspose(
-      filters, 5, strides=2,
-      kernel_initializer=tf.keras.initializers.VarianceScaling(4., 'fan_out'), **options)
+    filters,
+    5,
+    strides=2,
+    kernel_initializer=tf.keras.initializers.VarianceScaling(4.0, 'fan_out'),
+    **options,
+  )
 
 
 def leaky() -> tf.keras.layers.LeakyReLU:
   """The activation between layers."""
-  return tf.keras.layers.LeakyReLU(.01)
+  return tf.keras.layers.LeakyReLU(0.01)
 
 
 def to_image() -> tf.keras.initializers.Initializer:
   """Initializer of the last bias: mid-grey, from 0 it would take hundreds of steps to get there."""
-  return tf.keras.initializers.Constant(.5)
+  return tf.keras.initializers.Constant(0.5)
 
 
 class Subpixel(tf.keras.layers.Layer):

@@ -24,18 +24,29 @@ class Residual(Transforms):
     self._attention = bool(attention)
 
   def analysis(self, filters, latent_channels):
-    stages = [Stage(down=residual_down(filters),
-                    attention=self._attend(filters, stage == 1),
-                    block=residual_block(filters)) for stage in range(3)]
-    last = Stage(down=Conv2D(latent_channels, 3, strides=2),
-                 attention=self._attend(latent_channels))
+    stages = [
+      Stage(
+        down=residual_down(filters),
+        attention=self._attend(filters, stage == 1),
+        block=residual_block(filters),
+      )
+      for stage in range(3)
+    ]
+    last = Stage(
+      down=Conv2D(latent_channels, 3, strides=2), attention=self._attend(latent_channels)
+    )
     return tf.keras.Sequential([*stages, last], name='analysis')
 
   def synthesis(self, filters, latent_channels):
     inputs = latent_channels, filters, filters
-    stages = [Stage(attention=self._attend(channels, stage in (0, 2)),
-                    block=residual_block(channels),
-                    up=residual_up(filters)) for stage, channels in enumerate(inputs)]
+    stages = [
+      Stage(
+        attention=self._attend(channels, stage in (0, 2)),
+        block=residual_block(channels),
+        up=residual_up(filters),
+      )
+      for stage, channels in enumerate(inputs)
+    ]
     last = Stage(block=residual_block(filters), up=Subpixel(3, 3, bias_initializer=to_image()))
     return tf.keras.Sequential([*stages, last], name='synthesis')
 
@@ -68,15 +79,27 @@ class Bottleneck(Transforms):
     self._attention = bool(attention)
 
   def analysis(self, filters, latent_channels):
-    stages = [Stage(down=down(filters), blocks=self._bottlenecks(filters),
-                    attention=self._attend(filters, stage == 1)) for stage in range(3)]
+    stages = [
+      Stage(
+        down=down(filters),
+        blocks=self._bottlenecks(filters),
+        attention=self._attend(filters, stage == 1),
+      )
+      for stage in range(3)
+    ]
     last = Stage(down=down(latent_channels), attention=self._attend(latent_channels))
     return tf.keras.Sequential([*stages, last], name='analysis')
 
   def synthesis(self, filters, latent_channels):
-    stages = [Stage(latent_attention=self._attend(latent_channels, stage == 0), up=up(filters),
-                    attention=self._attend(filters, stage == 1),
-                    blocks=self._bottlenecks(filters)) for stage in range(3)]
+    stages = [
+      Stage(
+        latent_attention=self._attend(latent_channels, stage == 0),
+        up=up(filters),
+        attention=self._attend(filters, stage == 1),
+        blocks=self._bottlenecks(filters),
+      )
+      for stage in range(3)
+    ]
     last = Stage(up=up(3, bias_initializer=to_image()))
     return tf.keras.Sequential([*stages, last], name='synthesis')
 
@@ -109,8 +132,9 @@ class Stage(tf.keras.layers.Layer):
 class Sum(tf.keras.layers.Layer):
   """A block's output plus its input, or plus what a shortcut makes of the input."""
 
-  def __init__(self, layers: list[tf.keras.layers.Layer],
-               shortcut: tf.keras.layers.Layer | None = None):
+  def __init__(
+    self, layers: list[tf.keras.layers.Layer], shortcut: tf.keras.layers.Layer | None = None
+  ):
     super().__init__()
     self.block = tf.keras.Sequential(layers)
     self.shortcut = shortcut
@@ -141,7 +165,8 @@ class Attention(tf.keras.layers.Layer):
     super().__init__()
     self.trunk = tf.keras.Sequential([bottleneck(channels) for _ in range(3)])
     self.mask = tf.keras.Sequential(
-        [*(bottleneck(channels) for _ in range(3)), Conv2D(channels, 1)])
+      [*(bottleneck(channels) for _ in range(3)), Conv2D(channels, 1)]
+    )
 
   def call(self, inputs):
     return inputs + self.trunk(inputs) * tf.sigmoid(self.mask(inputs))
@@ -154,20 +179,30 @@ def residual_block(channels: int) -> Sum:
 
 def residual_down(filters: int) -> Sum:
   """Two 3x3 convolutions to half the size, with GDN, and a 1x1 one."""
-  return Sum([Conv2D(filters, 3, strides=2), leaky(), Conv2D(filters, 3), GDN()],
-             tf.keras.Sequential([Decimate(), Conv2D(filters, 1)]))
+  return Sum(
+    [Conv2D(filters, 3, strides=2), leaky(), Conv2D(filters, 3), GDN()],
+    tf.keras.Sequential([Decimate(), Conv2D(filters, 1)]),
+  )
 
 
 def residual_up(filters: int) -> Sum:
   """Two 3x3 convolutions to twice the size, with inverse GDN, and a 1x1 one."""
-  return Sum([Subpixel(filters, 3), leaky(), Conv2D(filters, 3), GDN(inverse=True)],
-             Subpixel(filters, 1))
+  return Sum(
+    [Subpixel(filters, 3), leaky(), Conv2D(filters, 3), GDN(inverse=True)], Subpixel(filters, 1)
+  )
 
 
 def bottleneck(channels: int) -> Sum:
   """A 3x3 convolution between 1x1 ones at half the width, and their input."""
   # Begins near the identity: of a dozen blocks in a row each would add its input's variance.
-  near_zero = tf.keras.initializers.VarianceScaling(.1)
+  near_zero = tf.keras.initializers.VarianceScaling(0.1)
   half = max(1, channels // 2)
-  return Sum([Conv2D(half, 1), tf.keras.layers.ReLU(), Conv2D(half, 3), tf.keras.layers.ReLU(),
-              Conv2D(channels, 1, kernel_initializer=near_zero)])
+  return Sum(
+    [
+      Conv2D(half, 1),
+      tf.keras.layers.ReLU(),
+      Conv2D(half, 3),
+      tf.keras.layers.ReLU(),
+      Conv2D(channels, 1, kernel_initializer=near_zero),
+    ]
+  )

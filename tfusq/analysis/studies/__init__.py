@@ -1,0 +1,1 @@
+"""The studies: what is measured of surrogates, estimators and trained codecs."""

@@ -1,9 +1,0 @@
-"""Reference rate-distortion curves to compare learned codecs with.
-
-`pinned` has published curves, each of one image set and valid for no other; `live` codes any images
-with conventional codecs. Nothing here imports TensorFlow.
-"""
-
-
-class AnchorError(ValueError):
-  """An anchor that is not there, or not of these images; says what to use instead."""

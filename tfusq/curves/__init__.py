@@ -1,0 +1,1 @@
+"""Rate-distortion curves: files, BD-rates, pictures, and reference curves."""

@@ -1,0 +1,1 @@
+"""Real bytes and quality of codecs over a folder of images."""

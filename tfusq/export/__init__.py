@@ -1,0 +1,1 @@
+"""Trained codecs as SavedModels, and the files that these write and read."""

@@ -1,0 +1,1 @@
+"""Surrogates (forward calculations), estimators (backward calculations), and their pairs."""

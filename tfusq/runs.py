@@ -1,0 +1,85 @@
+"""From a run directory to its codec."""
+
+import importlib.metadata
+import os
+
+from tfusq import config
+from tfusq.export import saved_model
+from tfusq.training import train, transfer
+from tfusq.training.codec import Codec
+
+
+def load_run(model_dir: str | os.PathLike, gin_search_path: list[str]) -> Codec:
+  """Builds a run's codec as its recipe says, with the networks of its newest checkpoint.
+
+  Args:
+    model_dir: Run directory.
+    gin_search_path: Folders.
+
+  Raises:
+    TrainingError: if the run has no recipe.
+    TransferError: if it has no checkpoint.
+  """
+  codec = build_codec(model_dir, gin_search_path)
+  codec.create()
+  transfer.restore(codec, str(model_dir))
+  return codec
+
+
+def export_run(
+  model_dir: str | os.PathLike,
+  out: str | os.PathLike,
+  gin_search_path: list[str],
+  force: bool = False,
+  decoder_only: bool = False,
+) -> str:
+  """Exports the newest checkpoint of a run as its recipe builds it.
+
+  Args:
+    model_dir: Run directory.
+    out: Folder to make.
+    gin_search_path: Folders.
+    force: Whether an existing folder may be replaced.
+    decoder_only: Whether to leave out what only compressing needs.
+
+  Returns:
+    The codec's identity, hexadecimal.
+
+  Raises:
+    TrainingError: if the run has no recipe.
+    TransferError: if it has no checkpoint.
+    ExportError: if its codec has no bitstream.
+    Exists: if `out` is there and may not be replaced.
+  """
+  return export_codec(build_codec(model_dir, gin_search_path), model_dir, out, force, decoder_only)
+
+
+def export_codec(
+  codec: Codec,
+  model_dir: str | os.PathLike,
+  out: str | os.PathLike,
+  force: bool = False,
+  decoder_only: bool = False,
+) -> str:
+  """Exports the newest checkpoint of a run into which a new `codec` fits; see `export_run`."""
+  codec.create()
+  description = {
+    'step': transfer.restore(codec, model_dir),
+    'lmbda': codec.lmbda,
+    'versions': {
+      name: importlib.metadata.version(name)
+      for name in ('tfusq', 'tensorflow', 'tensorflow-compression')
+    },
+    'recipe': train.newest_recipe(model_dir).read_text(),
+  }
+  return saved_model.export(codec, out, description, force, decoder_only)
+
+
+def build_codec(model_dir: str | os.PathLike, gin_search_path: list[str]) -> Codec:
+  """Builds a run's codec as its recipe says, without variables.
+
+  Raises:
+    TrainingError: if the run has no recipe.
+  """
+  config.parse([str(train.newest_recipe(model_dir))], [], gin_search_path)
+  return config.build_parameter('train.codec')

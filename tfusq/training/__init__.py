@@ -1,0 +1,1 @@
+"""Training a codec: the loss, patches, checkpoints, and the training loop."""

@@ -1,0 +1,57 @@
+"""Data-parallel training: replicas on devices or machines that together are one worker's run.
+
+A batch is dealt out in equal shares and the noise is a function of each image's number, so that all
+replicas together compute what one with the whole batch does, up to the order of sums.
+"""
+
+import contextlib
+import tempfile
+import zlib
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from tfusq.training.patches import Patches
+
+
+def distribute(strategy: tf.distribute.Strategy) -> contextlib.AbstractContextManager:
+  """Returns the scope in which everything is to be built and trained.
+
+  Args:
+    strategy: One that keeps replicas equal, on the devices of a machine or on several.
+
+  Raises:
+    TypeError: if it is no strategy.
+  """
+  if not isinstance(strategy, tf.distribute.Strategy):
+    raise TypeError(f'distribute.strategy must be a Strategy, not {strategy!r}')
+  return strategy.scope()
+
+
+def batches(patches: Patches, start: int = 0) -> tf.data.Dataset | tf.distribute.DistributedDataset:
+  """Returns batches without end from number `start` on, dealt out to the replicas in scope."""
+  return tf.distribute.get_strategy().distribute_datasets_from_function(
+    lambda context: patches.dataset(start, context)
+  )
+
+
+def agree(text: str) -> bool:
+  """Waits for all workers in scope, and returns whether they all gave the same text."""
+  strategy = tf.distribute.get_strategy()
+  digest = tf.constant([zlib.crc32(text.encode())], tf.int64)
+  gather = tf.function(lambda: tf.distribute.get_replica_context().all_gather(digest, 0))
+  digests = strategy.run(gather)
+  return bool(tf.reduce_all(strategy.experimental_local_results(digests)[0] == digest))
+
+
+@contextlib.contextmanager
+def own_folder(model_dir: str) -> Iterator[str]:
+  """Gives the folder that this worker writes to: the chief `model_dir`, others a temporary one.
+
+  All of them write, since saving a variable may take all of them.
+  """
+  if tf.distribute.get_strategy().extended.should_checkpoint:
+    yield model_dir
+  else:
+    with tempfile.TemporaryDirectory() as folder:
+      yield folder
