@@ -3,8 +3,8 @@ from pathlib import Path
 import gin
 import pytest
 from absl import logging
-from conftest import IMAGES
 
+from making import IMAGES
 from tfusq import Codec, config
 from tfusq.config import ConfigError
 from tfusq.quantization.estimators import Undefined

@@ -121,7 +121,7 @@ def test_a_name_claimed_in_two_groups_is_a_clash(distribution):
   [
     ('import no_such_module_anywhere', 'ModuleNotFoundError.*no_such_module_anywhere'),
     ('raise SystemExit("need a licence")', 'SystemExit: need a licence'),
-    ('class Bad: pass', 'not a subclass of tfusq.surrogates:Surrogate'),
+    ('class Bad: pass', 'not a subclass of tfusq.quantization.surrogates:Surrogate'),
     ('Bad = 3', 'not a subclass'),
     ('', 'AttributeError'),
     ('import tfusq\nclass Good(tfusq.AUN): pass\nBad = Good', 'name of its class, Good'),
@@ -229,7 +229,7 @@ def test_an_installed_distribution_appears_trains_and_disappears(tmp_path):
   command('-m', 'pip', 'install', '--no-deps', str(package))
   try:
     assert listed()
-    from conftest import IMAGES
+    from making import IMAGES
 
     trained = command(
       '-m',

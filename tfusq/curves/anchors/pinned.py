@@ -29,7 +29,7 @@ def read_pinned(name: str, images: Mapping[str, str]) -> dict:
 
   Args:
     name: One of `pinned()`.
-    images: `tfusq.data.image_hash` of each image of the results, by file name.
+    images: `tfusq.image_files.image_hash` of each image of the results, by file name.
 
   Returns:
     `name`, `description`, `meta` (`dataset`, source, licence, `hash`) and `results`, as CompressAI

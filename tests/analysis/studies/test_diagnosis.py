@@ -1,0 +1,251 @@
+"""What is measured on runs, and each rule on a run made to trip it."""
+
+import math
+
+import pytest
+import tensorflow as tf
+
+import tfusq
+from making import IMAGES, make_codec, make_patches
+from tfusq.analysis.studies import diagnosis
+from tfusq.training import train
+from tfusq.training.transfer import TransferError
+
+HELD_OUT = str(IMAGES / 'heldout')
+
+
+def diagnose(folder, codec, steps, draws, intervals=1):
+  """Trains a tiny codec and measures its checkpoints."""
+  train.train(
+    str(folder),
+    lambda: 'tiny',
+    codec,
+    tf.keras.optimizers.Adam(1e-3),
+    make_patches(),
+    steps=intervals * steps,
+    interval=steps,
+  )
+  return diagnosis.diagnose(codec, str(folder), HELD_OUT, 1, draws)
+
+
+def pair(surrogate, estimator):
+  return tfusq.Quantizer(surrogate, estimator)
+
+
+def asks(found, text):
+  sentences = [sentence for sentence in diagnosis.recommend(found) if text in sentence]
+  assert len(sentences) <= 1
+  return bool(sentences)
+
+
+def test_rounding_has_neither_mismatch_nor_noise(tmp_path):
+  rounding = pair(tfusq.Round(), tfusq.STE())
+  codec = make_codec(rate=rounding, distortion=rounding, zero_centre=False)
+  found = diagnose(tmp_path, codec, steps=2, draws=2)
+  last = found.checkpoints[-1]
+  assert last.step == 2 and math.isnan(last.temperature) and not found.ladder
+  assert abs(last.distortion_mismatch) < 1e-4 and last.distortion_noise < 1e-6
+  assert last.rate_noise < 1e-6 and last.bound == pytest.approx(0.11)
+  assert not asks(found, 'noise as signal')
+
+
+def test_a_temperature_that_went_too_far_is_told_with_a_better_one(tmp_path, trained):
+  alpha = tfusq.Linear(14.0, 12, start=0.5)
+  codec = make_codec(
+    rate=pair(tfusq.SUA(alpha), tfusq.EP()), distortion=pair(tfusq.SUA(alpha), tfusq.PGE())
+  )
+  codec.create()
+  for variable, value in zip(codec.model.variables, trained.model.variables):
+    variable.assign(value)
+  found = diagnose(tmp_path, codec, steps=4, draws=12, intervals=4)
+  # Older checkpoints are gone; the schedule's temperatures are not.
+  assert [state.step for state in found.checkpoints] == [8, 12, 16]
+  assert [state.temperature for state in found.ladder] == [
+    pytest.approx(0.5),
+    pytest.approx(5),
+    pytest.approx(9.5),
+    14.0,
+  ]
+  assert found.ladder[-1].distortion_noise > 4 * found.ladder[0].distortion_noise
+  assert asks(found, 'the temperature of 14 is too far')
+
+
+def test_a_noisy_estimator_without_a_schedule_is_replaced(tmp_path):
+  codec = make_codec(
+    rate=pair(tfusq.SUA(14.0), tfusq.EP()), distortion=pair(tfusq.SUA(14.0), tfusq.PGE())
+  )
+  found = diagnose(tmp_path, codec, steps=1, draws=4)
+  assert not found.ladder and asks(found, 'take STE in place of PGE')
+  assert found.checkpoints[-1].distortion_mismatch > 0.02 and asks(found, 'rounding with STE for')
+
+
+def test_a_soft_rate_is_annealed_further(tmp_path):
+  codec = make_codec(
+    rate=pair(tfusq.SUA(2.0), tfusq.EP()), distortion=pair(tfusq.Round(), tfusq.STE())
+  )
+  found = diagnose(tmp_path, codec, steps=1, draws=2)
+  last = found.checkpoints[-1]
+  assert math.isnan(last.temperature) and last.rate_temperature == 2
+  assert abs(last.rate_mismatch) > 0.02 and asks(found, 'anneal further')
+
+
+def test_noise_that_no_rounding_has_is_a_mismatch(tmp_path):
+  noise = pair(tfusq.AUN(), tfusq.PGE())
+  found = diagnose(tmp_path, make_codec(rate=noise, distortion=noise), steps=1, draws=2)
+  last = found.checkpoints[-1]
+  assert abs(last.rate_mismatch) > 0.02 and asks(found, 'take an annealed surrogate')
+
+
+def test_a_small_bound_is_raised(tmp_path):
+  noise = pair(tfusq.AUN(), tfusq.PGE())
+  codec = make_codec(rate=noise, distortion=noise, bound=1e-6)
+  codec.create()
+  bias = codec.model.hyper_synthesis.layers[-1].bias
+  mean, _ = tf.split(bias, 2)
+  bias.assign(tf.concat([mean, tf.fill(mean.shape, -4.0)], 0))
+  found = diagnose(tmp_path, codec, steps=1, draws=2)
+  last = found.checkpoints[-1]
+  assert last.small > 0.9 and last.rate_mismatch > 0.02
+  assert asks(found, 'raise the bound from 1e-06 to 0.11')
+
+
+def test_a_bound_that_holds_everything_is_lowered(tmp_path):
+  found = diagnose(tmp_path, make_codec(bound=30.0), steps=1, draws=2)
+  assert found.checkpoints[-1].at_bound == 1 and asks(found, 'lower the bound')
+
+
+def state(**changes):
+  return diagnosis.State(
+    **{
+      'step': 10,
+      'temperature': 5.0,
+      'rate_temperature': 5.0,
+      'rate': 1.0,
+      'rate_mismatch': 0.0,
+      'distortion_mismatch': 0.0,
+      'rate_noise': 0.1,
+      'distortion_noise': 0.5,
+      'bound': 0.11,
+      'at_bound': 0.5,
+      'small': 0.0,
+      **changes,
+    }
+  )
+
+
+def of(ladder=(), estimator='PGE', **changes):
+  return diagnosis.Diagnosis([state(**changes)], list(ladder), estimator)
+
+
+def test_where_nothing_is_wrong_nothing_is_asked():
+  assert diagnosis.recommend(of()) == []
+
+
+@pytest.mark.parametrize(
+  'name, threshold, others, text',
+  [
+    ('distortion_mismatch', diagnosis.GREATEST_MISMATCH, {}, 'train a post stage'),
+    ('rate_mismatch', diagnosis.GREATEST_MISMATCH, {}, 'anneal further'),
+    ('rate_mismatch', diagnosis.GREATEST_MISMATCH, {'rate_temperature': math.nan}, 'such as SUA'),
+    (
+      'rate_mismatch',
+      diagnosis.GREATEST_MISMATCH,
+      {'bound': 1e-6, 'small': 0.5},
+      'raise the bound',
+    ),
+    ('distortion_noise', diagnosis.GREATEST_NOISE, {}, 'take STE in place of PGE'),
+    ('at_bound', diagnosis.GREATEST_BOUND_SHARE, {}, 'lower the bound'),
+  ],
+)
+def test_each_rule_has_its_threshold(name, threshold, others, text):
+  assert asks(of(**{name: 1.01 * threshold}, **others), text)
+  assert diagnosis.recommend(of(**{name: 0.99 * threshold}, **others)) == []
+
+
+def test_rules_do_not_ask_for_more_and_less_at_once():
+  held = of(rate_mismatch=0.05, bound=0.05, small=1.0, at_bound=1.0)
+  assert asks(held, 'raise the bound') and not asks(held, 'lower the bound')
+  noisy = of(rate_mismatch=0.05, distortion_noise=9.0)
+  assert not asks(noisy, 'anneal further') and asks(noisy, 'rate is +5.0 % off')
+  assert asks(of(estimator='STE', distortion_noise=9.0), 'a surrogate of less noise')
+
+
+def test_the_nearest_temperature_within_the_threshold_is_named():
+  ladder = [
+    state(temperature=1.0),
+    state(temperature=3.0, distortion_noise=2.0),
+    state(temperature=5.0, distortion_noise=9.0),
+  ]
+  found = of(ladder, distortion_noise=9.0)
+  assert asks(found, 'the temperature of 5 is too far; at 3 the same networks have 2')
+
+
+def test_the_picture_has_the_way_of_both_terms():
+  found = diagnosis.Diagnosis(
+    [state(step=10, rate_mismatch=0.5, rate_noise=0.0), state(step=20, rate_mismatch=0.01)],
+    [
+      state(rate_temperature=1.0, distortion_noise=1e3),
+      state(rate_temperature=5.0),
+      state(rate_temperature=8.0),
+    ],
+    'STE',
+  )
+  study = diagnosis.study(found)
+  assert [(row['at'], row['step']) for row in study.rows] == [
+    ('checkpoint', 10),
+    ('checkpoint', 20),
+    *[('ladder', 10)] * 3,
+  ]
+  for axes in study.figure.axes:
+    assert 'mismatch' in axes.get_xlabel()
+    low, high = zip(axes.get_xlim(), axes.get_ylim())
+    ways = [line.get_xydata() for line in axes.lines if line.get_marker() == 'o']
+    assert [len(way) for way in ways] == [3, 2, 1]
+    assert all((way > low).all() and (way < high).all() for way in ways)
+  assert [text.get_text() for text in study.figure.axes[0].texts] == [
+    'temperature 1',
+    'temperature 8',
+  ]
+
+
+def test_what_is_beyond_the_picture_is_at_its_edge():
+  found = diagnosis.Diagnosis(
+    [state(distortion_noise=math.inf, rate_noise=math.nan), state(rate_mismatch=-0.3)], [], 'STE'
+  )
+  rate, distortion = diagnosis.study(found).figure.axes
+  assert distortion.lines[0].get_ydata()[0] < distortion.get_ylim()[1] < 1e4
+  assert rate.lines[0].get_xdata()[1] == pytest.approx(30.0) and rate.get_xlim()[1] > 30
+
+
+def test_a_term_without_temperature_has_no_ladder():
+  ladder = [state(temperature=math.nan, rate_temperature=value) for value in (1.0, 5.0)]
+  found = of(ladder, temperature=math.nan, distortion_noise=9.0)
+  figure = diagnosis.study(found).figure
+  rate, distortion = figure.axes
+  assert [text.get_text() for text in rate.texts] == ['temperature 1', 'temperature 5']
+  (legend,) = figure.legends
+  assert [text.get_text() for text in legend.get_texts()] == [
+    'the newest at other temperatures',
+    'checkpoints',
+    'the newest, step 10',
+    'thresholds of the rules',
+  ]
+  assert rate.lines[1].get_color() == distortion.lines[0].get_color()
+  assert not distortion.texts and asks(found, 'take STE in place of PGE')
+
+
+def test_a_rate_that_is_annealed_alone_has_its_ladder(tmp_path):
+  alpha = tfusq.Linear(end=9.0, steps=2, start=1.0)
+  codec = make_codec(
+    rate=pair(tfusq.SUA(alpha), tfusq.EP()), distortion=pair(tfusq.Round(), tfusq.STE())
+  )
+  found = diagnose(tmp_path, codec, steps=2, draws=2)
+  assert [each.rate_temperature for each in found.ladder] == [1.0, 5.0, 9.0]
+  assert found.ladder[-1].rate_mismatch == pytest.approx(found.checkpoints[-1].rate_mismatch)
+
+
+def test_a_folder_without_checkpoints_is_refused(tmp_path):
+  codec = make_codec()
+  codec.create()
+  with pytest.raises(TransferError, match='no checkpoint'):
+    diagnosis.diagnose(codec, str(tmp_path), HELD_OUT, 1, 2)

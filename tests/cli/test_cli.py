@@ -1,0 +1,240 @@
+import csv
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tfusq import image_files
+from tfusq.image_files import read_image
+
+
+@pytest.fixture
+def compressed(cli, exported_path, photograph, tmp_path):
+  source, path = tmp_path / 'in.png', tmp_path / 'out.usq'
+  source.write_bytes(image_files.encode(photograph[:80, :100], 'png'))
+  code, out, _ = cli('compress', '--codec', exported_path, source, path)
+  assert code == 0
+  assert out.strip().endswith(f'{8 * path.stat().st_size / 8000:.4f} bpp')
+  return path
+
+
+def test_a_photograph_goes_in_and_comes_back(
+  cli, compressed, exported_path, exported_codec, tmp_path
+):
+  png = tmp_path / 'back.png'
+  assert cli('decompress', '--codec', exported_path, compressed, png)[0] == 0
+  np.testing.assert_array_equal(read_image(png), exported_codec.decompress(compressed.read_bytes()))
+  # A folder of codecs serves as well: the file names its own.
+  assert cli('decompress', '--codec', exported_path.parent, compressed, png, '--force')[0] == 0
+
+
+def test_info_shows_a_file(cli, compressed):
+  code, out, _ = cli('info', compressed)
+  assert code == 0
+  assert '100x80' in out and f'{compressed.stat().st_size}: header 34' in out
+  assert 'checksum  right' in out
+
+
+def test_existing_outputs_are_kept_unless_forced(cli, compressed, exported_path, tmp_path):
+  source, before = tmp_path / 'in.png', compressed.read_bytes()
+  compressed.write_bytes(b'precious')
+  code, _, err = cli('compress', '--codec', exported_path, source, compressed)
+  assert code == 1 and 'exists; --force replaces it' in err
+  assert compressed.read_bytes() == b'precious'
+  assert cli('compress', '--codec', exported_path, source, compressed, '--force')[0] == 0
+  assert compressed.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+  'mutate, reason',
+  [
+    (lambda d: d[:50], 'truncated'),
+    (lambda d: b'GIF89a' + d, 'not a tfusq file'),
+    (lambda d: d[:-3] + bytes([d[-3] ^ 4]) + d[-2:], 'wrong checksum'),
+    (lambda d: d[:5] + b'000' + d[8:], 'the file was written by codec'),
+  ],
+)
+def test_bad_files_are_one_line_and_exit_code_one(
+  mutate, reason, cli, compressed, exported_path, tmp_path
+):
+  bad = tmp_path / 'bad.usq'
+  bad.write_bytes(mutate(compressed.read_bytes()))
+  code, out, err = cli('decompress', '--codec', exported_path, bad, tmp_path / 'bad.png')
+  assert code == 1 and not out
+  assert reason in err and err.count('\n') == 1
+  assert not (tmp_path / 'bad.png').exists()
+
+
+def test_info_refuses_a_corrupt_file(cli, compressed):
+  data = bytearray(compressed.read_bytes())
+  data[-1] ^= 1
+  compressed.write_bytes(data)
+  code, _, err = cli('info', compressed)
+  assert code == 1 and 'wrong checksum' in err
+
+
+def test_what_is_not_there_is_named(cli, exported_path, tmp_path):
+  absent = tmp_path / 'absent.png'
+  for words, named in (
+    (('compress', '--codec', exported_path, absent, tmp_path / 'x'), 'absent.png'),
+    (('decompress', '--codec', exported_path, absent, tmp_path / 'x.png'), 'absent.png'),
+    (('export', '--model_dir', tmp_path, '--out', tmp_path / 'c'), 'is no run'),
+    (('evaluate', '--codec', exported_path, tmp_path), 'no images'),
+    (('evaluate', '--codec', tmp_path, tmp_path), 'no exported codec'),
+    (('train', '--model_dir', tmp_path / 'r', '--gin_file', 'none.gin'), 'no gin file none.gin'),
+  ):
+    code, _, err = cli(*words)
+    assert code == 1 and named in err and err.count('\n') == 1, words
+
+
+def test_evaluate_writes_json(cli, exported_path, compressed, tmp_path):
+  report = tmp_path / 'report.json'
+  code, out, _ = cli('evaluate', '--codec', exported_path, tmp_path, '--json', report)
+  assert code == 0 and 'in.png' in out and 'mean' in out
+  content = json.loads(report.read_text())
+  assert content['images'][0]['bytes'] == compressed.stat().st_size
+  assert content['meta']['codecs'][0]['sections'] == ['z', 'y']
+  assert not list(tmp_path.glob('*.partial'))
+  code, _, err = cli('evaluate', '--codec', exported_path, tmp_path, '--json', report)
+  assert code == 1 and '--force replaces it' in err
+
+
+def test_a_plugin_is_checked_by_name(cli):
+  code, out, _ = cli('check', 'AUN')
+  assert code == 0 and out.startswith('AUN()') and out.count('passed') == 13
+  code, out, _ = cli('check', 'SHA', '--gin_bindings', 'SHA.alpha = 3.0')
+  assert code == 0 and out.startswith('SHA(alpha = 3)')
+  code, out, _ = cli('check', 'SHA', '--gin_bindings', ' tfusq.surrogates.SHA.alpha = 4.0')
+  assert code == 0 and 'SHA(alpha = 4)' in out
+  code, _, err = cli('check', 'Linear')
+  assert (
+    code == 1 and err.startswith('tfusq check: there are checks for') and ('not for Linear' in err)
+  )
+  code, _, err = cli('check', 'GaussianMixture', '--gin_bindings', 'GaussianMixture.components = 0')
+  assert code == 1 and 'at least 1' in err
+  code, _, err = cli('check', 'Nope')
+  assert code == 1 and 'no plugin Nope' in err
+
+
+def test_a_run_is_trained_and_exported_from_the_command_line(cli, tmp_path):
+  from making import IMAGES
+
+  words = [
+    'train',
+    '--model_dir',
+    tmp_path / 'run',
+    '--gin_file',
+    'quickstart.gin',
+    *(
+      f'--gin_bindings={binding}'
+      for binding in (
+        f"TRAIN_IMAGES = '{IMAGES / 'train'}'",
+        'train.steps = 1',
+        'train.interval = 1',
+        'Patches.patch_size = 64',
+        'Patches.batch_size = 1',
+        'MSHyper.filters = 4',
+        'MSHyper.latent_channels = 6',
+      )
+    ),
+  ]
+  code, out, _ = cli(*words, '--dry_run')
+  assert code == 0 and '4 photographs' in out and not (tmp_path / 'run').exists()
+  assert cli(*words)[0] == 0
+  code, _, err = cli(*words, '--gin_bindings=Codec.lmbda = 0.5')
+  assert code == 1 and '-Codec.lmbda = %LMBDA' in err and '+Codec.lmbda = 0.5' in err
+  assert cli('export', '--model_dir', tmp_path / 'run', '--out', tmp_path / 'codec')[0] == 0
+  description = json.loads((tmp_path / 'codec' / 'codec.json').read_text())
+  assert description['step'] == 1 and 'MSHyper.filters = 4' in description['recipe']
+  code, out, _ = cli('analyze', 'code_length', '--model_dir', tmp_path / 'run', IMAGES / 'heldout')
+  assert code == 0 and 'Gaussian          zero' in out and 'batched forward over codec' in out
+  code, out, _ = cli(
+    'analyze',
+    'scales',
+    '--model_dir',
+    tmp_path / 'run',
+    IMAGES / 'heldout',
+    '--out',
+    tmp_path / 'analyses',
+  )
+  assert code == 0 and 'SUA+EP | SUA+STE' in out
+  code, out, _ = cli(
+    'analyze', 'run', tmp_path / 'run', IMAGES / 'heldout', '--out', tmp_path / 'analyses'
+  )
+  assert code == 0 and 'distortion_noise' in out
+  assert {path.name for path in (tmp_path / 'analyses').iterdir()} == {
+    f'{name}.{kind}' for name in ('scales', 'scales_histogram', 'run') for kind in ('csv', 'png')
+  }
+  code, out, _ = cli(
+    'evaluate', '--model_dir', tmp_path / 'run', IMAGES / 'heldout', '--csv', tmp_path / 'run.csv'
+  )
+  assert code == 0 and 'R~' in out
+  row, mean = csv.DictReader((tmp_path / 'run.csv').read_text().splitlines())
+  assert row['image'] == 'chelsea.webp' and row['label'] == description['identity']
+  assert float(row['surrogate-bpp']) > 0 and mean['rate-mismatch'] == row['rate-mismatch']
+
+
+def test_a_model_is_summed_up_by_its_gin_file(cli):
+  code, out, _ = cli(
+    'summary',
+    '--gin_file',
+    'models/ms_context_small.gin',
+    '--gin_bindings',
+    'MSContext.filters = 8',
+  )
+  assert code == 0 and out.splitlines()[-1].startswith('all')
+  assert f'{"context":<18}{"460,992":>12}' in out
+  code, _, err = cli(
+    'summary', '--gin_file', 'models/elic_zero_small.gin', '--gin_bindings', 'ELIC.groups = (1, 2)'
+  )
+  assert code == 1 and 'ELIC.groups' in err
+
+
+def test_a_serial_codec_is_made_by_the_console_script_as_a_shell_starts_it(tmp_path):
+  """TensorFlow has not been imported by anyone before, nor left its mark on the environment."""
+  from making import IMAGES
+
+  environment = {key: value for key, value in os.environ.items() if key != 'TF2_BEHAVIOR'}
+
+  def run(*words):
+    result = subprocess.run(
+      [sys.executable, '-m', 'tfusq', *map(str, words)],
+      text=True,
+      capture_output=True,
+      env=environment,
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+    return result.stdout
+
+  run(
+    'train',
+    '--model_dir',
+    tmp_path / 'run',
+    *(
+      f'--gin_file={file}'
+      for file in (
+        'models/ms_context_small.gin',
+        'quantizers/aun_pge.gin',
+        'stages/joint_minutes.gin',
+        'data/folder.gin',
+      )
+    ),
+    *(
+      f'--gin_bindings={binding}'
+      for binding in (
+        f"TRAIN_IMAGES = '{IMAGES / 'train'}'",
+        'LMBDA = 0.01',
+        'train.steps = 1',
+        'train.interval = 1',
+        'Patches.patch_size = 64',
+        'Patches.batch_size = 1',
+        'MSContext.filters = 4',
+        'MSContext.latent_channels = 6',
+      )
+    ),
+  )
+  run('export', '--model_dir', tmp_path / 'run', '--out', tmp_path / 'codec')
+  assert 'identity' in (tmp_path / 'codec' / 'codec.json').read_text()

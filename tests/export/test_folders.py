@@ -1,0 +1,99 @@
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from making import IMAGES
+from tfusq import files, image_files
+from tfusq.export import client, folders
+from tfusq.export.container import ContainerError
+
+
+@pytest.fixture
+def folder(tmp_path, photograph):
+  """Images of several sizes and kinds, one in a sub-folder, and one that is none."""
+  source = tmp_path / 'images'
+  (source / 'more').mkdir(parents=True)
+  Image.fromarray(photograph[:40, :50]).save(source / 'a.png')
+  Image.fromarray(photograph[:33, :17, 0]).save(source / 'grey.png')
+  shutil.copy(IMAGES / 'heldout' / 'chelsea.webp', source / 'more' / 'b.webp')
+  (source / 'broken.png').write_bytes(b'no image')
+  return source
+
+
+def test_a_folder_goes_in_and_comes_back(folder, tmp_path, exported_codec):
+  with pytest.raises(folders.BulkError, match='3 files, 1 failed:\n.*broken.png'):
+    folders.compress_folder(exported_codec, folder, tmp_path / 'files')
+  assert sorted(
+    str(path.relative_to(tmp_path / 'files')) for path in (tmp_path / 'files').rglob('*.usq')
+  ) == ['a.usq', 'grey.usq', 'more/b.usq']
+  asked = []
+  summary = folders.decompress_folder(
+    lambda identity: asked.append(identity) or exported_codec, tmp_path / 'files', tmp_path / 'back'
+  )
+  assert '3 files' in summary and len(asked) == 1  # one codec, loaded once
+  image = image_files.read_image(folder / 'more' / 'b.webp')
+  np.testing.assert_array_equal(
+    image_files.read_image(tmp_path / 'back' / 'more' / 'b.png'), exported_codec.evaluate(image)[2]
+  )
+
+
+def test_what_is_there_is_left_so_that_a_stopped_run_goes_on(folder, tmp_path, exported_codec):
+  (folder / 'broken.png').unlink()
+  target = tmp_path / 'files'
+  assert '3 files, ' in folders.compress_folder(exported_codec, folder, target)
+  (target / 'a.usq').unlink()
+  (target / 'grey.usq').write_bytes(b'kept')
+  assert '1 files, 2 were there' in folders.compress_folder(exported_codec, folder, target)
+  assert (target / 'grey.usq').read_bytes() == b'kept' and (target / 'a.usq').is_file()
+  assert '3 files, ' in folders.compress_folder(exported_codec, folder, target, force=True)
+  assert (target / 'grey.usq').read_bytes() != b'kept'
+
+
+def test_no_size_is_traced_again(folder, tmp_path, exported_codec):
+  (folder / 'broken.png').unlink()
+  folders.compress_folder(exported_codec, folder, tmp_path / 'files')
+  folders.decompress_folder(lambda identity: exported_codec, tmp_path / 'files', tmp_path / 'back')
+  for name in ('compress', 'decompress'):
+    assert len(getattr(exported_codec._codec, name).concrete_functions) == 1
+
+
+def test_errors_name_every_file_and_spare_the_others(folder, tmp_path, exported_codec):
+  (folder / 'broken.png').unlink()
+  shutil.copy(folder / 'a.png', folder / 'a.jpg')
+  with pytest.raises(folders.BulkError, match='a.png: .*a.usq is also where .*a.jpg goes'):
+    folders.compress_folder(exported_codec, folder, tmp_path / 'files')
+  whole = (tmp_path / 'files' / 'grey.usq').read_bytes()
+  (tmp_path / 'files' / 'grey.usq').write_bytes(whole[:-1])
+  (tmp_path / 'files' / 'other.usq').write_bytes(whole[:4] + b'OTHERONE' + whole[12:])
+
+  def load(identity):
+    if identity != whole[4:12].hex():
+      raise client.CodecError('no such codec')
+    return exported_codec
+
+  with pytest.raises(folders.BulkError, match='2 files, 2 failed') as error:
+    folders.decompress_folder(load, tmp_path / 'files', tmp_path / 'back')
+  assert 'grey.usq: truncated' in str(error.value) and 'other.usq: no such' in str(error.value)
+
+
+def test_a_target_that_is_a_file_or_the_images_themselves_is_refused(
+  folder, tmp_path, exported_codec
+):
+  (folder / 'broken.png').unlink()
+  (tmp_path / 'file').write_bytes(b'mine')
+  with pytest.raises(files.Exists, match='is a file'):
+    folders.compress_folder(exported_codec, folder, tmp_path / 'file')
+  folders.compress_folder(exported_codec, folder, folder)
+  before = (folder / 'a.png').read_bytes()
+  with pytest.raises(files.Exists, match='is the input'):
+    folders.decompress_folder(lambda identity: exported_codec, folder, folder, force=True)
+  assert (folder / 'a.png').read_bytes() == before
+
+
+def test_a_folder_without_files_is_an_error(tmp_path, exported_codec):
+  with pytest.raises(image_files.ImageError, match='no images'):
+    folders.compress_folder(exported_codec, tmp_path, tmp_path / 'files')
+  with pytest.raises(ContainerError, match='no .usq files'):
+    folders.decompress_folder(lambda identity: exported_codec, tmp_path, tmp_path / 'back')

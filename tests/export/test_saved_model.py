@@ -1,0 +1,377 @@
+import functools
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+import tfusq
+from making import last_convolution, make_codec
+from tfusq import files, plugins
+from tfusq.export import client, container, saved_model
+from tfusq.export.container import ContainerError
+from tfusq.transforms import exact
+
+# What TensorFlow Compression adds; everything else is TensorFlow's own.
+CODING_OPS = {
+  'CreateRangeEncoder',
+  'CreateRangeDecoder',
+  'EntropyEncodeIndex',
+  'EntropyDecodeIndex',
+  'EntropyEncodeFinalize',
+}
+
+
+@pytest.mark.parametrize('height, width', [(1, 1), (1, 300), (17, 23), (64, 64), (65, 200)])
+def test_any_size_comes_back_as_the_encoder_reconstructs_it(
+  height, width, exported_codec, photograph
+):
+  image = photograph[:height, :width]
+  data, bits, reconstruction = exported_codec.evaluate(image)
+  assert data == exported_codec.compress(image)
+  np.testing.assert_array_equal(exported_codec.decompress(data), reconstruction)
+  assert reconstruction.shape == image.shape
+  coded = [8 * length for length in container.read_header(data).sections]
+  assert (np.abs(coded - bits) < 0.005 * bits + 32).all()
+
+
+def test_the_codec_says_what_the_trained_model_says(trained, exported_codec, photograph):
+  """Its estimate is the entropy models' for the symbols coded, at the coder's price."""
+  image = photograph[:128, :192]
+  x = tf.cast(image[None], tf.float32) / 255
+  figures = trained.hard(x)
+  _, bits, reconstruction = exported_codec.evaluate(image)
+  model = trained.model
+  latents = model.latents(x)
+  z_hat = tf.round(latents['z'])
+  with exact.arithmetic():
+    raw = {'z': tf.zeros([1, 2, 3, 0]), 'y': model.hyper_synthesis(z_hat)}
+  coders = saved_model.CodecModule(trained)._coders
+  expected, unpriced = [], 0
+  for name, entropy_model in model.entropy_models.items():
+    parameters = entropy_model.parameters(raw[name])
+    centre = parameters.mean if name == 'y' else 0
+    symbols = tf.round(latents[name] - centre)
+    estimate = entropy_model.bits(symbols + centre, parameters)
+    unpriced += float(tf.reduce_sum(estimate))
+    expected.append(
+      float(
+        tf.reduce_sum(
+          coders[name].price(estimate, tf.cast(symbols, tf.int32), coders[name].index(parameters))
+        )
+      )
+    )
+  np.testing.assert_allclose(bits, expected, rtol=1e-4)
+  assert bits.sum() <= unpriced == pytest.approx(float(figures.bpp) * 128 * 192, rel=1e-4)
+  hard = np.round(255 * np.clip(figures.reconstruction[0], 0, 1))
+  assert np.abs(hard - reconstruction).max() <= 1
+
+
+def test_latents_are_not_all_zero(exported_codec, photograph):
+  assert sum(container.read_header(exported_codec.compress(photograph)).sections) > 300
+
+
+def test_a_process_without_tfusq_compresses_and_decompresses(
+  exported_path, exported_codec, photograph, tmp_path
+):
+  np.save(tmp_path / 'image.npy', photograph)
+  (tmp_path / 'file').write_bytes(exported_codec.compress(photograph))
+  client = f"""
+import sys
+sys.modules['tfusq'] = None  # not importable
+import numpy as np, tensorflow as tf, tensorflow_compression
+codec = tf.saved_model.load({str(exported_path)!r})
+image = np.load({str(tmp_path / 'image.npy')!r})
+data = codec.compress(image)
+assert data.numpy() == open({str(tmp_path / 'file')!r}, 'rb').read()
+decoded = codec.decompress(data)
+np.save({str(tmp_path / 'decoded.npy')!r}, decoded)
+by_signature = codec.signatures['decompress'](data=data)
+assert (list(by_signature.values())[0].numpy() == decoded.numpy()).all()
+assert not any(name.startswith('tfusq') for name in sys.modules if name != 'tfusq')
+"""
+  result = subprocess.run(
+    [sys.executable, '-c', client], cwd=tmp_path, capture_output=True, text=True
+  )
+  assert result.returncode == 0, result.stderr
+  assert 'WARNING' not in result.stderr
+  np.testing.assert_array_equal(
+    np.load(tmp_path / 'decoded.npy'), exported_codec.decompress((tmp_path / 'file').read_bytes())
+  )
+
+
+def test_only_the_range_coder_is_not_tensorflows_own(exported_path):
+  saved = saved_model_pb2.SavedModel.FromString((exported_path / 'saved_model.pb').read_bytes())
+  ops = {
+    node.op
+    for function in saved.meta_graphs[0].graph_def.library.function
+    for node in function.node_def
+  }
+  assert ops >= CODING_OPS
+  assert {op for op in ops if re.match('Entropy|CreateRange|Pmf|RunLength', op)} == CODING_OPS
+  assert not any('Py' in op for op in ops)
+
+
+def test_a_thousand_mutated_files_are_errors_and_the_process_survives(exported_codec, photograph):
+  random = np.random.default_rng(0)
+  good = [exported_codec.compress(photograph[:h, :w]) for h, w in ((64, 64), (300, 451), (9, 30))]
+
+  def mutate(data, kind):
+    position = int(random.integers(len(data)))
+    if kind == 0:  # bit flips
+      flipped = bytearray(data)
+      for place in random.integers(8 * len(data), size=random.integers(1, 5)):
+        flipped[place // 8] ^= 1 << place % 8
+      return bytes(flipped)
+    if kind == 1:
+      return data[:position]
+    if kind == 2:  # spliced with another file
+      other = good[random.integers(len(good))]
+      return data[:position] + other[int(random.integers(len(other))) :]
+    if kind == 3:  # foreign header
+      return random.choice([b'\x89PNG\r\n\x1a\n', b'RIFF', b'USQ\2', b'BPG\xfb', b'']) + data[4:]
+    if kind == 4:
+      return data + random.bytes(int(random.integers(1, 40)))
+    return data[:4] + random.bytes(8) + data[12:]  # another codec's identity
+
+  refused = 0
+  while refused < 1000:
+    mutated = mutate(good[refused % len(good)], refused % 6)
+    if mutated in good:
+      continue
+    with pytest.raises(ContainerError):
+      exported_codec.decompress(mutated)
+    with pytest.raises(ContainerError):  # the codec's own checks, without ours before
+      exported_codec._call(exported_codec._codec.decompress, mutated)
+    refused += 1
+  assert exported_codec.decompress(good[0]).shape == (64, 64, 3)
+
+
+def forged(data, place, value):
+  """Changes a byte and makes the checksum right again."""
+  header = container.read_header(data)
+  changed = bytearray(data)
+  changed[place] = value
+  content = bytes(changed[: header.bytes - 4] + changed[header.bytes :])
+  changed[header.bytes - 4 : header.bytes] = bytes(
+    container.fingerprint(tf.constant(content)).numpy().tolist()
+  )
+  assert container.is_intact(bytes(changed))
+  return bytes(changed)
+
+
+def test_other_table_indexes_than_the_encoders_are_noticed(exported_codec, photograph):
+  data = exported_codec.compress(photograph[:64, :64])
+  check = container.header_bytes(2, 1) - 8
+  with pytest.raises(ContainerError, match='cannot be decoded here'):
+    exported_codec.decompress(forged(data, check, data[check] ^ 1))
+  # A hyperlatent that decodes to something else leads to other indexes.
+  first = container.read_header(data).bytes
+  with pytest.raises(ContainerError, match='cannot be decoded here'):
+    exported_codec.decompress(forged(data, first, data[first] ^ 255))
+
+
+def test_identity_is_of_what_decoding_needs(trained):
+  same, other = make_codec(), make_codec()
+  for codec in (same, other):
+    for a, b in zip(codec.model.variables, trained.model.variables):
+      a.assign(b)
+  same.model.analysis.layers[0].bias.assign_add([1.0] * 8)
+  other.model.synthesis.layers[0].bias.assign_add([1e-6] * 8)
+  identity = saved_model.CodecModule(trained).identity
+  assert saved_model.CodecModule(same).identity == identity
+  assert saved_model.CodecModule(other).identity != identity
+
+
+def built_in(group):
+  return [
+    cls
+    for plugin, cls in plugins.load_all()[0].items()
+    if plugin.distribution == 'tfusq' and plugin.group == group
+  ]
+
+
+# Every model with every entropy model; the fast tests take all of them with one model, and one
+# with each kind of context (a model's conformance has it for all).
+QUICK = {tfusq.Cheng: (tfusq.GaussianMixture, False), tfusq.ELIC: (tfusq.Gaussian, True)}
+SMALLER = {tfusq.Cheng: {'hidden': 12}, tfusq.ELIC: {'groups': (2, 3, 5)}}
+PRODUCT = [
+  pytest.param(
+    model,
+    cls,
+    zero_centre,
+    id=f'{model.__name__}-{cls.__name__}-{zero_centre}',
+    marks=[pytest.mark.slow]
+    * (model is not tfusq.MSHyper and (cls, zero_centre) != QUICK.get(model)),
+  )
+  for model in built_in('tfusq.models')
+  for cls in built_in('tfusq.entropy_models')
+  if cls.channels
+  for zero_centre in (True, False)
+  if not (zero_centre and model.serial)
+]
+
+
+@pytest.mark.parametrize('model, cls, zero_centre', PRODUCT)
+def test_evaluation_is_the_decoder(model, cls, zero_centre, photograph):
+  """Bit for bit, and the estimate is of the symbols that are coded."""
+  codec = make_codec(
+    4,
+    10,
+    zero_centre=zero_centre,
+    entropy_model=cls(),
+    model=functools.partial(model, **SMALLER.get(model, {})),
+  )
+  for variable in codec.model.variables:
+    variable.assign_add(0.1 * tf.random.stateless_normal(variable.shape, [1, 2]))
+  last = last_convolution(codec.model.analysis)
+  last.kernel.assign(30 * last.kernel)
+  module = saved_model.CodecModule(codec)
+  image = photograph[:83, :130]
+  result = module.evaluate(image)
+  np.testing.assert_array_equal(module.decompress(result['data']), result['reconstruction'])
+  assert module.compress(image) == result['data']
+  lengths = [8 * length for length in container.read_header(result['data'].numpy()).sections]
+  assert lengths[1] > 500
+  assert (np.abs(lengths - result['bits'].numpy()) < 0.01 * np.array(lengths) + 40).all()
+
+
+def test_an_entropy_model_without_a_bitstream_is_refused_with_the_reason(tmp_path):
+  class Silent(tfusq.Gaussian):
+    def coder(self, zero_centre):
+      return tfusq.EntropyModel.coder(self, zero_centre)
+
+  with pytest.raises(saved_model.ExportError, match='Silent has no bitstream'):
+    saved_model.export(make_codec(entropy_model=Silent()), tmp_path / 'codec', {})
+  assert not list(tmp_path.iterdir())
+
+
+def test_weights_too_large_for_exact_arithmetic_are_refused():
+  codec = make_codec()
+  codec.model.hyper_synthesis.layers[0].kernel.assign_add(tf.fill([5, 5, 12, 8], 1e3))
+  with pytest.raises(saved_model.ExportError, match='too large for exact arithmetic'):
+    saved_model.CodecModule(codec)
+
+
+def test_what_is_not_finite_is_an_error():
+  codec = make_codec()
+  codec.model.analysis.layers[-1].bias.assign([3e38] * 12)
+  codec.model.analysis.layers[-1].kernel.assign(tf.fill([5, 5, 8, 12], 3e38))
+  codec.model.hyper_analysis.layers[0].kernel.assign(tf.zeros([3, 3, 12, 8]))
+  module = saved_model.CodecModule(codec)
+  with pytest.raises(tf.errors.InvalidArgumentError, match='is not finite'):
+    module.compress(tf.fill([20, 20, 3], tf.constant(200, tf.uint8)))
+  codec.model.hyper_synthesis.layers[0].bias.assign([np.nan] * 12)
+  with pytest.raises(saved_model.ExportError, match='not finite'):
+    saved_model.CodecModule(codec)
+
+
+def test_another_failure_of_tensorflow_is_one_error(exported_codec, monkeypatch):
+  def fails(image):
+    raise tf.errors.ResourceExhaustedError(None, None, 'OOM when allocating')
+
+  monkeypatch.setattr(exported_codec._codec, 'compress', fails)
+  with pytest.raises(client.CodecError, match='ResourceExhaustedError: OOM'):
+    exported_codec.compress(np.zeros([8, 8, 3], np.uint8))
+
+
+def test_an_image_without_pixels_is_refused(exported_codec):
+  with pytest.raises(ContainerError, match='1 to 65535 rows and columns'):
+    exported_codec.compress(np.zeros([0, 5, 3], np.uint8))
+
+
+def test_an_existing_folder_is_kept_unless_forced(trained, exported_path):
+  before = (exported_path / 'saved_model.pb').read_bytes()
+  with pytest.raises(files.Exists, match='--force'):
+    saved_model.export(trained, exported_path, {})
+  assert (exported_path / 'saved_model.pb').read_bytes() == before
+
+
+def test_codecs_are_found_by_identity(exported_path, tmp_path):
+  for name in ('a', 'b'):
+    (tmp_path / name).mkdir()
+    (tmp_path / name / 'codec.json').write_text(json.dumps({'identity': name * 16}))
+  (tmp_path / 'cut').mkdir()
+  (tmp_path / 'cut' / 'codec.json').write_text('{')  # costs none of the others
+  assert client.find(exported_path) == exported_path
+  assert client.find(tmp_path, 'b' * 16) == tmp_path / 'b'
+  with pytest.raises(client.CodecError, match='several codecs'):
+    client.find(tmp_path)
+  with pytest.raises(client.CodecError, match='written by codec cc'):
+    client.find(tmp_path, 'c' * 16)
+  with pytest.raises(client.CodecError, match='no exported codec'):
+    client.find(tmp_path / 'absent')
+
+
+@pytest.mark.parametrize(
+  'damage',
+  [
+    ('codec.json', lambda data: b'{}'),
+    ('codec.json', lambda data: b'[]'),
+    ('codec.json', lambda data: data[:9]),
+    ('saved_model.pb', lambda data: data[:1000]),
+    ('saved_model.pb', lambda data: b''),
+    ('variables/variables.data-00000-of-00001', lambda data: data[:1000]),
+    ('variables/variables.data-00000-of-00001', lambda data: b'x' * len(data)),
+  ],
+)
+def test_a_damaged_codec_is_one_error(damage, exported_path, tmp_path):
+  name, change = damage
+  copy = tmp_path / 'codec'
+  shutil.copytree(exported_path, copy)
+  (copy / name).write_bytes(change((copy / name).read_bytes()))
+  with pytest.raises(client.CodecError, match='damaged'):
+    client.ExportedCodec(client.find(copy))
+
+
+def test_a_forged_size_is_refused_before_memory_is_asked_for(exported_codec, photograph):
+  data = exported_codec.compress(photograph[:64, :64])
+  for place in (13, 15):
+    data = forged(data, place, 255)
+  with pytest.raises(ContainerError, match='more than 33554432 pixels'):
+    exported_codec.decompress(data)
+
+
+def test_identity_is_of_the_bound_that_decides_the_tables():
+  assert (
+    saved_model.CodecModule(make_codec()).identity
+    != saved_model.CodecModule(make_codec(bound=0.2)).identity
+  )
+
+
+def test_a_decoder_alone_decodes_the_whole_codecs_files(
+  trained, exported_codec, exported_path, photograph, tmp_path
+):
+  path = tmp_path / 'decoder'
+  identity = saved_model.export(trained, path, {}, decoder_only=True)
+  data, _, reconstruction = exported_codec.evaluate(photograph[:50, :60])
+  assert container.read_header(data).identity.hex() == identity
+  decoder = client.ExportedCodec(client.find(path, identity))
+  np.testing.assert_array_equal(decoder.decompress(data), reconstruction)
+  with pytest.raises(client.CodecError, match='decompresses only'):
+    client.find(path, compresses=True)
+
+  def weights(folder):
+    return sum(
+      np.prod(shape, dtype=int)
+      for _, shape in tf.train.list_variables(str(folder / 'variables' / 'variables'))
+    )
+
+  encoder = [
+    variable
+    for name in trained.model.encoder_only
+    for variable in getattr(trained.model, name).variables
+  ]
+  assert weights(exported_path) - weights(path) == sum(map(tf.size, encoder)) > 0
+  graph = saved_model_pb2.SavedModel.FromString((path / 'saved_model.pb').read_bytes())
+  ops = {
+    node.op
+    for function in graph.meta_graphs[0].graph_def.library.function
+    for node in function.node_def
+  }
+  assert 'EntropyEncodeIndex' not in ops and 'EntropyDecodeIndex' in ops

@@ -1,0 +1,110 @@
+"""Makers of the objects that tests share: codecs, patches, curves, sweeps, and runs compared."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+import tfusq
+from tfusq import image_files
+from tfusq.curves.curve import Curve
+from tfusq.sweeps.sweep import Sweep
+from tfusq.training import patches
+
+IMAGES = Path(image_files.__file__).resolve().parent / 'images'
+
+
+def make_codec(
+  filters=8,
+  latent_channels=12,
+  bound=0.11,
+  zero_centre=True,
+  distortion=None,
+  train_encoder=True,
+  lmbda=0.05,
+  seed=0,
+  rate=None,
+  entropy_model=None,
+  model=tfusq.MSHyper,
+):
+  """A codec small enough for tests; MS-hyper, `SUA+EP | SUA+STE` unless told otherwise."""
+  tf.keras.utils.set_random_seed(seed)
+  model = model(
+    entropy_model or tfusq.Gaussian(bound), tfusq.Factorized(), filters, latent_channels
+  )
+  alpha = tfusq.Linear(12.0, 60)
+  codec = tfusq.Codec(
+    model,
+    rate or tfusq.Quantizer(tfusq.SUA(alpha), tfusq.EP()),
+    distortion or tfusq.Quantizer(tfusq.SUA(alpha), tfusq.STE()),
+    tfusq.Quantizer(tfusq.AUN(), tfusq.PGE()),
+    tfusq.Quantizer(tfusq.Round(), tfusq.STE()),
+    lmbda=lmbda,
+    zero_centre=zero_centre,
+    train_encoder=train_encoder,
+    seed=seed,
+  )
+  codec.create()
+  return codec
+
+
+def last_convolution(analysis):
+  """The convolution that makes the latent, in front of attention where there is some."""
+  last = analysis.layers[-1]
+  return getattr(last, 'down', last)
+
+
+def make_patches(batch_size=2, patch_size=64, folder='train', seed=0):
+  return patches.Patches(str(IMAGES / folder), patch_size, batch_size, seed)
+
+
+def make_curve(bpp=(0.2, 0.4, 0.8), psnr=(28.0, 31.0, 34.0), name='ours', **meta):
+  return Curve(name, '', meta, {'bpp': list(bpp), 'psnr-rgb': list(psnr)})
+
+
+RATES = np.array([0.07, 0.16, 0.35, 0.68, 1.2, 1.9])
+
+
+QUALITIES = np.array([26.2, 28.7, 31.6, 34.9, 38.3, 41.5])
+
+
+GRID = {
+  'model': {'MS-hyper': 'models/ms_hyper_small.gin'},
+  'rate | distortion': {
+    'AUN+PGE | AUN+PGE': 'quantizers/aun_pge.gin',
+    'SUA+EP | SUA+STE': ['quantizers/sua_ep_sua_ste.gin', 'Linear.end = 4.0'],
+  },
+  'bound': {'1e-6': 'BOUND = 1e-6', '0.11': 'BOUND = 0.11'},
+}
+
+
+def make_sweep(**changes):
+  return Sweep(
+    **{
+      'grids': [GRID],
+      'lmbdas': (0.01, 0.02),
+      'seeds': (0, 1),
+      'common': ['data/folder.gin'],
+      'joint': ['stages/joint.gin'],
+      'post': 'stages/post.gin',
+      'joint_axes': ('rate | distortion', 'bound'),
+      **changes,
+    }
+  )
+
+
+def contents(model_dir):
+  """Every value in a run's newest checkpoint, slots and step too, but for its own counter."""
+  reader = tf.train.load_checkpoint(str(model_dir))
+  return {
+    name: reader.get_tensor(name)
+    for name in reader.get_variable_to_shape_map()
+    if 'save_counter' not in name and '_CHECKPOINTABLE' not in name
+  }
+
+
+def assert_equal_runs(one, other):
+  one, other = contents(one), contents(other)
+  assert one.keys() == other.keys() and len(one) > 100
+  for name, value in one.items():
+    np.testing.assert_array_equal(value, other[name], err_msg=name)
