@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from making import IMAGES, make_codec, make_patches
-from tfusq import __main__ as command_line
+from tfusq import cli as command_line
 from tfusq import image_files
 from tfusq.export import client, saved_model
 from tfusq.training import train
@@ -85,7 +85,7 @@ def cli(capsys):
   """Runs the command line here; returns exit code, output and errors."""
 
   def run(*words):
-    code = command_line.main(command_line._parser().parse_args([str(word) for word in words]))
+    code = command_line.main(command_line.parser().parse_args([str(word) for word in words]))
     out, err = capsys.readouterr()
     return code, out, err
 

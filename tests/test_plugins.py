@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from tfusq import catalogue, plugins
-from tfusq.cli import commands
+from tfusq.cli import plugins as plugin_commands
 from tfusq.plugins import PluginError
 
 BUILT_IN = {
@@ -65,8 +65,8 @@ def test_listing_imports_neither_tensorflow_nor_any_plugin(distribution, tmp_pat
     'raise RuntimeError("imported")',
   )
   code = (
-    'import sys\nfrom tfusq import __main__ as m\n'
-    'm.main(m._parser().parse_args(["plugins"]))\n'
+    'import sys\nfrom tfusq import cli as m\n'
+    'm.main(m.parser().parse_args(["plugins"]))\n'
     'heavy = {"tensorflow", "gin", "third_module", "numpy", "PIL"} & set(sys.modules)\n'
     'assert not heavy, heavy'
   )
@@ -188,10 +188,10 @@ def test_a_plugin_that_needs_more_than_temperatures_costs_its_own_row_and_check(
   )
   table = catalogue.pairs()
   assert '| AUN | rate |' in table and 'Picky is not built: TypeError' in table
-  from tfusq import __main__ as m
+  from tfusq import cli as m
 
   with pytest.raises(PluginError, match='Raises fails [2-9] checks'):
-    commands.check(m._parser().parse_args(['check', 'Raises']))
+    plugin_commands.check(m.parser().parse_args(['check', 'Raises']))
   out = capsys.readouterr().out
   assert 'FAILED  is_finite: RuntimeError: no secant today' in out
   assert 'passed  shifts_by_integers' in out

@@ -10,7 +10,7 @@ import functools
 import importlib.metadata
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import gin
@@ -157,7 +157,7 @@ def recipe() -> str:
   return header + gin.operative_config_str()
 
 
-def message(error: Exception) -> str:
+def _shortened(error: Exception) -> str:
   """Returns an error's text, what gin adds to it shortened to the configurable's name."""
   return re.sub(
     r"\s*In call to configurable '(.*?)' \(.*\)( in scope '.*?')?",
@@ -174,19 +174,40 @@ def _scope():
 
 
 @contextlib.contextmanager
-def _refusals(root: str | None = None):
-  """Gives what constructors refuse one type; what the function `root` itself raises passes."""
+def _refusals(root: str | None = None) -> Iterator[None]:
+  """Re-raises what constructors refuse as `ConfigError`, and our own errors without gin's text.
+
+  Args:
+    root: Name of the function that is called; what it raises itself keeps its type.
+
+  Raises:
+    ConfigError: if a constructor refused its arguments.
+  """
   try:
     yield
-  except (TypeError, ValueError, AttributeError) as error:
-    inside = re.findall(r"In call to configurable '(\w+)'", str(error))
-    if not inside or (inside[0] == root and 'No values supplied' not in str(error)):
-      raise
-    raise ConfigError(_one_line(error)) from error
+  except (TypeError, ValueError, AttributeError, Error) as error:
+    calls = re.findall(r"In call to configurable '(\w+)'", str(error))
+    is_of_root = not calls or (calls[0] == root and 'No values supplied' not in str(error))
+    if not is_of_root and isinstance(error, (TypeError, ValueError, AttributeError)):
+      raise ConfigError(_one_line(error)) from error
+    if isinstance(error, Error):
+      raise _without_gin(error) from error
+    raise
+
+
+def _without_gin(error: Error) -> Error:
+  """Returns an error of the class and with the text that it had before gin passed it on."""
+  cls = type(error)
+
+  # gin raises a subclass of the same name, once for each configurable on the way.
+  while cls.__mro__[1].__qualname__ == cls.__qualname__:
+    cls = cls.__mro__[1]
+
+  return cls(_shortened(error))
 
 
 def _one_line(error):
-  return ' '.join(message(error).split())
+  return ' '.join(_shortened(error).split())
 
 
 def _find(name, folders):

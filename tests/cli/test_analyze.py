@@ -9,7 +9,7 @@ import tfusq
 from making import IMAGES
 from tfusq.analysis import quadrature, study
 from tfusq.analysis.study import Effort
-from tfusq.cli import analysis_arguments
+from tfusq.cli import analyze
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +56,7 @@ def test_a_folder_that_is_a_file_is_refused_before_the_work(cli, tmp_path):
 def test_a_seed_is_not_negative(cli, capsys):
   with pytest.raises(SystemExit):
     cli('analyze', 'rate', '--seed', '-1')
-  assert 'a seed is an integer from 0 on, not -1' in capsys.readouterr().err
+  assert 'a seed is a non-negative integer, not -1' in capsys.readouterr().err
 
 
 class SharesItsNoise(tfusq.AUN):
@@ -98,5 +98,5 @@ def test_statements_need_their_studies(cli, tmp_path):
 def test_every_study_is_a_module_with_a_run():
   import importlib
 
-  for name in analysis_arguments.STUDIES:
+  for name in analyze.STUDIES:
     assert callable(importlib.import_module(f'tfusq.analysis.studies.{name}').run)

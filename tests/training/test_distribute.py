@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from making import IMAGES, assert_equal_runs, contents
-from tfusq import __main__ as command_line
+from tfusq import cli as command_line
 from tfusq import config
 from tfusq.config import ConfigError
 
@@ -21,10 +21,10 @@ STEPS = 4
 TWO_DEVICES = """
 import sys
 import tensorflow as tf
-from tfusq import __main__ as command_line
+from tfusq import cli as command_line
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices('CPU')[0], [tf.config.LogicalDeviceConfiguration()] * 2)
-sys.exit(command_line.main(command_line._parser().parse_args(sys.argv[1:])))
+sys.exit(command_line.main(command_line.parser().parse_args(sys.argv[1:])))
 """
 
 
@@ -86,7 +86,7 @@ def assert_same_up_to_sums(one, other):
 def one(tmp_path_factory):
   """A run of one worker."""
   path = tmp_path_factory.mktemp('one')
-  assert command_line.main(command_line._parser().parse_args(words(path))) == 0
+  assert command_line.main(command_line.parser().parse_args(words(path))) == 0
   return path
 
 

@@ -8,7 +8,7 @@ import pytest
 from tfusq.analysis import statements, study
 from tfusq.analysis.statements.recorded import Figures
 from tfusq.analysis.study import AnalysisError
-from tfusq.cli import analysis_arguments
+from tfusq.cli import analyze
 
 ANALYSES = Path(__file__).parents[3] / 'gin' / 'paper' / 'analyses'
 
@@ -84,8 +84,8 @@ def test_the_committed_statements_are_those_of_the_committed_figures():
 def test_the_committed_figures_are_those_that_the_readme_names():
   text = (ANALYSES / 'README.md').read_text(encoding='utf-8')
   named = set(re.findall(r'`([a-z0-9_]+)`', text)) & {
-    *analysis_arguments.STUDIES,
-    *itertools.chain(*analysis_arguments.OUTPUTS.values()),
+    *analyze.STUDIES,
+    *itertools.chain(*analyze.OUTPUTS.values()),
   }
   kept = {path.stem for path in ANALYSES.glob('*.csv')}
   assert kept == {path.stem for path in ANALYSES.glob('*.png')} and kept == named

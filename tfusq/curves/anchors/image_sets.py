@@ -1,4 +1,4 @@
-"""The image sets that published curves are of, by `tfusq.image_files.image_hash` of their images."""
+"""The image sets that published curves are of, by `image_files.image_hash` of their images."""
 
 from collections import Counter
 from collections.abc import Mapping

@@ -1,89 +1,54 @@
-"""What the commands do that compare and draw curves, and that make many: sweeps.
-
-As in `tfusq.commands`, errors of use are raised. Only training, drawn or swept, needs TensorFlow.
-"""
+"""`tfusq sweep`: grids of trainings, and reports on them."""
 
 import argparse
-import hashlib
 import shlex
 from pathlib import Path
 
 from tfusq import files
-from tfusq.curves import bd_rate, curve
-from tfusq.curves.anchors import AnchorError, pinned
+from tfusq.cli.arguments import (
+  ANCHOR_HELP,
+  Commands,
+  add_command,
+  add_gin_bindings,
+  add_gin_search_path,
+)
 
 
-def compare(arguments: argparse.Namespace) -> None:
-  """Prints BD-rates of curves."""
-  curves = [curve.read_curve(path) for path in arguments.curves]
-  anchor, content = read_anchor(arguments.anchor, curves)
-  text, failures = bd_rate.report(anchor, content, curves, *_axes(arguments), arguments.lowest)
-  print(text)
-  if failures:
-    raise curve.CurveError('; '.join(failures))
-
-
-def plot(arguments: argparse.Namespace) -> None:
-  """Draws rate-distortion curves, or the stages of a training run."""
-  from tfusq.curves import plot
-
-  for path in arguments.out:
-    files.check_output(path, arguments.force)
-  if bool(arguments.model_dir) == bool(arguments.curves):
-    raise plot.PlotError('say what to draw: curves, or run directories by --model_dir')
-  if arguments.model_dir:
-    from tfusq.training import events
-
-    if arguments.anchor:
-      raise plot.PlotError('training has no anchor')
-    figure = plot.plot_training(
-      [(Path(path).name, events.read_scalars(path)) for path in arguments.model_dir],
-      arguments.title,
-    )
-  else:
-    curves = [curve.read_curve(path) for path in arguments.curves]
-    figure = plot.plot_curves(
-      curves,
-      [read_anchor(name, curves)[0] for name in arguments.anchor],
-      *_axes(arguments),
-      arguments.title,
-    )
-  for path in arguments.out:
-    plot.save(figure, path, arguments.force)
-    print(path)
-
-
-def _axes(arguments):
-  """Returns the keys of rate and quality."""
-  if arguments.surrogate:
-    return 'surrogate-bpp', 'surrogate-psnr-rgb'
-  return 'bpp', arguments.quality
-
-
-def read_anchor(name: str, curves: list[curve.Curve]) -> tuple[curve.Curve, str]:
-  """Returns an anchor and the SHA-256 of its file.
-
-  Args:
-    name: A pinned anchor, or a file.
-    curves: What is compared with it.
-
-  Raises:
-    AnchorError: if a pinned anchor is of other images, or a curve does not say of which it is.
-    CurveError: if the file holds no curve, or is of other images as far as both files say.
-  """
-  if name not in pinned.pinned():
-    anchor = curve.read_curve(name)
-    for other in curves:
-      curve.check_same_images(anchor, other)
-    return anchor, hashlib.sha256(Path(name).read_bytes()).hexdigest()
-  for other in curves:
-    if not other.hashes:
-      raise AnchorError(
-        f'{other.name} has no hashes of its images, and {name} is only beside its '
-        'own; give the anchor as a file'
-      )
-  contents = [pinned.read_pinned(name, other.hashes) for other in curves]
-  return curve.from_dict(contents[0], name), contents[0]['meta']['hash']
+def add(commands: Commands) -> None:
+  """Adds the command."""
+  command = add_command(
+    commands, 'sweep', sweep, 'train and evaluate a grid of codecs, or report on it'
+  )
+  command.add_argument('file', help='gin file that binds Sweep, such as paper/table_iii.gin')
+  command.add_argument(
+    '--results', required=True, help='folder for results; finished runs are not repeated'
+  )
+  command.add_argument(
+    '--images', action='append', required=True, help='folder to evaluate on; repeatable'
+  )
+  command.add_argument('--model_dir', default='runs', help='folder for run directories')
+  add_gin_bindings(command, 'such as "TRAIN_IMAGES = \'FOLDER\'"; those of Sweep change the sweep')
+  add_gin_search_path(command)
+  command.add_argument(
+    '--part', default='1/1', metavar='K/N', help='do only the K-th of N parts, for array jobs'
+  )
+  command.add_argument(
+    '--dry_run', action='store_true', help='print the commands of what is missing'
+  )
+  command.add_argument(
+    '--report',
+    action='store_true',
+    help="print and write the table, beside the paper's numbers, and a picture",
+  )
+  command.add_argument(
+    '--anchor',
+    action='append',
+    default=[],
+    help=(
+      f'reference of the report: {ANCHOR_HELP}; repeatable, for several folders of images; by '
+      'default a pinned one'
+    ),
+  )
 
 
 def sweep(arguments: argparse.Namespace) -> None:
@@ -156,6 +121,8 @@ def _reference(grid, anchors, curves):
     return None, (
       f'{len(grid.lmbdas)} lambdas are too few for BD-rates; Sweep.cost_anchor gives costs'
     )
+  from tfusq.curves.anchors import AnchorError
+
   try:
     reference, content = _anchor_of(anchors, curves)
   except AnchorError as error:
@@ -184,11 +151,15 @@ def _draw(results, images, curves, reference):
 
 def _anchor_of(names, curves):
   """Returns the first that is of these images, of the anchors asked for or else the pinned ones."""
+  from tfusq.curves.anchors import AnchorError, pinned
+  from tfusq.curves.curve import CurveError
+  from tfusq.curves.reference import read_anchor
+
   reasons = []
   for name in names or pinned.pinned():
     try:
       return read_anchor(name, curves)
-    except (AnchorError, curve.CurveError) as error:
+    except (AnchorError, CurveError) as error:
       reasons.append(str(error))
   raise AnchorError(
     'no anchor is of these images; evaluate a live one and give its file with '

@@ -1,0 +1,92 @@
+"""Arguments that several commands take, and how a command is added."""
+
+import argparse
+import os
+from collections.abc import Callable
+
+CODEC_VARIABLE = 'TFUSQ_CODEC'
+ANCHOR_HELP = 'name of a pinned anchor, or JSON'
+IMAGES_HELP = 'searched for PNG, JPEG and WebP files'
+DEFAULT_CODEC = os.environ.get(CODEC_VARIABLE, 'codec')
+
+Commands = argparse._SubParsersAction
+
+
+def add_command(
+  commands: Commands, name: str, run: Callable[[argparse.Namespace], None], description: str
+) -> argparse.ArgumentParser:
+  """Adds a command.
+
+  Args:
+    commands: The parser's commands.
+    name: What the user types.
+    run: The function that is called with the parsed arguments.
+    description: One line for the help.
+
+  Returns:
+    The command's parser, to add arguments to.
+  """
+  command = commands.add_parser(name, help=description, description=description)
+  command.set_defaults(run=run)
+  return command
+
+
+def add_codec(command: argparse.ArgumentParser) -> None:
+  """Adds `--codec`."""
+  command.add_argument(
+    '--codec',
+    default=DEFAULT_CODEC,
+    help=(
+      'exported codec, or a folder of several, of which the file names its own; by default '
+      f'${CODEC_VARIABLE}, or else ./codec'
+    ),
+  )
+
+
+def add_gin(command: argparse.ArgumentParser) -> None:
+  """Adds `--gin_file`, `--gin_bindings` and `--gin_search_path`."""
+  command.add_argument('--gin_file', action='append', default=[], help='repeatable; see tfusq/gin')
+  add_gin_bindings(command, "such as 'Codec.lmbda = 0.01'")
+  add_gin_search_path(command)
+
+
+def add_gin_bindings(command: argparse.ArgumentParser, example: str) -> None:
+  """Adds `--gin_bindings`, whose help shows an example."""
+  command.add_argument('--gin_bindings', action='append', default=[], help=f'repeatable; {example}')
+
+
+def add_gin_search_path(command: argparse.ArgumentParser) -> None:
+  """Adds `--gin_search_path`."""
+  command.add_argument(
+    '--gin_search_path', action='append', default=[], help='folder with gin files; repeatable'
+  )
+
+
+def add_force(command: argparse.ArgumentParser) -> None:
+  """Adds `--force`."""
+  command.add_argument('--force', action='store_true', help='replace an existing output')
+
+
+def add_axes(command: argparse.ArgumentParser) -> None:
+  """Adds `--quality` and `--surrogate`, which say what a curve is drawn or compared by."""
+  axes = command.add_mutually_exclusive_group()
+  axes.add_argument('--quality', default='psnr-rgb', choices=['psnr-rgb', 'ms-ssim-rgb'])
+  axes.add_argument(
+    '--surrogate',
+    action='store_true',
+    help='instead, rate and distortion of the training-time forward calculation, which runs have',
+  )
+
+
+def positive(text: str) -> int:
+  """Returns a positive integer; the type of an argument."""
+  if not text.isdecimal() or int(text) < 1:
+    raise argparse.ArgumentTypeError(f'{text} is not a positive number')
+  return int(text)
+
+
+def seed(text: str) -> int:
+  """Returns a non-negative integer; the type of an argument."""
+  if not text.isdecimal():
+    raise argparse.ArgumentTypeError(f'a seed is a non-negative integer, not {text}')
+  return int(text)

@@ -1,0 +1,183 @@
+"""`tfusq evaluate`, `tfusq bdrate` and `tfusq plot`: rates and qualities, compared and drawn."""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from tfusq import files
+from tfusq.cli.arguments import (
+  ANCHOR_HELP,
+  CODEC_VARIABLE,
+  DEFAULT_CODEC,
+  IMAGES_HELP,
+  Commands,
+  add_axes,
+  add_command,
+  add_force,
+  add_gin_search_path,
+  positive,
+)
+
+_CURVE_HELP = "JSON of `evaluate`, or CompressAI's"
+
+
+def add(commands: Commands) -> None:
+  """Adds the commands."""
+  _add_evaluate(commands)
+
+  command = add_command(commands, 'bdrate', bdrate, 'how many percent more bits at equal quality')
+  command.add_argument('anchor', help=f'{ANCHOR_HELP}; what to compare with')
+  command.add_argument('curves', nargs='+', metavar='curve', help=_CURVE_HELP)
+  add_axes(command)
+  command.add_argument(
+    '--lowest', type=positive, metavar='N', help='use the N lowest rates of each curve'
+  )
+
+  command = add_command(
+    commands, 'plot', plot, 'draw rate-distortion curves, or the course of training'
+  )
+  command.add_argument('curves', nargs='*', metavar='curve', help=_CURVE_HELP)
+  command.add_argument('--out', action='append', required=True, help='PNG or SVG; repeatable')
+  command.add_argument(
+    '--anchor', action='append', default=[], help=f'{ANCHOR_HELP}; drawn dashed; repeatable'
+  )
+  command.add_argument(
+    '--model_dir',
+    action='append',
+    default=[],
+    help='instead, run directories to draw one after another: joint stage, post stage',
+  )
+  command.add_argument('--title', default='', help='title of the picture')
+  add_axes(command)
+  add_force(command)
+
+
+def _add_evaluate(commands: Commands) -> None:
+  command = add_command(
+    commands, 'evaluate', evaluate, 'real bytes and quality over a folder of images'
+  )
+  command.add_argument('folder', help=IMAGES_HELP)
+  command.add_argument(
+    '--codec',
+    action='append',
+    default=[],
+    help=(
+      'exported codec; repeatable, several make a curve; when nothing is named, '
+      f'${CODEC_VARIABLE}, or else ./codec'
+    ),
+  )
+  command.add_argument(
+    '--model_dir',
+    action='append',
+    default=[],
+    help='run directory, for its train-test mismatch too; repeatable',
+  )
+  command.add_argument('--anchor', help='live anchor, at all its settings, such as x265 or jpeg')
+  add_gin_search_path(command)
+  command.add_argument('--name', help='name of the curve in legends and tables')
+  command.add_argument(
+    '--json',
+    help=(
+      'also write the curve here, which compressai.utils.plot reads too; an interrupted evaluation '
+      'resumes'
+    ),
+  )
+  command.add_argument('--csv', help='also write a line for each image here')
+  command.set_defaults(default_codec=DEFAULT_CODEC)
+  add_force(command)
+
+
+def evaluate(arguments: argparse.Namespace) -> None:
+  """Prints real bytes and quality over a folder."""
+  from tfusq import image_files
+  from tfusq.evaluation import evaluate, operating_points
+
+  outputs = [path for path in (arguments.json, arguments.csv) if path]
+  for path in outputs:
+    files.check_output(path, arguments.force)
+  if len({Path(path).resolve() for path in outputs}) < len(outputs):
+    raise files.Exists(f'--json and --csv are both {arguments.json}; name two files')
+
+  codecs = arguments.codec
+  if not (codecs or arguments.model_dir or arguments.anchor):
+    codecs = [arguments.default_codec]
+
+  with tempfile.TemporaryDirectory() as scratch:
+    points = [operating_points.ExportedPoint(path) for path in codecs]
+    for number, path in enumerate(arguments.model_dir):
+      exported = Path(scratch) / str(number)
+      points.append(operating_points.RunPoint(path, arguments.gin_search_path, exported))
+    if arguments.anchor:
+      points += operating_points.anchor_points(arguments.anchor)
+
+    name = arguments.name or arguments.anchor or Path(arguments.json or 'tfusq').stem
+    journal = evaluate.Journal(f'{outputs[0]}.partial' if outputs else None)
+    curve, errors = evaluate.evaluate(points, arguments.folder, name, journal)
+
+  print(evaluate.table(curve))
+  if arguments.csv:
+    files.write(arguments.csv, evaluate.to_csv(curve), arguments.force)
+  if arguments.json:
+    files.write(arguments.json, curve.to_json(), arguments.force)
+  journal.remove()
+  if errors:
+    raise image_files.ImageError('; '.join(map(str, errors)))
+
+
+def bdrate(arguments: argparse.Namespace) -> None:
+  """Prints BD-rates of curves."""
+  from tfusq.curves import bd_rate
+  from tfusq.curves.curve import CurveError, read_curve
+  from tfusq.curves.reference import read_anchor
+
+  curves = [read_curve(path) for path in arguments.curves]
+  anchor, digest = read_anchor(arguments.anchor, curves)
+  rate, quality = _axes(arguments)
+  text, failures = bd_rate.report(anchor, digest, curves, rate, quality, arguments.lowest)
+  print(text)
+  if failures:
+    raise CurveError('; '.join(failures))
+
+
+def plot(arguments: argparse.Namespace) -> None:
+  """Draws rate-distortion curves, or the stages of a training run."""
+  from tfusq.curves.plot import PlotError, save
+
+  for path in arguments.out:
+    files.check_output(path, arguments.force)
+  if bool(arguments.model_dir) == bool(arguments.curves):
+    raise PlotError('say what to draw: curves, or run directories by --model_dir')
+
+  figure = _training_figure(arguments) if arguments.model_dir else _curves_figure(arguments)
+  for path in arguments.out:
+    save(figure, path, arguments.force)
+    print(path)
+
+
+def _training_figure(arguments):
+  from tfusq.curves.plot import PlotError, plot_training
+  from tfusq.training.events import read_scalars
+
+  if arguments.anchor:
+    raise PlotError('training has no anchor')
+
+  scalars = [(Path(path).name, read_scalars(path)) for path in arguments.model_dir]
+  return plot_training(scalars, arguments.title)
+
+
+def _curves_figure(arguments):
+  from tfusq.curves.curve import read_curve
+  from tfusq.curves.plot import plot_curves
+  from tfusq.curves.reference import read_anchor
+
+  curves = [read_curve(path) for path in arguments.curves]
+  anchors = [read_anchor(name, curves)[0] for name in arguments.anchor]
+  rate, quality = _axes(arguments)
+  return plot_curves(curves, anchors, rate, quality, arguments.title)
+
+
+def _axes(arguments):
+  """Returns the keys of rate and quality."""
+  if arguments.surrogate:
+    return 'surrogate-bpp', 'surrogate-psnr-rgb'
+  return 'bpp', arguments.quality

@@ -1,0 +1,97 @@
+"""`tfusq train`, `tfusq summary` and `tfusq export`: from gin files to a codec."""
+
+import argparse
+
+from tfusq.cli.arguments import Commands, add_command, add_force, add_gin, add_gin_search_path
+
+
+def add(commands: Commands) -> None:
+  """Adds the commands."""
+  command = add_command(commands, 'train', train, 'train a codec as gin files say, or resume a run')
+  command.add_argument('--model_dir', required=True, help='run directory')
+  add_gin(command)
+  command.add_argument(
+    '--init_from', help='run directory whose networks a new run starts from, as far as they fit'
+  )
+  command.add_argument(
+    '--dry_run', action='store_true', help='build everything and evaluate one batch; write nothing'
+  )
+
+  command = add_command(
+    commands, 'summary', summary, 'parameters and multiply-accumulates of a model'
+  )
+  add_gin(command)
+
+  command = add_command(commands, 'export', export, "write a run's codec as a SavedModel")
+  command.add_argument('--model_dir', required=True, help='run directory')
+  command.add_argument('--out', required=True, help='folder to make')
+  add_gin_search_path(command)
+  kind = command.add_mutually_exclusive_group()
+  kind.add_argument(
+    '--decoder_only',
+    action='store_true',
+    help="leave out what only compressing needs; decodes the whole codec's files",
+  )
+  kind.add_argument(
+    '--tfc',
+    metavar='FOLDER',
+    help="also write the codec here for TensorFlow Compression's tfci and model scripts",
+  )
+  add_force(command)
+
+
+def train(arguments: argparse.Namespace) -> None:
+  """Trains a codec as gin files say, or resumes a run."""
+  from tfusq import config
+
+  if not (arguments.gin_file or arguments.gin_bindings):
+    raise config.ConfigError('say what to train: give --gin_file')
+
+  config.parse(arguments.gin_file, arguments.gin_bindings, arguments.gin_search_path)
+  config.build('train')(
+    model_dir=arguments.model_dir,
+    recipe=config.recipe,
+    init_from=arguments.init_from,
+    dry_run=arguments.dry_run,
+  )
+
+
+def summary(arguments: argparse.Namespace) -> None:
+  """Prints a model's parameters and multiply-accumulates."""
+  from tfusq import config
+  from tfusq.training.summary import table
+
+  if not arguments.gin_file:
+    raise config.ConfigError('say which model: give --gin_file')
+
+  # What the stage says of the bound does not matter here, nor which quantizers train it.
+  config.parse(
+    ['quantizers/aun_pge.gin', *arguments.gin_file],
+    ['BOUND = 0.11', 'Codec.lmbda = 1.0', *arguments.gin_bindings],
+    arguments.gin_search_path,
+  )
+  codec = config.build_configurable('Codec')
+  codec.create()
+  print(table(codec))
+
+
+def export(arguments: argparse.Namespace) -> None:
+  """Writes a run's codec."""
+  from tfusq import runs
+  from tfusq.export import tfc_client
+
+  if arguments.tfc:
+    tfc_client.outputs(arguments.out, arguments.tfc, arguments.force)
+
+  identity = runs.export_run(
+    arguments.model_dir,
+    arguments.out,
+    arguments.gin_search_path,
+    arguments.force,
+    arguments.decoder_only,
+  )
+  print(f'{arguments.out}: codec {identity}')
+
+  if arguments.tfc:
+    for path in tfc_client.export_for_tfc(arguments.out, arguments.tfc, arguments.force):
+      print(path)
