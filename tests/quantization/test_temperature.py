@@ -190,3 +190,28 @@ def test_a_schedule_without_its_value_is_not_built():
 
   with pytest.raises(TypeError, match='abstract.*Empty.*__call__'):
     Empty()
+
+
+def test_missing_arguments_are_named_with_what_to_bind():
+  class Warmup(Schedule):
+    def __init__(self, peak: float, steps: int, rest: float = 1.0):
+      super().__init__()
+      self.peak, self.steps, self.rest = peak, steps, rest
+
+    def __call__(self, step):
+      return tf.where(step < self.steps, self.peak, self.rest)
+
+  with pytest.raises(TypeError, match=r'\(peak, steps\).*Warmup.peak = \.\.\.'):
+    instances(Warmup)
+
+  def build(**values):
+    return Warmup(peak=3.0, **values)
+
+  with pytest.raises(TypeError, match=r'\(steps\).*Warmup.steps = \.\.\.'):
+    instances(Warmup, ['peak'], build)
+
+  Warmup.typical_arguments = {'peak': 2.0, 'steps': 10}
+  (by_typical_arguments,) = instances(Warmup)
+  assert (by_typical_arguments.peak, by_typical_arguments.steps) == (2.0, 10)
+  (by_both,) = instances(Warmup, ['peak'], build)
+  assert (by_both.peak, by_both.steps) == (3.0, 10)

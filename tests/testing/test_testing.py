@@ -1,7 +1,6 @@
 """All built-ins conform, and the kit says what it can't check."""
 
 import pytest
-import tensorflow as tf
 
 import tfusq
 from tfusq import plugins, testing
@@ -47,28 +46,3 @@ def test_what_is_of_no_kind_is_refused():
     testing.checks_of(quantizer)
   with pytest.raises(testing.Unchecked, match='surrogates, .*not for Quantizer'):
     testing.instances(tfusq.Quantizer)
-
-
-def test_missing_arguments_are_named_with_what_to_bind():
-  class Warmup(tfusq.Schedule):
-    def __init__(self, peak: float, steps: int, rest: float = 1.0):
-      super().__init__()
-      self.peak, self.steps, self.rest = peak, steps, rest
-
-    def __call__(self, step):
-      return tf.where(step < self.steps, self.peak, self.rest)
-
-  with pytest.raises(testing.Unchecked, match=r'\(peak, steps\).*Warmup.peak = \.\.\.'):
-    testing.instances(Warmup)
-
-  def build(**values):
-    return Warmup(peak=3.0, **values)
-
-  with pytest.raises(testing.Unchecked, match=r'\(steps\).*Warmup.steps = \.\.\.'):
-    testing.instances(Warmup, ['peak'], build)
-
-  Warmup.typical_arguments = {'peak': 2.0, 'steps': 10}
-  (by_typical_arguments,) = testing.instances(Warmup)
-  assert (by_typical_arguments.peak, by_typical_arguments.steps) == (2.0, 10)
-  (by_both,) = testing.instances(Warmup, ['peak'], build)
-  assert (by_both.peak, by_both.steps) == (3.0, 10)

@@ -340,6 +340,28 @@ def instances(
 
   Returns:
     The objects, in the order of the typical temperatures; one if there are no temperatures.
+
+  Raises:
+    TypeError: if a required argument has no value; the message says what to bind.
   """
   build = build or cls
-  return [build(**arguments) for arguments in typical_arguments(cls, bound)]
+  rows = typical_arguments(cls, bound)
+  supplied = {*bound, *rows[0]}
+  missing = [name for name in _required_arguments(cls) if name not in supplied]
+  if missing:
+    name = cls.__name__
+    raise TypeError(
+      f'{name} needs arguments that have no typical values ({", ".join(missing)}): bind them, as '
+      f"in --gin_bindings '{name}.{missing[0]} = ...', or define {name}.typical_arguments"
+    )
+  return [build(**arguments) for arguments in rows]
+
+
+def _required_arguments(cls: type) -> list[str]:
+  """Returns the names of a constructor's parameters that have no default."""
+  names = []
+  for parameter in inspect.signature(cls).parameters.values():
+    is_variadic = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    if parameter.default is parameter.empty and not is_variadic:
+      names.append(parameter.name)
+  return names

@@ -12,7 +12,6 @@ mathematics, not form. Two front ends run the same lists: `tfusq check NAME`, an
 Statistical checks use fixed seeds and refuse at a z-score of 5.
 """
 
-import inspect
 from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
@@ -69,7 +68,7 @@ _KINDS = 'surrogates, estimators, schedules, entropy models, transforms and code
 
 
 class Unchecked(Error, TypeError):
-  """An object or a class for which there are no checks, or which can't be built for them."""
+  """An object or a class for which there are no checks."""
 
 
 class BoundCheck(NamedTuple):
@@ -151,27 +150,9 @@ def instances(
     The objects.
 
   Raises:
-    Unchecked: if there are no checks for the class, or a required argument has no value.
+    Unchecked: if there are no checks for the class.
+    TypeError: if a required argument has no value; the message says what to bind.
   """
   if not issubclass(cls, tuple(CHECKS)):
     raise Unchecked(f'there are checks for {_KINDS}, not for {cls.__name__}')
-
-  supplied = {*bound, *temperature.typical_arguments(cls, bound)[0]}
-  missing = [name for name in _required_arguments(cls) if name not in supplied]
-  if missing:
-    raise Unchecked(
-      f'{cls.__name__} needs arguments that have no typical values ({", ".join(missing)}): bind '
-      f"them, as in --gin_bindings '{cls.__name__}.{missing[0]} = ...', or define the class "
-      'attribute typical_arguments'
-    )
   return temperature.instances(cls, bound, build)
-
-
-def _required_arguments(cls: type) -> list[str]:
-  """Returns the names of a constructor's parameters that have no default."""
-  names = []
-  for parameter in inspect.signature(cls).parameters.values():
-    is_variadic = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-    if parameter.default is parameter.empty and not is_variadic:
-      names.append(parameter.name)
-  return names
