@@ -102,6 +102,6 @@ def test_faults_are_caught_by_the_right_check(subject, check, number):
   assert check in [bound.check for bound in testing.checks_of(subject)]
 
 
-@testing.conformance(tfusq.Residual(attention=True), tfusq.Bottleneck(1, attention=False))
+@testing.conformance(tfusq.Bottleneck(1, attention=False))
 def test_built_in_transforms_conform_with_other_arguments(check):
   assert check() == ''
