@@ -39,8 +39,7 @@ class CentredModel:
     entropy_model = model.entropy_models[model.image_latent]
     if zero_centre and not entropy_model.has_centre():
       raise ValueError(
-        f'Codec.zero_centre: {type(entropy_model).__name__} has no centre; '
-        'use zero_centre = False'
+        f'Codec.zero_centre: {type(entropy_model).__name__} has no centre; use zero_centre = False'
       )
     if zero_centre and model.serial:
       raise ValueError(

@@ -76,8 +76,9 @@ class Codec(tf.keras.Model):
 
     # Keras tracks variables by attribute, in this order, which checkpoints of optimizers depend on.
     self.model = model
-    self.quantizers = dict.fromkeys(model.entropy_models, (hyper_rate, hyper_distortion))
-    self.quantizers[model.image_latent] = (rate, distortion)
+    quantizers = dict.fromkeys(model.entropy_models, (hyper_rate, hyper_distortion))
+    quantizers[model.image_latent] = (rate, distortion)
+    self.quantizers = quantizers
 
     self.centred_model = centred_model
     self.lmbda = float(lmbda)
