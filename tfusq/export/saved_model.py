@@ -98,7 +98,7 @@ class CodecModule(tf.Module):
     """
     super().__init__(name='codec')
     model = centred_model.model
-    # The model itself is no attribute: only variables are tracked, since Keras layers would be saved
+    # The model is no attribute: only variables are tracked, since Keras layers would be saved
     # with a graph for each of their calls.
     self._coders = bitstream.make_coders(centred_model)
     _require_exact(model)

@@ -1,6 +1,5 @@
 """A codec's networks with the way in which their latents are quantized: all that coding needs."""
 
-from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -52,7 +51,7 @@ class CentredModel:
       latent: bool(zero_centre) and latent == model.image_latent for latent in model.entropy_models
     }
 
-  def centre(self, latent: str, parameters: NamedTuple | None) -> tf.Tensor | None:
+  def centre(self, latent: str, parameters: tuple | None) -> tf.Tensor | None:
     """Returns what is subtracted before rounding; None where the latent is rounded as it is.
 
     Args:

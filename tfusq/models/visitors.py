@@ -1,7 +1,5 @@
 """Visitors of a codec's walk that estimate the rate of images: the base class, and rounding."""
 
-from __future__ import annotations
-
 import abc
 from collections.abc import Callable
 from typing import NamedTuple
@@ -13,7 +11,7 @@ from tfusq.models.contexts import Serial
 from tfusq.quantization.rounding import quantize
 
 # Maps a latent's name and its parameters to the centre of zero-centre quantization, or to None.
-Centre = Callable[[str, NamedTuple | None], tf.Tensor | None]
+Centre = Callable[[str, tuple | None], tf.Tensor | None]
 
 
 class EstimatingVisitor(Visitor):
@@ -59,7 +57,7 @@ class EstimatingVisitor(Visitor):
     self.parameters.append((part, parameters))
 
   @abc.abstractmethod
-  def _quantize(self, part: Part, parameters: NamedTuple | None) -> tf.Tensor:
+  def _quantize(self, part: Part, parameters: tuple | None) -> tf.Tensor:
     """Returns what later parts and the reconstruction see of a part.
 
     Args:
