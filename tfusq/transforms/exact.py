@@ -133,8 +133,8 @@ def round_symbol_weights(kernel: tf.Tensor, bias: tf.Tensor) -> SymbolWeights:
   """Rounds a context's kernel to the finest grids, none finer than 2^-16, that admit exact sums.
 
   A float32 holds integers of up to 2^24. With symbols of at most 511, the weights of one tap and
-  one output may sum to 2^24 / 511 steps in absolute value. The grid is chosen by comparing integers,
-  and is therefore the same everywhere.
+  one output may sum to 2^24 / 511 steps in absolute value. The grid is chosen by comparing
+  integers, and is therefore the same everywhere.
 
   Args:
     kernel: `float32[taps, inputs, outputs]`, finite.
