@@ -9,8 +9,7 @@ from tfusq.entropy_models import EntropyModel
 from tfusq.errors import Error
 from tfusq.quantization.estimators import Estimator, Undefined
 from tfusq.quantization.surrogates import Surrogate
-from tfusq.quantization.temperature import temperature_parameters
-from tfusq.testing import instances
+from tfusq.quantization.temperature import instances, temperature_parameters
 
 
 def describe(name: str) -> list[str]:

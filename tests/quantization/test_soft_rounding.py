@@ -80,10 +80,12 @@ def test_ratio_of_slopes_is_their_quotient_and_stays_finite_where_they_underflow
   quotient = soft_round_slope(y, alpha) / soft_round_slope(w, alpha)
   np.testing.assert_allclose(soft_round_slope_ratio(y, w, alpha), quotient, rtol=1e-10)
 
-  integer, middle = tf.constant([2.0]), tf.constant([0.5])
+  # At the middle of a cell the exponential is 1, of which the square of 1 + 1 is in the slope.
+  integer, middle = tf.constant(2.0), tf.constant(0.5)
   hot = tf.constant(1000.0)
+  largest = float(soft_round_slope_ratio(middle, integer, hot))
+  assert largest == pytest.approx(np.exp(80) / 4, rel=1e-4)
   assert float(soft_round_slope(integer, hot)) == 0
-  assert float(soft_round_slope_ratio(middle, integer, hot)) == pytest.approx(np.exp(80), rel=1e-4)
   assert float(soft_round_slope_ratio(integer, middle, hot)) == 0
 
 
