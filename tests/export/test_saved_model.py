@@ -13,7 +13,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 import tfusq
 from making import last_convolution, make_codec
 from tfusq import files, plugins
-from tfusq.export import client, container, saved_model
+from tfusq.export import client, container, container_ops, saved_model
 from tfusq.export.container import ContainerError
 from tfusq.transforms import exact
 
@@ -159,9 +159,9 @@ def forged(data, place, value):
   changed[place] = value
   content = bytes(changed[: header.bytes - 4] + changed[header.bytes :])
   changed[header.bytes - 4 : header.bytes] = bytes(
-    container.fingerprint(tf.constant(content)).numpy().tolist()
+    container_ops.fingerprint(tf.constant(content)).numpy().tolist()
   )
-  assert container.is_intact(bytes(changed))
+  assert container_ops.is_intact(bytes(changed), header)
   return bytes(changed)
 
 
@@ -298,8 +298,8 @@ def test_codecs_are_found_by_identity(exported_path, tmp_path):
     (tmp_path / name / 'codec.json').write_text(json.dumps({'identity': name * 16}))
   (tmp_path / 'cut').mkdir()
   (tmp_path / 'cut' / 'codec.json').write_text('{')  # costs none of the others
-  assert client.find(exported_path) == exported_path
-  assert client.find(tmp_path, 'b' * 16) == tmp_path / 'b'
+  assert client.find(exported_path).path == exported_path
+  assert client.find(tmp_path, 'b' * 16).path == tmp_path / 'b'
   with pytest.raises(client.CodecError, match='several codecs'):
     client.find(tmp_path)
   with pytest.raises(client.CodecError, match='written by codec cc'):

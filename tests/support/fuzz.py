@@ -16,7 +16,7 @@ import time
 import numpy as np
 from tqdm import tqdm
 
-from tfusq.export import container
+from tfusq.export import container, container_ops
 
 
 def mutate(data, rng):
@@ -45,7 +45,7 @@ def sealed(data):
   header = container.read_header(data)
   start = header.bytes - 4
   content = data[:start] + data[header.bytes :]
-  checksum = container.fingerprint_of(content)
+  checksum = container_ops.fingerprint_of(content)
   return data[:start] + checksum + data[header.bytes :]
 
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfusq.coding import Coder
 from tfusq.errors import Error
-from tfusq.export import container
+from tfusq.export import container, container_ops
 from tfusq.models import Part, Visitor
 from tfusq.quantization.rounding import quantize
 from tfusq.training.codec import Codec
@@ -96,7 +96,7 @@ class _Coding(Visitor):
   def visit(self, part, raw):
     parameters, index = self._index(part, raw)
     if self._model.entropy_models[part.latent].channels:
-      index = self._checked(container.fingerprint(index), index)
+      index = self._checked(container_ops.fingerprint(index), index)
     self._states[part.latent], y_hat = self._code(
       self._states[part.latent], part, raw, parameters, index
     )
@@ -112,7 +112,7 @@ class _Coding(Visitor):
     parameters, index = self._index(part, raw)
     state, y_hat = self._code(state, part, raw, parameters, index)
     chained = tf.concat([tf.cast(state.check, tf.int32), tf.reshape(index, [-1])], 0)
-    return state._replace(check=container.fingerprint(chained)), y_hat
+    return state._replace(check=container_ops.fingerprint(chained)), y_hat
 
   def _index(self, part, raw):
     parameters = self._model.entropy_models[part.latent].parameters(raw)
@@ -258,7 +258,7 @@ def encode(
   encoder = kind(codec, coders, x)
   with exact.arithmetic():
     y_hat = codec.model.walk(encoder, 1, height, width)
-  data = container.pack(identity, height, width, encoder.strings(), encoder.checks)
+  data = container_ops.pack(identity, height, width, encoder.strings(), encoder.checks)
   return data, encoder, y_hat, (height, width)
 
 
@@ -278,7 +278,7 @@ def decode(
     unless all of the file's checks hold.
   """
   model = codec.model
-  height, width, strings, checks = container.unpack(data, identity, len(coders), model.parts)
+  height, width, strings, checks = container_ops.unpack(data, identity, len(coders), model.parts)
   height, width = tf.cast(height, tf.int32), tf.cast(width, tf.int32)
   with exact.arithmetic():
     y_hat = model.walk(Decoder(codec, coders, strings, checks), 1, height, width)
