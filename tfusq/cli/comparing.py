@@ -90,7 +90,9 @@ def _add_evaluate(commands: Commands) -> None:
 def evaluate(arguments: argparse.Namespace) -> None:
   """Prints real bytes and quality over a folder."""
   from tfusq import image_files
-  from tfusq.evaluation import evaluate, operating_points
+  from tfusq.evaluation import operating_points, table
+  from tfusq.evaluation.evaluate import evaluate as evaluate_points
+  from tfusq.evaluation.journal import Journal
 
   outputs = [path for path in (arguments.json, arguments.csv) if path]
   for path in outputs:
@@ -111,12 +113,12 @@ def evaluate(arguments: argparse.Namespace) -> None:
       points += operating_points.anchor_points(arguments.anchor)
 
     name = arguments.name or arguments.anchor or Path(arguments.json or 'tfusq').stem
-    journal = evaluate.Journal(f'{outputs[0]}.partial' if outputs else None)
-    curve, errors = evaluate.evaluate(points, arguments.folder, name, journal)
+    journal = Journal(f'{outputs[0]}.partial' if outputs else None)
+    curve, errors = evaluate_points(points, arguments.folder, name, journal)
 
-  print(evaluate.table(curve))
+  print(table.format_curve(curve))
   if arguments.csv:
-    files.write(arguments.csv, evaluate.to_csv(curve), arguments.force)
+    files.write(arguments.csv, table.to_csv(curve), arguments.force)
   if arguments.json:
     files.write(arguments.json, curve.to_json(), arguments.force)
   journal.remove()
