@@ -119,14 +119,16 @@ def _curve(
   order = sorted(range(len(points)), key=lambda index: means[index]['bpp'])
 
   codecs = []
-  results = {key: [] for key in COLUMNS if any(key in point_means for point_means in means)}
   image_rows = []
   for index in order:
     point = points[index]
     codecs.append({'point': point.key, 'label': point.label, **point.description})
     image_rows += rows[index]
-    for key, values in results.items():
-      values.append(means[index].get(key))
+
+  results = {}
+  for key in COLUMNS:
+    if any(key in point_means for point_means in means):
+      results[key] = [means[index].get(key) for index in order]
 
   meta = {
     'versions': {package: importlib.metadata.version(package) for package in PACKAGES},
