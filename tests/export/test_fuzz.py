@@ -1,4 +1,4 @@
-"""Changed files end in an error or a picture; see `fuzz.py`, which does ten thousand."""
+"""Changed files end in an error or a picture; `support/fuzz.py` tries ten thousand."""
 
 import numpy as np
 import pytest
