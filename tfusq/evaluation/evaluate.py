@@ -107,6 +107,7 @@ def _rows(
   rows = []
   for path, digest in hashes.items():
     measurements = journal.find(point.key, digest)
+    assert measurements is not None, path
     rows.append({'image': str(path.relative_to(folder)), 'point': point.key, **measurements})
   return rows
 

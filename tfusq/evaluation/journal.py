@@ -3,11 +3,13 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from tfusq import files
 from tfusq.errors import Error
 
-Row = dict[str, str | float]
+# Measurements of an image, keyed as `table.COLUMNS`; in tables also the image and its point.
+Row = dict[str, Any]
 
 
 class JournalError(Error, ValueError):

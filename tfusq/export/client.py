@@ -85,7 +85,7 @@ def _list_codecs(
   path: str | os.PathLike, compresses: bool
 ) -> tuple[dict[str, CodecFolder], list[str], list[str]]:
   """Lists the codecs in a folder, by identity, those left out, and damaged descriptions."""
-  codecs = {}
+  codecs: dict[str, CodecFolder] = {}
   decoders = []
   damaged = []
 

@@ -37,12 +37,12 @@ class Field(NamedTuple):
   Attributes:
     name: Name of the field.
     format: Format of one value, for the module `struct`.
-    count: Name of the field that says how many values there are; None for one value.
+    repeats: Name of the field that says how many values there are; None for one value.
   """
 
   name: str
   format: str
-  count: str | None = None
+  repeats: str | None = None
 
   @property
   def size(self) -> int:
@@ -66,7 +66,7 @@ SIZES = {field.name: field.size for field in FIELDS}
 IDENTITY_BYTES = SIZES['identity']
 
 # The fields in front of the first repeated one, which have the same offsets in every file.
-_FIXED_FIELDS = tuple(itertools.takewhile(lambda field: field.count is None, FIELDS))
+_FIXED_FIELDS = tuple(itertools.takewhile(lambda field: field.repeats is None, FIELDS))
 _FIXED = struct.Struct('<' + ''.join(field.format for field in _FIXED_FIELDS))
 
 
@@ -105,12 +105,12 @@ def positions(sections: int, parts: int) -> dict[str, slice]:
   Returns:
     Positions by the fields' names; a repeated field has all its values in one slice.
   """
-  counts = {None: 1, 'sections': sections, 'parts': parts}
+  repeats = {None: 1, 'sections': sections, 'parts': parts}
   slices = {}
   start = 0
 
   for field in FIELDS:
-    stop = start + counts[field.count] * field.size
+    stop = start + repeats[field.repeats] * field.size
     slices[field.name] = slice(start, stop)
     start = stop
 
