@@ -7,7 +7,7 @@ from tfusq import Gaussian, GaussianMixture, Laplacian
 
 @pytest.mark.parametrize('cls', [Gaussian, Laplacian])
 def test_lower_bound_passes_what_would_raise_the_scale(cls):
-  """Eq. (34), at the values that MATH states for it, on the logarithm."""
+  """Eq. (34) on the logarithm: below the bound only negative gradients pass."""
   model = cls(bound=0.11)
   scale = tf.constant([0.05, 0.05, 0.2, 0.2])
   raw = tf.concat([tf.zeros_like(scale), tf.math.log(scale)], -1)
