@@ -8,13 +8,17 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
+from PIL import Image
 
 from tfusq import files
 from tfusq.curves.curve import Curve
 from tfusq.errors import Error
-from tfusq.training.events import Scalars
+
+# Series of (step, value) by tag, as `tfusq.training.events.read_scalars` gives them.
+Scalars = dict[str, list[tuple[int, float]]]
 
 FORMATS = ('.png', '.svg')
+_DPI = 150
 _FEW = 5  # curves whose legend goes inside
 _MARKERS = 'os^Dv'
 STYLE = {
@@ -209,13 +213,27 @@ def save(figure: Figure, path: str | os.PathLike, force: bool) -> None:
     PlotError: if it ends otherwise.
     Exists: if it may not be replaced.
   """
-  kind = Path(path).suffix.lower()
-  if kind not in FORMATS:
+  suffix = Path(path).suffix.lower()
+  if suffix not in FORMATS:
     raise PlotError(f'a picture is {" or ".join(FORMATS)}, not {path}')
   buffer = io.BytesIO()
   with matplotlib.rc_context(STYLE):
-    # Without a date, the same figures give the same file.
-    figure.savefig(
-      buffer, format=kind[1:], dpi=150, metadata={'Date': None} if kind == '.svg' else None
-    )
-  files.write(path, buffer.getvalue(), force)
+    if suffix == '.svg':
+      # Without a date, the same curves give the same file.
+      figure.savefig(buffer, format='svg', metadata={'Date': None})
+    else:
+      figure.savefig(buffer, format='png', dpi=_DPI)
+  data = buffer.getvalue()
+  files.write(path, _with_palette(data) if suffix == '.png' else data, force)
+
+
+def _with_palette(png: bytes) -> bytes:
+  """Returns a picture in 256 colours, a third of the bytes."""
+  with Image.open(io.BytesIO(png)) as image:
+    colours = image.convert('RGB')
+  # Of Pillow's methods, the octree is the closest to the colours of thin lines. Dithering would
+  # put dots on plain areas, and make the file larger.
+  palette = colours.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+  buffer = io.BytesIO()
+  palette.save(buffer, 'PNG', optimize=True, dpi=(_DPI, _DPI))
+  return buffer.getvalue()
