@@ -109,7 +109,7 @@ def _choose_anchor(results: Results, names: Sequence[str]) -> tuple[Curve | None
       f'{len(sweep.lmbdas)} lambdas are too few for BD-rates; Sweep.cost_anchor gives costs'
     )
   try:
-    anchor, digest = _find_anchor(names or pinned.pinned(), curves)
+    anchor, digest = _find_anchor(names or pinned.names(), curves)
   except AnchorError as error:
     if not sweep.cost_anchor:
       raise
