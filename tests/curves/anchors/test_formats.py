@@ -25,6 +25,6 @@ def test_versions_are_those_of_the_libraries_that_pillow_has(monkeypatch):
   assert versions['libjpeg-turbo'][0].isdigit()
   assert ('libaom' in versions) == formats.is_available('AVIF')
   assert ('pillow-jxl-plugin' in versions) == formats.is_available('JXL')
-  monkeypatch.setattr(formats.features, 'get_supported', lambda: [])
+  monkeypatch.setattr(formats.features, 'get_supported', list)
   monkeypatch.setattr(formats, 'is_available', lambda name: False)
   assert formats.versions() == {'Pillow': PIL.__version__}
