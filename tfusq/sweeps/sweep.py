@@ -69,7 +69,10 @@ def images_name(folder: str) -> str:
 
 def cell_name(cell: Mapping[str, str]) -> str:
   """Returns a cell's labels as the name of a folder."""
-  words = [re.sub(r'[^a-z0-9.-]+', '_', label.lower()).strip('_') for label in cell.values()]
+  words = []
+  for label in cell.values():
+    word = re.sub(r'[^a-z0-9.-]+', '_', label.lower())
+    words.append(word.strip('_'))
   return '__'.join(words)
 
 
@@ -137,6 +140,7 @@ class Sweep:
     axes = itertools.chain.from_iterable(self._cells)
     self.axes = list(dict.fromkeys(axes))
 
+    # Two cells of one name would write the same results.
     names = [cell_name(cell) for cell in self.cells()]
     for name in names:
       if names.count(name) > 1:
@@ -160,7 +164,12 @@ class Sweep:
     return [self._run(cell, lmbda, seed) for seed, cell, lmbda in grid]
 
   def runs_of(self, cell_index: int, seed: int) -> list[Run]:
-    """Returns the runs of a cell, given by its index in `cells()`, with a seed, by lambda."""
+    """Returns the runs of a cell with one seed, by lambda.
+
+    Args:
+      cell_index: Index in `cells()`.
+      seed: One of `seeds`.
+    """
     return [self._run(self._cells[cell_index], lmbda, seed) for lmbda in self.lmbdas]
 
   def _run(self, cell, lmbda, seed):

@@ -41,7 +41,9 @@ class CellResult(NamedTuple):
   @property
   def mean(self) -> float:
     """Mean over seeds; NaN if there are none, or one cannot be compared."""
-    return float(np.mean(list(self.by_seed.values()))) if self.by_seed else math.nan
+    if not self.by_seed:
+      return math.nan
+    return float(np.mean(list(self.by_seed.values())))
 
 
 class Table(NamedTuple):
@@ -147,28 +149,38 @@ def bd_rates(results: Results, anchor: Curve, paper: PaperTables) -> Table:
   Raises:
     CurveError: if a result is no curve.
   """
+  description = {'images': results.images, 'measure': BD_RATE}
   cell_results = {}
   remarks = []
-  description = {'images': results.images, 'measure': BD_RATE}
   for stage in STAGES:
     for cell_index, cell in enumerate(results.sweep.cells()):
-      by_seed = {}
-      for seed, curve in results.curves(cell_index, stage).items():
-        try:
-          comparison = bd_rate.compare(anchor, curve)
-        except CurveError as error:
-          # A codec that did not converge may have no quality in common with the anchor.
-          by_seed[seed] = math.nan
-          remarks.append(str(error))
-        else:
-          by_seed[seed] = comparison.percent[METHOD]
-          remarks += comparison.warnings
+      by_seed, cell_remarks = _compare(anchor, results.curves(cell_index, stage))
+      remarks += cell_remarks
       cell_results[cell_index, stage] = CellResult(
-        by_seed, results.count(cell_index, stage), paper.find(cell, stage, description)
+        by_seed=by_seed,
+        runs=results.count(cell_index, stage),
+        paper=paper.find(cell, stage, description),
       )
 
   warnings = [f'{count} curves: {remark}' for remark, count in Counter(remarks).items()]
   return Table(results.images, f'BD-rate, % ({METHOD})', cell_results, warnings)
+
+
+def _compare(anchor: Curve, curves: Mapping[int, Curve]) -> tuple[dict[int, float], list[str]]:
+  """Returns the BD-rates of curves by seed, in percent, and reasons to doubt them."""
+  by_seed = {}
+  remarks = []
+  for seed, curve in curves.items():
+    try:
+      comparison = bd_rate.compare(anchor, curve)
+    except CurveError as error:
+      # A codec that did not converge may have no quality in common with the anchor.
+      by_seed[seed] = math.nan
+      remarks.append(str(error))
+    else:
+      by_seed[seed] = comparison.percent[METHOD]
+      remarks += comparison.warnings
+  return by_seed, remarks
 
 
 def average(sweep: Sweep, tables: Sequence[Table], paper: PaperTables) -> Table:
@@ -187,7 +199,9 @@ def average(sweep: Sweep, tables: Sequence[Table], paper: PaperTables) -> Table:
     by_seed = {}
     for seed in over_images[0].by_seed:
       if all(seed in result.by_seed for result in over_images):
-        by_seed[seed] = float(np.mean([result.by_seed[seed] for result in over_images]))
+        values = [result.by_seed[seed] for result in over_images]
+        by_seed[seed] = float(np.mean(values))
+
     cell_results[cell_index, stage] = CellResult(
       by_seed,
       min(result.runs for result in over_images),
@@ -208,7 +222,8 @@ def best_cells(sweep: Sweep, tables: Sequence[Table]) -> list[int]:
   """
   if not sweep.best_of:
     return list(range(len(sweep.cells())))
-  best = {}  # score and index of the best cell by the labels of the other axes
+
+  best = {}  # score and index of the best cell, by the labels of the other axes
   for cell_index, cell in enumerate(sweep.cells()):
     means = [table.results[cell_index, 'post'].mean for table in tables]
     known = [mean for mean in means if not math.isnan(mean)]

@@ -35,7 +35,7 @@ def ycbcr_to_rgb(image: np.ndarray) -> np.ndarray:
 
 
 def _quotient(numerator, denominator):
-  """Rounds a quotient of integers to the nearest one."""
+  """Rounds a quotient of integers to the nearest one; `//` rounds down, half is added before."""
   return (2 * numerator + denominator) // (2 * denominator)
 
 
