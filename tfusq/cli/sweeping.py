@@ -38,7 +38,7 @@ def add(commands: Commands) -> None:
   command.add_argument(
     '--report',
     action='store_true',
-    help="print and write the table, beside the paper's numbers, and a picture",
+    help="print and write the tables, with the paper's numbers, and a picture",
   )
   command.add_argument(
     '--anchor',
@@ -52,7 +52,7 @@ def add(commands: Commands) -> None:
 
 
 def sweep(arguments: argparse.Namespace) -> None:
-  """Does the runs of a sweep, or reports them."""
+  """Does the runs of a sweep, or makes the report on them."""
   from tfusq import config
   from tfusq.sweeps.job import Job, part
   from tfusq.sweeps.results import ResultsFolder
@@ -102,7 +102,7 @@ def _perform(job, runs):
 
 
 def _report(grid, results, folders, anchors):
-  """Gathers a sweep's results; prints the report, and writes it with its pictures beside them."""
+  """Gathers a sweep's results; prints the report, and writes it and its pictures into their folder."""
   from tfusq import config
   from tfusq.curves import plot
   from tfusq.sweeps.report import make_report

@@ -72,7 +72,7 @@ def decode(data: bytes) -> np.ndarray:
 def size(data: bytes) -> int:
   """Returns the bytes that BPG would store: the picture's own, and BPG's header.
 
-  A stream has parameter sets and a message besides (NAL unit types 32 and above), which BPG
+  A stream also has parameter sets and a message (NAL unit types 32 and above), which BPG
   replaces by its header.
   """
   total = BPG_HEADER_BYTES
