@@ -189,7 +189,7 @@ def join(name: str, curves: Iterable[Curve]) -> Curve:
   for curve in curves:
     codecs += curve.meta.get('codecs', [])
     images += curve.images
-  results = {}
+  results: dict[str, list[float | None]] = {}
   for key in first.results:
     if all(key in curve.results for curve in curves):
       results[key] = []

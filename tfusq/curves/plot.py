@@ -5,7 +5,7 @@ import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -24,7 +24,7 @@ _DPI = 150
 _FEW = 5  # most curves whose legend fits inside the axes
 _MARKERS = 'os^Dv'
 _DASHES = ((6, 2), (2, 2), (6, 2, 1, 2), (10, 3), (1, 2))  # told apart in grey
-STYLE = {
+STYLE: dict[Any, Any] = {
   'axes.grid': True,
   'grid.alpha': 0.3,
   'axes.spines.top': False,

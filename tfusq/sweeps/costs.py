@@ -144,7 +144,7 @@ def _references(sweep: Sweep, measure: Measure) -> dict[int, int]:
   cells = sweep.cells()
   references = {}
   for cell_index, cell in enumerate(cells):
-    labels = dict(sweep.cost_anchor)
+    labels = dict(sweep.cost_anchor or {})
     if measure.name == 'surrogate':
       # The axes of the joint stage alone are those that change its forward calculation.
       for axis in sweep.joint_axes:

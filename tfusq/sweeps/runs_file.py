@@ -188,7 +188,7 @@ def read(path: Path) -> dict[ResultKey, Curve]:
   except (csv.Error, ValueError) as error:
     raise SweepError(f'{path}, line {max(reader.line_num, 1)}: {error}') from error
 
-  curves = {}
+  curves: dict[ResultKey, Curve] = {}
   hashes = _hashes(lines)
   for line in lines:
     curve = curves.setdefault(line.key, _empty_curve(line))

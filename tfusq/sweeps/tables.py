@@ -89,7 +89,7 @@ def pooled_deviation(samples: Iterable[Sequence[float]]) -> float:
   freedom = 0
   for sample in samples:
     if len(sample) > 1:
-      squares += np.var(sample) * len(sample)
+      squares += float(np.var(sample)) * len(sample)
       freedom += len(sample) - 1
   return math.sqrt(squares / freedom) if freedom else math.nan
 
@@ -223,11 +223,12 @@ def best_cells(sweep: Sweep, tables: Sequence[Table]) -> list[int]:
   if not sweep.best_of:
     return list(range(len(sweep.cells())))
 
-  best = {}  # score and index of the best cell, by the labels of the other axes
+  # Score and index of the best cell, by the labels of the other axes.
+  best: dict[tuple, tuple[float, int]] = {}
   for cell_index, cell in enumerate(sweep.cells()):
     means = [table.results[cell_index, 'post'].mean for table in tables]
     known = [mean for mean in means if not math.isnan(mean)]
-    score = np.mean(known) if known else math.inf
+    score = float(np.mean(known)) if known else math.inf
     others = tuple(item for item in cell.items() if item[0] != sweep.best_of)
     if others not in best or score < best[others][0]:
       best[others] = score, cell_index

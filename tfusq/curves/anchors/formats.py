@@ -30,11 +30,11 @@ def versions() -> dict[str, str]:
   by_library = {'Pillow': PIL.__version__}
   for name, feature in _LIBRARIES.items():
     if feature in features.get_supported():
-      by_library[name] = features.version(feature)
+      by_library[name] = str(features.version(feature))
   if is_available('AVIF'):
     from PIL import AvifImagePlugin
 
-    by_library['libaom'] = AvifImagePlugin.get_codec_version('aom')
+    by_library['libaom'] = str(AvifImagePlugin.get_codec_version('aom'))
   if is_available('JXL'):
     by_library['pillow-jxl-plugin'] = importlib.metadata.version('pillow-jxl-plugin')
   return by_library

@@ -51,7 +51,8 @@ def encode(image: np.ndarray, qp: int) -> bytes:
   channels = np.moveaxis(colour.rgb_to_ycbcr(image), -1, 0)
   for plane, channel in zip(frame.planes, channels):
     # FFmpeg aligns the lines of a plane in memory.
-    plane.update(np.pad(channel, [(0, 0), (0, plane.line_size - width)]))
+    padded = np.pad(channel, [(0, 0), (0, plane.line_size - width)])
+    plane.update(padded.tobytes())
   packets = context.encode(frame) + context.encode(None)
   return b''.join(map(bytes, packets))
 
@@ -64,7 +65,7 @@ def decode(data: bytes) -> np.ndarray:
 
   planes = []
   for plane in frame.planes:
-    lines = np.frombuffer(plane, np.uint8).reshape(frame.height, plane.line_size)
+    lines = np.frombuffer(memoryview(plane), np.uint8).reshape(frame.height, plane.line_size)
     planes.append(lines[:, : frame.width])
   return colour.ycbcr_to_rgb(np.stack(planes, -1))
 
