@@ -102,7 +102,7 @@ def _perform(job, runs):
 
 
 def _report(grid, results, folders, anchors):
-  """Gathers a sweep's results; prints the report, and writes it and its pictures into their folder."""
+  """Gathers results; prints the report, and writes it and its pictures into their folder."""
   from tfusq import config
   from tfusq.curves import plot
   from tfusq.sweeps.report import make_report
