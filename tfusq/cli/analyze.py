@@ -23,7 +23,9 @@ STUDIES = {
   'network': "greatest bias of STE's gradient against the networks' size, on MNIST (Fig. 6)",
   'gradient': "bias and variance of the rate's gradient (Sec. 4.4, as in Table II)",
 }
-# The files of those analyses that write others than their own name.
+# Analyses that measure all registered estimators of gradients, too.
+_WITH_ESTIMATORS = ('gradient', 'laplacian')
+# Names of the files that an analysis writes, where they are not just its own.
 OUTPUTS = {
   'distortion': ('distortion', 'distortion_temperature', 'distortion_of_pairs'),
   'rate': ('rate', 'rate_of_pairs'),
@@ -72,7 +74,9 @@ def _add_pages(analyses):
   command.add_argument('names', nargs='+', metavar='surrogate', help=_SURROGATES_HELP)
   command.add_argument('--seed', type=seed, default=0, help='seed of everything random')
   command.add_argument('--out', default='card.html', help='HTML to write')
-  command.add_argument('--full', action='store_true', help='finer, and tens of minutes, not two')
+  command.add_argument(
+    '--full', action='store_true', help='finer, and tens of minutes instead of two'
+  )
   add_force(command)
 
   command = add_command(
@@ -130,18 +134,23 @@ def _add_output(command, full='finer, and tens of minutes instead of one'):
 
 
 def study(arguments: argparse.Namespace) -> None:
-  """Runs one of the paper's simulations with surrogates, and keeps its results."""
-  from tfusq.analysis.study import Effort, surrogates
+  """Runs one of the paper's simulations with surrogates, and writes its results."""
+  from tfusq.analysis.study import Effort, registered_estimators, surrogates
 
   _check_output(arguments)
   simulation = importlib.import_module(f'tfusq.analysis.studies.{arguments.analysis}')
   effort = Effort(arguments.full, arguments.seed)
-  subjects = surrogates(arguments.names)
-  if not arguments.names:
-    least = min(effort.scales())
-    subjects = [subject for subject in subjects if _measurable(subject, least)]
+  left_out = []
+  if arguments.names:
+    subjects = surrogates(arguments.names)
+  else:
+    subjects, left_out = _measurable_surrogates(min(effort.scales()))
+  if arguments.analysis in _WITH_ESTIMATORS:
+    left_out = left_out + registered_estimators()[1]
+  _report_left_out(left_out)
+
   data = {'mnist': arguments.mnist} if 'mnist' in arguments else {}
-  _keep(arguments, simulation.run(subjects, effort, **data))
+  _write(arguments, simulation.run(subjects, effort, **data))
 
 
 def table2(arguments: argparse.Namespace) -> None:
@@ -154,10 +163,13 @@ def table2(arguments: argparse.Namespace) -> None:
 def card(arguments: argparse.Namespace) -> None:
   """Writes a page on surrogates."""
   from tfusq.analysis.card import write_card
-  from tfusq.analysis.study import Effort, surrogates
+  from tfusq.analysis.study import Effort, registered_estimators, surrogates
 
   files.check_output(arguments.out, arguments.force)
-  page = write_card(surrogates(arguments.names), Effort(arguments.full, arguments.seed))
+  subjects = surrogates(arguments.names)
+  _report_left_out(registered_estimators()[1])
+
+  page = write_card(subjects, Effort(arguments.full, arguments.seed))
   files.write(arguments.out, page.encode(), arguments.force)
   print(arguments.out)
 
@@ -165,9 +177,9 @@ def card(arguments: argparse.Namespace) -> None:
 def statements(arguments: argparse.Namespace) -> None:
   """Prints the paper's statements with what was measured."""
   from tfusq.analysis import statements
-  from tfusq.analysis.study import table
+  from tfusq.analysis.study import format_rows
 
-  print(table(statements.check(Path(arguments.folder))))
+  print(format_rows(statements.check(Path(arguments.folder))))
 
 
 def code_length(arguments: argparse.Namespace) -> None:
@@ -180,13 +192,14 @@ def code_length(arguments: argparse.Namespace) -> None:
 
 
 def scales(arguments: argparse.Namespace) -> None:
-  """Collects the scales that runs' codecs estimate, and keeps their distribution."""
+  """Collects the scales that runs' codecs estimate, and writes their distribution."""
   from tfusq import runs
   from tfusq.analysis.studies import scales
 
   _check_output(arguments)
   codecs = (runs.load_run(path, arguments.gin_search_path) for path in arguments.model_dir)
-  _keep(arguments, scales.run(codecs, arguments.folder, None if arguments.full else 6))
+  image_count = None if arguments.full else 6
+  _write(arguments, scales.run(codecs, arguments.folder, image_count))
 
 
 def diagnose(arguments: argparse.Namespace) -> None:
@@ -197,22 +210,36 @@ def diagnose(arguments: argparse.Namespace) -> None:
   _check_output(arguments)
   codec = runs.load_run(arguments.model_dir, arguments.gin_search_path)
   images, draws = (24, 16) if arguments.full else (6, 6)
-  found = diagnosis.diagnose(codec, arguments.model_dir, arguments.folder, images, draws)
-  _keep(arguments, [diagnosis.study(found)])
-  print('\n'.join(diagnosis.recommend(found)) or 'no rule asks for a change')
+  measured = diagnosis.diagnose(codec, arguments.model_dir, arguments.folder, images, draws)
+  _write(arguments, [diagnosis.study(measured)])
+  print('\n'.join(diagnosis.recommend(measured)) or 'no rule asks for a change')
 
 
-def _measurable(surrogate, least_scale):
-  """Whether a surrogate's law can be tabulated; says so where it can't, and leaves it out."""
+def _measurable_surrogates(least_scale):
+  """Returns the registered surrogates whose law can be tabulated, and why others are left out.
+
+  A plugin that is broken must not keep the others from being measured.
+  """
   from tfusq.analysis import quadrature
-  from tfusq.analysis.study import label
+  from tfusq.analysis.study import label, registered_surrogates
 
-  try:
-    quadrature.conditional(surrogate, least_scale)
-  except Exception as error:  # whatever a plugin raises
-    print(f'left out: {label(surrogate)}: {type(error).__name__}: {error}', file=sys.stderr)
-    return False
-  return True
+  registered, left_out = registered_surrogates()
+  measurable = []
+  for surrogate in registered:
+    try:
+      quadrature.conditional(surrogate, least_scale)
+    except Exception as error:  # whatever a plugin raises
+      left_out.append(f'{label(surrogate)}: {type(error).__name__}: {error}')
+    else:
+      measurable.append(surrogate)
+
+  return measurable, left_out
+
+
+def _report_left_out(reasons):
+  # A plugin that can't be imported is left out of the surrogates and of the estimators.
+  for reason in dict.fromkeys(reasons):
+    print(f'left out: {reason}', file=sys.stderr)
 
 
 def _check_output(arguments):
@@ -227,8 +254,13 @@ def _check_output(arguments):
       files.check_output(out / f'{name}.{kind}', arguments.force)
 
 
-def _keep(arguments, results):
-  from tfusq.analysis.study import keep
+def _write(arguments, results):
+  """Prints the rows of results, and writes them and their pictures."""
+  from tfusq.analysis.study import format_rows, write_study
 
   for result in results:
-    keep(result, Path(arguments.out), arguments.force)
+    # Printed first, so that hours of work are not lost if writing fails.
+    if result.printed:
+      print(format_rows(result.rows))
+    csv_path, picture_path = write_study(result, Path(arguments.out), arguments.force)
+    print(f'{csv_path} {picture_path}\n')
