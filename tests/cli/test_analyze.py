@@ -67,10 +67,12 @@ class SharesItsNoise(tfusq.AUN):
 
 
 def test_what_is_not_measured_costs_its_own_row_unless_it_is_named(cli, tmp_path, monkeypatch):
-  found = [tfusq.Round(), SharesItsNoise()]
-  monkeypatch.setattr(study, 'surrogates', lambda names: found)
+  subjects = [tfusq.Round(), SharesItsNoise()]
+  monkeypatch.setattr(study, 'registered_surrogates', lambda: (subjects, ['Broken is broken']))
+  monkeypatch.setattr(study, 'surrogates', lambda names: subjects)
   code, out, err = cli('analyze', 'information', '--out', tmp_path / 'all')
   assert code == 0 and 'Round' in out and 'left out: SharesItsNoise: AnalysisError' in err
+  assert 'left out: Broken is broken' in err
   code, _, err = cli('analyze', 'information', 'SharesItsNoise', '--out', tmp_path / 'named')
   assert code == 1 and 'one noise for a whole batch' in err
 

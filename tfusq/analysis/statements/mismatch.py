@@ -107,7 +107,8 @@ def _aun_information(recorded: RecordedStudies) -> _Evidence:
 
 def _sr_information(recorded: RecordedStudies) -> _Evidence:
   _, values = _information(recorded, 'SR')
-  return {'at scale 4:': values[-1]}, values[-1] < -0.5
+  at_greatest = float(values[-1])
+  return {'at scale 4:': at_greatest}, at_greatest < -0.5
 
 
 def _sha_distortion(recorded: RecordedStudies) -> _Evidence:
@@ -145,9 +146,10 @@ def _sga_distortion(recorded: RecordedStudies) -> _Evidence:
 
 def _sr_distortion(recorded: RecordedStudies) -> _Evidence:
   _, ratios = _distortion(recorded, 'SR')
+  at_greatest = float(ratios[-1])
   median = float(np.median(np.abs(ratios - 1)))
-  measured = {'at scale 4:': ratios[-1], 'median distance:': median}
-  return measured, ratios[-1] > 1.5 and median > 0.1
+  measured = {'at scale 4:': at_greatest, 'median distance:': median}
+  return measured, at_greatest > 1.5 and median > 0.1
 
 
 def _noise_after_rounding(recorded: RecordedStudies) -> _Evidence:
@@ -158,7 +160,7 @@ def _noise_after_rounding(recorded: RecordedStudies) -> _Evidence:
 
 def _at_greatest_correlation(recorded, study, column, surrogate):
   _, values = recorded.curve(study, column, 'correlation', surrogate=surrogate)
-  return values[-1]
+  return float(values[-1])
 
 
 def _common_noise(recorded: RecordedStudies) -> _Evidence:

@@ -117,13 +117,15 @@ def _gain_by_rate(recorded: RecordedStudies) -> _Evidence:
 
 def _rounding_linear(recorded: RecordedStudies) -> _Evidence:
   gain = _cost(recorded, 'SR+STE', 'linear') - _cost(recorded, 'Round+STE', 'linear')
-  return {'least gain over SR:': float(gain.min())}, gain.min() > 0
+  least = float(gain.min())
+  return {'least gain over SR:': least}, least > 0
 
 
 def _rounding_residual(recorded: RecordedStudies) -> _Evidence:
   residual = _cost(recorded, 'Round+STE', 'residual blocks')
   loss = residual - _cost(recorded, 'Round+STE', 'linear')
-  return {'greatest loss:': float(loss.max())}, loss.max() > 0.1
+  greatest = float(loss.max())
+  return {'greatest loss:': greatest}, greatest > 0.1
 
 
 def _mix(recorded: RecordedStudies) -> _Evidence:
