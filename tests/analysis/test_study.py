@@ -107,13 +107,13 @@ class Limited(tfusq.SUA):
 
 
 def test_temperatures_stay_where_the_surrogate_takes_them():
-  kind, _ = study.annealed([Limited(2.0, 2.0)], 5)
-  assert kind.temperatures[0] == 0.5 and kind.temperatures[-1] <= 6 < 12.5
-  assert float(kind.make(4.0).second.value) == 3.0
+  alpha, _ = study.annealed([Limited(2.0, 2.0)], 5)
+  assert alpha.temperatures[0] == 0.5 and alpha.temperatures[-1] <= 6 < 12.5
+  assert float(alpha.make(4.0).second.value) == 3.0
 
 
 class TwoTemperatures(tfusq.SUA):
-  """A surrogate that tells its second temperature."""
+  """A surrogate that reports its second temperature."""
 
   typical_temperatures = {'alpha': (1.0, 5.0), 'beta': (2.0, 3.0)}
 
@@ -139,8 +139,8 @@ def test_a_temperature_of_which_no_value_is_taken_is_left_out():
         raise ValueError('beta is 2.5')
       super().__init__(alpha, beta)
 
-  (kind,) = study.annealed([Narrow(1.0, 2.5)], 3)
-  assert kind.name == 'Narrow.alpha' and len(kind.temperatures) == 3
+  (axis,) = study.annealed([Narrow(1.0, 2.5)], 3)
+  assert axis.name == 'Narrow.alpha' and len(axis.temperatures) == 3
 
 
 def test_a_surrogate_without_a_temperature_has_no_axis():
@@ -153,20 +153,19 @@ def test_estimators_are_those_that_are_admitted():
 
 
 def test_temperatures_go_beyond_the_typical_ones():
-  (kind,) = study.annealed([tfusq.SUA(1.0), tfusq.AUN(), tfusq.SUA(2.0)], 4)
+  (axis,) = study.annealed([tfusq.SUA(1.0), tfusq.AUN(), tfusq.SUA(2.0)], 4)
   low, high = min(tfusq.SUA.typical_temperatures), max(tfusq.SUA.typical_temperatures)
-  assert kind.name == 'SUA' and len(kind.temperatures) == 4
-  assert kind.temperatures[0] == pytest.approx(low / 2)
-  assert kind.temperatures[-1] == pytest.approx(2.5 * high)
-  assert float(kind.make(3.0).alpha.value) == 3
+  assert axis.name == 'SUA' and len(axis.temperatures) == 4
+  assert axis.temperatures[0] == pytest.approx(low / 2)
+  assert axis.temperatures[-1] == pytest.approx(2.5 * high)
+  assert float(axis.make(3.0).alpha.value) == 3
 
 
 def test_a_study_is_written_as_data_and_picture(tmp_path):
-  rows = [
-    {'surrogate': name, 'scale': scale, 'bits': bits}
-    for name in ('AUN', 'SHA')
-    for scale, bits in ((0.1, math.inf), (1.0, 2 / 3))
-  ]
+  rows = []
+  for name in ('AUN', 'SHA'):
+    rows.append({'surrogate': name, 'scale': 0.1, 'bits': math.inf})
+    rows.append({'surrogate': name, 'scale': 1.0, 'bits': 2 / 3})
   figure = draw([[Panel('bits', 'rate [bits]', 'title', rows)]], 'scale', 'scale')
   (axes,) = figure.axes
   assert axes.get_ylabel() == 'rate [bits]' and axes.get_xlabel() == 'scale'

@@ -1,4 +1,4 @@
-"""The commands `tfusq analyze`, on what is quick."""
+"""The command `tfusq analyze`, with analyses that are quick."""
 
 import csv
 

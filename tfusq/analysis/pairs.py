@@ -39,7 +39,8 @@ def rate(
     The rate in bits of a pair.
   """
   y_tilde = _samples(surrogate, scale, correlation, count, seed)
-  return float(-np.log2(_box_probability(y_tilde, scale, correlation)).mean())
+  probability = _box_probability(y_tilde, scale, correlation)
+  return float(-np.log2(probability).mean())
 
 
 def _samples(surrogate, scale, correlation, count, seed):
@@ -50,7 +51,9 @@ def _samples(surrogate, scale, correlation, count, seed):
   second = correlation * first + math.sqrt(1 - correlation**2) * normal[:, 1]
 
   y = tf.constant(scale * np.stack([first, second], 1))
-  return surrogate(y, surrogate.noise(y, tf.constant([seed, 1]))).numpy()
+  # The seed of the latents is `seed`, that of the noise `[seed, 1]`.
+  u = surrogate.noise(y, tf.constant([seed, 1]))
+  return surrogate(y, u).numpy()
 
 
 def mmse(
@@ -91,8 +94,9 @@ def mmse(
 
 
 def _shares_noise(surrogate):
-  y = tf.zeros([2, 2], tf.float64)
-  return surrogate.noise(y, tf.constant([0, 0])).shape == [2, 1]
+  two_pairs = tf.zeros([2, 2], tf.float64)
+  u = surrogate.noise(two_pairs, tf.constant([0, 0]))
+  return u.shape == [2, 1]
 
 
 def _grid_offsets(scale, correlation):
@@ -107,30 +111,33 @@ def _grid_offsets(scale, correlation):
 
 def _posterior_variance_of_equals(surrogate, y_tilde, offsets, scale):
   """Returns the sum of posterior variances of both components, which are one latent."""
-  y = y_tilde[:, 0, None] + offsets
+  first, second = np.split(y_tilde, 2, axis=1)
+  y = first + offsets
   prior = np.exp(-(y**2) / (2 * scale**2))
-  likelihood_of_first = _likelihood(surrogate, y_tilde[:, 0, None], y)
-  likelihood_of_second = _likelihood(surrogate, y_tilde[:, 1, None], y)
-  return 2 * _variance(likelihood_of_first * prior * likelihood_of_second, y).sum()
+  weight = _likelihood(surrogate, first, y) * prior * _likelihood(surrogate, second, y)
+  return 2 * _variance(weight, y).sum()
 
 
 def _posterior_variance(surrogate, y_tilde, offsets, scale, correlation):
   """Returns the sum of posterior variances of both components."""
-  first = y_tilde[:, 0, None] + offsets
-  second = y_tilde[:, 1, None] + offsets
-  likelihood_of_first = _likelihood(surrogate, y_tilde[:, 0, None], first)
-  likelihood_of_second = _likelihood(surrogate, y_tilde[:, 1, None], second)
-  likelihood = likelihood_of_first[:, :, None] * likelihood_of_second[:, None]
+  first, second = np.split(y_tilde, 2, axis=1)
+  y_1 = first + offsets
+  y_2 = second + offsets
+  likelihood_1 = _likelihood(surrogate, first, y_1)
+  likelihood_2 = _likelihood(surrogate, second, y_2)
 
-  # Axes are samples, the first component's grid, and the second's.
-  y_1, y_2 = first[:, :, None], second[:, None]
-  quadratic_form = y_1**2 - 2 * correlation * y_1 * y_2 + y_2**2
+  # From here axes are samples, the first component's grid, and the second's.
+  rows, columns = y_1[:, :, None], y_2[:, None]
+  likelihood = likelihood_1[:, :, None] * likelihood_2[:, None]
+  quadratic_form = rows**2 - 2 * correlation * rows * columns + columns**2
   exponent = quadratic_form / (2 * scale**2 * (1 - correlation**2))
   # Relative to the greatest prior, so that it does not underflow everywhere.
   prior = np.exp(exponent.min((1, 2), keepdims=True) - exponent)
 
   weight = prior * likelihood
-  return _variance(weight.sum(2), first).sum() + _variance(weight.sum(1), second).sum()
+  variance_1 = _variance(weight.sum(2), y_1)
+  variance_2 = _variance(weight.sum(1), y_2)
+  return variance_1.sum() + variance_2.sum()
 
 
 def _likelihood(surrogate, y_tilde, y):
@@ -149,15 +156,18 @@ def _box_probability(centre, scale, correlation):
 
   The first component is integrated by Gauss-Legendre quadrature; given it, the second is Gaussian.
   """
-  nodes, weights = np.polynomial.legendre.leggauss(64)
+  first_centre, second_centre = centre.T
   conditional_scale = scale * math.sqrt(1 - correlation**2)
+  nodes, weights = np.polynomial.legendre.leggauss(64)
+  # From [-1, 1] to [-1/2, 1/2].
+  nodes, weights = nodes / 2, weights / 2
 
   total = np.zeros(len(centre))
-  for node, weight in zip(nodes / 2, weights / 2):  # from [-1, 1] to [-1/2, 1/2]
-    first = centre[:, 0] + node
+  for node, weight in zip(nodes, weights):
+    first = first_centre + node
     density = np.exp(-((first / scale) ** 2) / 2) / (scale * math.sqrt(2 * math.pi))
     # By symmetry only the distance counts; a box below the mean has the more precise difference.
-    distance = np.abs(centre[:, 1] - correlation * first)
+    distance = np.abs(second_centre - correlation * first)
     upper = special.ndtr((0.5 - distance) / conditional_scale)
     lower = special.ndtr((-0.5 - distance) / conditional_scale)
     total += weight * density * (upper - lower)

@@ -6,7 +6,7 @@ import functools
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -19,6 +19,9 @@ from tfusq.quantization.estimators import Estimator
 from tfusq.quantization.surrogates import Surrogate
 from tfusq.quantization.temperature import Schedule, temperature_parameters
 
+_Object = TypeVar('_Object')
+
+# Label of axes over the scale.
 SCALES = 'standard deviation of the latent'
 
 
@@ -202,7 +205,7 @@ def annealed(
   return axes
 
 
-def first_of_each_class(subjects: Sequence) -> list:
+def first_of_each_class(subjects: Sequence[_Object]) -> list[_Object]:
   """Returns the first object of each class, in their order."""
   first = {}
   for subject in subjects:

@@ -66,7 +66,8 @@ def tabulate_density(surrogate: Surrogate, phases: int) -> Table:
   units = np.arange(-1, 2)  # y is in [0, 1), and y_tilde within 1 of it
   y_tilde = (units[:, None] + fraction).ravel()
 
-  density = surrogate.density(tf.constant(y_tilde), tf.constant(fraction[:, None])).numpy()
+  y = fraction[:, None]
+  density = surrogate.density(tf.constant(y_tilde), tf.constant(y)).numpy()
   return Table(-1, fraction, _normalized(surrogate, density / phases))
 
 
@@ -143,7 +144,9 @@ def sample(surrogate: Surrogate, phases: int) -> np.ndarray:
     AnalysisError: if latents of one batch share their noise.
   """
   u = tf.constant(noise_quantiles(surrogate, _NOISE_VALUES))
-  y = np.repeat(_midpoints(phases)[:, None], _NOISE_VALUES, axis=1)
+  y = _midpoints(phases)[:, None]
+  # Noise is broadcast to the latent, not the latent to the noise.
+  y = np.repeat(y, _NOISE_VALUES, axis=1)
   return surrogate(tf.constant(y), u[None]).numpy()
 
 
@@ -171,19 +174,23 @@ def tabulate_samples(y_tilde: np.ndarray, cells_per_unit: int) -> Table:
   """
   unit = np.floor(y_tilde).astype(np.int64)
   fraction = y_tilde - unit
-  edges = np.unique(np.quantile(fraction, np.arange(1, cells_per_unit) / cells_per_unit))
+  levels = np.arange(1, cells_per_unit) / cells_per_unit
+  edges = np.unique(np.quantile(fraction, levels))
   cell = np.searchsorted(edges, fraction, 'right')
   cells = len(edges) + 1
 
   # Each cell is represented by the mean of its samples.
-  count = np.bincount(cell.ravel(), minlength=cells)
-  fraction_sum = np.bincount(cell.ravel(), fraction.ravel(), cells)
+  flat_cell = cell.ravel()
+  count = np.bincount(flat_cell, minlength=cells)
+  fraction_sum = np.bincount(flat_cell, fraction.ravel(), cells)
   mean_fraction = fraction_sum / np.maximum(count, 1)
 
+  # A histogram for each phase: cells are numbered through all phases, so that one call counts.
+  phases = len(y_tilde)
   first_unit = unit.min()
   columns = (unit.max() - first_unit + 1) * cells
-  row_start = np.arange(len(unit))[:, None] * columns
-  flat_index = row_start + (unit - first_unit) * cells + cell
-  histogram = np.bincount(flat_index.ravel(), minlength=len(unit) * columns)
-  histogram = histogram.reshape(len(unit), columns)
+  first_of_phase = np.arange(phases)[:, None] * columns
+  number = first_of_phase + (unit - first_unit) * cells + cell
+  histogram = np.bincount(number.ravel(), minlength=phases * columns)
+  histogram = histogram.reshape(phases, columns)
   return Table(int(first_unit), mean_fraction, histogram / y_tilde.shape[1])
