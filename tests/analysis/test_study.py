@@ -44,7 +44,7 @@ def test_without_names_all_that_are_registered_are_taken():
     ('SUA()', 'SUA[(][)] is not built: TypeError'),
     ('SUA(beta=1)', 'SUA has no temperature beta; it has alpha'),
     ('SUA(alpha=-1)', 'positive number'),
-    ('STE', 'STE is no surrogate'),
+    ('STE', 'STE is not a surrogate'),
   ],
 )
 def test_what_is_no_surrogate_is_refused(name, reason):

@@ -79,7 +79,7 @@ def test_what_is_not_measured_costs_its_own_row_unless_it_is_named(cli, tmp_path
 
 def test_what_is_no_surrogate_is_an_error_of_use(cli, tmp_path):
   code, _, err = cli('analyze', 'gradient', 'STE', '--out', tmp_path)
-  assert code == 1 and 'STE is no surrogate' in err
+  assert code == 1 and 'STE is not a surrogate' in err
 
 
 def test_the_network_needs_its_data(cli, tmp_path):
@@ -94,7 +94,7 @@ def test_scales_are_of_runs(cli, tmp_path):
 
 def test_statements_need_their_studies(cli, tmp_path):
   code, _, err = cli('analyze', 'statements', tmp_path)
-  assert code == 1 and 'information.csv is not there' in err
+  assert code == 1 and 'information.csv does not exist' in err
 
 
 def test_every_study_is_a_module_with_a_run():

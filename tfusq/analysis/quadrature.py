@@ -120,19 +120,19 @@ class Conditional:
     """
     if scale < self._least_scale:
       raise AnalysisError(f'the scale is below the least, {self._least_scale}: {scale}')
-    law = _joint_law(self._table, mean, scale)
+    joint = _joint_law(self._table, mean, scale)
 
     if self._invertible:
-      return law._replace(information=math.inf)
+      return joint._replace(information=math.inf)
     if self._rounded_off:
-      return law._replace(information=math.nan, moment=np.full_like(law.moment, math.nan))
+      return joint._replace(information=math.nan, moment=np.full_like(joint.moment, math.nan))
     if self._coarse_table is None:
-      return law
+      return joint
 
     coarse = _joint_law(self._coarse_table, mean, scale)
     # What cells hide is proportional to their probability, which the coarse ones have twice.
-    information = 2 * law.information - coarse.information
-    return law._replace(information=max(information, 0.0))
+    information = 2 * joint.information - coarse.information
+    return joint._replace(information=max(information, 0.0))
 
 
 def _joint_law(table, mean, scale):

@@ -100,7 +100,7 @@ def _build(text):
   name, values = _parse(text)
   cls = plugins.load(plugins.claims(name))
   if not issubclass(cls, Surrogate):
-    raise AnalysisError(f'{name} is no surrogate')
+    raise AnalysisError(f'{name} is not a surrogate')
 
   known = temperature_parameters(cls)
   unknown = set(values or ()) - set(known)

@@ -48,7 +48,7 @@ def add(commands: Commands) -> None:
 
 
 def _add_study(analyses, name, description):
-  command = add_command(analyses, name, study, description)
+  command = add_command(analyses, name, run_study, description)
   command.add_argument(
     'names',
     nargs='*',
@@ -65,12 +65,14 @@ def _add_pages(analyses):
   command = add_command(
     analyses,
     'table2',
-    table2,
+    print_table_2,
     "bias and variance of gradient estimators of the rate, compared with the paper's",
   )
   command.add_argument('--samples', type=int, default=8000, help='noise samples at each point')
 
-  command = add_command(analyses, 'card', card, "one page on surrogates, compared with the paper's")
+  command = add_command(
+    analyses, 'card', write_page, "one page on surrogates, compared with the paper's"
+  )
   command.add_argument('names', nargs='+', metavar='surrogate', help=_SURROGATES_HELP)
   command.add_argument('--seed', type=seed, default=0, help='seed of everything random')
   command.add_argument('--out', default='card.html', help='HTML to write')
@@ -82,7 +84,7 @@ def _add_pages(analyses):
   command = add_command(
     analyses,
     'statements',
-    statements,
+    check_statements,
     "the paper's statements in Sec. 4.2 to 4.4, and whether the results in a folder bear them out",
   )
   command.add_argument('folder', help='folder with the CSV files of the studies')
@@ -92,7 +94,7 @@ def _add_runs(analyses):
   command = add_command(
     analyses,
     'code_length',
-    code_length,
+    measure_code_length,
     "bytes of a run's strings over the images of a folder, compared with the float64 ideal",
   )
   command.add_argument('--model_dir', required=True, help='run directory')
@@ -102,7 +104,7 @@ def _add_runs(analyses):
   command = add_command(
     analyses,
     'scales',
-    scales,
+    collect_scales,
     'the scales that trained codecs estimate over images, and the share at the bound (Fig. 8)',
   )
   command.add_argument(
@@ -118,7 +120,7 @@ def _add_runs(analyses):
   command = add_command(
     analyses,
     'run',
-    diagnose,
+    diagnose_run,
     'mismatch and gradient noise of a training run at its checkpoints, and what to change',
   )
   command.add_argument('model_dir', help='run directory')
@@ -133,48 +135,51 @@ def _add_output(command, full='finer, and tens of minutes instead of one'):
   add_force(command)
 
 
-def study(arguments: argparse.Namespace) -> None:
+def run_study(arguments: argparse.Namespace) -> None:
   """Runs one of the paper's simulations with surrogates, and writes its results."""
   from tfusq.analysis.study import Effort, registered_estimators, surrogates
 
   _check_output(arguments)
-  simulation = importlib.import_module(f'tfusq.analysis.studies.{arguments.analysis}')
+  study = importlib.import_module(f'tfusq.analysis.studies.{arguments.analysis}')
   effort = Effort(arguments.full, arguments.seed)
+
   left_out = []
   if arguments.names:
     subjects = surrogates(arguments.names)
   else:
     subjects, left_out = _measurable_surrogates(min(effort.scales()))
   if arguments.analysis in _WITH_ESTIMATORS:
-    left_out = left_out + registered_estimators()[1]
+    _, estimators_left_out = registered_estimators()
+    left_out += estimators_left_out
   _report_left_out(left_out)
 
   data = {'mnist': arguments.mnist} if 'mnist' in arguments else {}
-  _write(arguments, simulation.run(subjects, effort, **data))
+  _write(arguments, study.run(subjects, effort, **data))
 
 
-def table2(arguments: argparse.Namespace) -> None:
+def print_table_2(arguments: argparse.Namespace) -> None:
   """Prints Table II."""
   from tfusq.analysis.studies.table2 import print_table2
 
   print_table2(arguments.samples)
 
 
-def card(arguments: argparse.Namespace) -> None:
+def write_page(arguments: argparse.Namespace) -> None:
   """Writes a page on surrogates."""
   from tfusq.analysis.card import write_card
   from tfusq.analysis.study import Effort, registered_estimators, surrogates
 
   files.check_output(arguments.out, arguments.force)
   subjects = surrogates(arguments.names)
-  _report_left_out(registered_estimators()[1])
+  _, estimators_left_out = registered_estimators()
+  _report_left_out(estimators_left_out)
 
   page = write_card(subjects, Effort(arguments.full, arguments.seed))
   files.write(arguments.out, page.encode(), arguments.force)
   print(arguments.out)
 
 
-def statements(arguments: argparse.Namespace) -> None:
+def check_statements(arguments: argparse.Namespace) -> None:
   """Prints the paper's statements with what was measured."""
   from tfusq.analysis import statements
   from tfusq.analysis.study import format_rows
@@ -182,7 +187,7 @@ def statements(arguments: argparse.Namespace) -> None:
   print(format_rows(statements.check(Path(arguments.folder))))
 
 
-def code_length(arguments: argparse.Namespace) -> None:
+def measure_code_length(arguments: argparse.Namespace) -> None:
   """Prints what a run's code costs."""
   from tfusq import runs
   from tfusq.analysis.studies.code_length import print_code_length
@@ -191,7 +196,7 @@ def code_length(arguments: argparse.Namespace) -> None:
   print_code_length(codec, arguments.folder)
 
 
-def scales(arguments: argparse.Namespace) -> None:
+def collect_scales(arguments: argparse.Namespace) -> None:
   """Collects the scales that runs' codecs estimate, and writes their distribution."""
   from tfusq import runs
   from tfusq.analysis.studies import scales
@@ -202,7 +207,7 @@ def scales(arguments: argparse.Namespace) -> None:
   _write(arguments, scales.run(codecs, arguments.folder, image_count))
 
 
-def diagnose(arguments: argparse.Namespace) -> None:
+def diagnose_run(arguments: argparse.Namespace) -> None:
   """Measures a training run, and says what to change."""
   from tfusq import runs
   from tfusq.analysis.studies import diagnosis

@@ -29,13 +29,17 @@ def test_repeats_are_averaged(record):
 
 
 def test_what_was_not_measured_is_an_error(tmp_path, record):
-  with pytest.raises(AnalysisError, match='rate.csv is not there; make it by tfusq analyze rate$'):
+  with pytest.raises(
+    AnalysisError, match='rate.csv does not exist; make it with tfusq analyze rate$'
+  ):
     RecordedStudies(tmp_path).rows('rate')
-  with pytest.raises(AnalysisError, match='of_pairs.csv is not there; .* by tfusq analyze rate$'):
+  with pytest.raises(
+    AnalysisError, match='of_pairs.csv does not exist; .* with tfusq analyze rate$'
+  ):
     RecordedStudies(tmp_path).rows('rate_of_pairs')
 
   studies = record('information', [{'surrogate': 'AUN', 'scale': 0.1, 'difference': 0.5}])
-  with pytest.raises(AnalysisError, match="no row with {'surrogate': 'SR'}; make it by tfusq"):
+  with pytest.raises(AnalysisError, match="no row with {'surrogate': 'SR'}; make it with tfusq"):
     studies.rows('information', surrogate='SR')
   with pytest.raises(AnalysisError, match='no columns rate and scale'):
     studies.curve('information', 'rate', 'scale')

@@ -175,7 +175,7 @@ def _common_noise(recorded: RecordedStudies) -> _Evidence:
 def _sha_rate(recorded: RecordedStudies) -> _Evidence:
   error = _greatest(_rate[0.5], recorded, 'SHA(alpha=5)', high=_SMALL)
   best_scale = _greatest_from_one(_best_scale[0.5], recorded, 'SHA(alpha=5)', high=_SMALL)
-  return {'estimated less true:': error, 'best scale off by:': best_scale}, error > 0.1
+  return {'estimated minus true:': error, 'best scale off by:': best_scale}, error > 0.1
 
 
 def _sga_rate(recorded: RecordedStudies) -> _Evidence:

@@ -45,8 +45,8 @@ class RecordedStudies:
         rows.append(row)
     if not rows:
       raise AnalysisError(
-        f'{self._path(study)} has no row with {coordinates}; {_command(study)} with all surrogates '
-        'that the statements are about, not with some of them'
+        f'{self._path(study)} has no row with {coordinates}; {_remedy(study)}, and all surrogates '
+        'of the statements'
       )
     return rows
 
@@ -85,7 +85,7 @@ class RecordedStudies:
   def _read(self, study):
     path = self._path(study)
     if not path.exists():
-      raise AnalysisError(f'{path} is not there; {_command(study)}')
+      raise AnalysisError(f'{path} does not exist; {_remedy(study)}')
 
     rows = []
     with path.open(encoding='utf-8', newline='') as file:
@@ -94,10 +94,11 @@ class RecordedStudies:
     return rows
 
 
-def _command(study):
-  # Studies that an analysis writes in addition are named `ANALYSIS_...`.
+def _remedy(study):
+  # An analysis that writes several studies has their names begin with its own, as in
+  # `rate_of_pairs`.
   analysis = study.partition('_')[0]
-  return f'make it by tfusq analyze {analysis}'
+  return f'make it with tfusq analyze {analysis}'
 
 
 def _number(text):
