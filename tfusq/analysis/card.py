@@ -54,7 +54,7 @@ def write_card(subjects: Sequence[Surrogate], effort: Effort) -> str:
   behind = [each for each in backdrop() if study.label(each) not in ours]
   everything = [*subjects, *behind]
   found = {
-    'information': information.run(everything, effort)[0].rows,
+    'information': information.measure(everything, effort)[0].rows,
     'rate': rate.of_scalars(everything, effort).rows,
     'distortion': distortion.over_scales(everything, effort).rows,
     'gradient': gradient.over_scales(everything, effort)[0].rows,

@@ -141,14 +141,14 @@ def study(arguments: argparse.Namespace) -> None:
     least = min(effort.scales())
     subjects = [subject for subject in subjects if _measurable(subject, least)]
   data = {'mnist': arguments.mnist} if 'mnist' in arguments else {}
-  _keep(arguments, simulation.run(subjects, effort, **data))
+  _keep(arguments, simulation.measure(subjects, effort, **data))
 
 
 def table2(arguments: argparse.Namespace) -> None:
   """Prints Table II."""
-  from tfusq.analysis.studies.table2 import print_table2
+  from tfusq.analysis.studies.table2 import report
 
-  print_table2(arguments.samples)
+  print(report(arguments.samples))
 
 
 def card(arguments: argparse.Namespace) -> None:
@@ -186,7 +186,7 @@ def scales(arguments: argparse.Namespace) -> None:
 
   _check_output(arguments)
   codecs = (runs.load_run(path, arguments.gin_search_path) for path in arguments.model_dir)
-  _keep(arguments, scales.run(codecs, arguments.folder, None if arguments.full else 6))
+  _keep(arguments, scales.measure(codecs, arguments.folder, None if arguments.full else 6))
 
 
 def diagnose(arguments: argparse.Namespace) -> None:
