@@ -97,8 +97,8 @@ def test_statements_need_their_studies(cli, tmp_path):
   assert code == 1 and 'information.csv does not exist' in err
 
 
-def test_every_study_is_a_module_with_a_run():
+def test_every_study_is_a_module_that_measures():
   import importlib
 
   for name in analyze.STUDIES:
-    assert callable(importlib.import_module(f'tfusq.analysis.studies.{name}').run)
+    assert callable(importlib.import_module(f'tfusq.analysis.studies.{name}').measure)

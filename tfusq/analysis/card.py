@@ -64,7 +64,7 @@ def write_card(subjects: Sequence[Surrogate], effort: Effort) -> str:
       compared.append(surrogate)
 
   rows_by_study = {
-    'information': information.run(compared, effort)[0].rows,
+    'information': information.measure(compared, effort)[0].rows,
     'rate': rate.of_scalars(compared, effort).rows,
     'distortion': distortion.over_scales(compared, effort).rows,
   }

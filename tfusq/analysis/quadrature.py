@@ -176,9 +176,6 @@ def _add_units(table, by_unit):
   return total
 
 
-noise_quantiles = tabulation.noise_quantiles
-
-
 @functools.lru_cache(maxsize=64)
 def conditional(surrogate: Surrogate, least_scale: float) -> Conditional:
   """Returns the law of a surrogate given the latent, tabulated once; see `Conditional`.

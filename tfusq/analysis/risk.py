@@ -346,6 +346,3 @@ def mean_over_latents(pointwise_risk: Pointwise) -> Risk:
     variance=float(pointwise_risk.variance.mean()),
     variance_error=float(np.sqrt((pointwise_risk.variance_error**2).sum()) / points),
   )
-
-
-risk = mean_over_latents

@@ -154,14 +154,14 @@ def run_study(arguments: argparse.Namespace) -> None:
   _report_left_out(left_out)
 
   data = {'mnist': arguments.mnist} if 'mnist' in arguments else {}
-  _write(arguments, study.run(subjects, effort, **data))
+  _write(arguments, study.measure(subjects, effort, **data))
 
 
 def print_table_2(arguments: argparse.Namespace) -> None:
   """Prints Table II."""
-  from tfusq.analysis.studies.table2 import print_table2
+  from tfusq.analysis.studies.table2 import report
 
-  print_table2(arguments.samples)
+  print(report(arguments.samples))
 
 
 def write_page(arguments: argparse.Namespace) -> None:
@@ -204,7 +204,7 @@ def collect_scales(arguments: argparse.Namespace) -> None:
   _check_output(arguments)
   codecs = (runs.load_run(path, arguments.gin_search_path) for path in arguments.model_dir)
   image_count = None if arguments.full else 6
-  _write(arguments, scales.run(codecs, arguments.folder, image_count))
+  _write(arguments, scales.measure(codecs, arguments.folder, image_count))
 
 
 def diagnose_run(arguments: argparse.Namespace) -> None:

@@ -7,7 +7,7 @@ from tfusq.analysis.study import Effort
 def test_the_study_has_every_estimator_over_scale_latent_and_temperature(monkeypatch):
   monkeypatch.setattr(risk, 'BLOCK', 100)
   monkeypatch.setattr(Effort, 'scales', lambda self: [0.3, 2.0])
-  scale, latent, temperature = gradient.run([tfusq.AUN(), tfusq.SUA(5.0)], Effort())
+  scale, latent, temperature = gradient.measure([tfusq.AUN(), tfusq.SUA(5.0)], Effort())
   pairs = {(row['surrogate'], row['estimator']) for row in scale.rows}
   assert {('AUN', 'PGE'), ('AUN', 'STE'), ('SUA(alpha=5)', 'PGE'), ('SUA(alpha=5)', 'STE')} <= pairs
   assert all(estimator != 'EP' for _, estimator in pairs)
@@ -23,7 +23,7 @@ def test_the_study_has_every_estimator_over_scale_latent_and_temperature(monkeyp
 def test_a_surrogate_without_a_temperature_has_no_such_study(monkeypatch):
   monkeypatch.setattr(risk, 'BLOCK', 100)
   monkeypatch.setattr(Effort, 'scales', lambda self: [1.0])
-  assert [study.name for study in gradient.run([tfusq.SR()], Effort())] == [
+  assert [study.name for study in gradient.measure([tfusq.SR()], Effort())] == [
     'gradient',
     'gradient_latent',
   ]
