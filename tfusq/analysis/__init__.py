@@ -4,6 +4,7 @@
 * `quadrature`, `tabulation`, `pairs`: information, rate and distortion of Gaussian latents.
 * `risk`: bias and variance of gradient estimators.
 * `synthesis`: trained synthesis networks for toy sources.
+* `optimization`: the training of the studies' small networks.
 * `panels`: pictures of several surrogates.
 * `studies`: what `tfusq analyze` measures, a module for each analysis.
 * `card`: the results on some surrogates, on one page.
