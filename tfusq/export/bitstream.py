@@ -15,7 +15,7 @@ from tfusq.coding import Coder
 from tfusq.errors import Error
 from tfusq.export import container, container_ops
 from tfusq.models import CentredModel, Part, Visitor
-from tfusq.models.contexts import Serial
+from tfusq.models.wavefront import Serial
 from tfusq.quantization.rounding import quantize
 from tfusq.transforms import exact
 from tfusq.transforms.pixels import from_uint8
