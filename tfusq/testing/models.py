@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfusq.export import bitstream, container
 from tfusq.models import CentredModel, Model, Part, Visitor
-from tfusq.models.contexts import Serial
+from tfusq.models.wavefront import Serial
 from tfusq.quantization.estimators import PGE
 from tfusq.quantization.quantizer import Quantizer
 from tfusq.quantization.surrogates import AUN
