@@ -56,6 +56,20 @@ class StopsAGradient(tfusq.MSHyper):
     return {**latents, 'z': tf.stop_gradient(latents['z'])}
 
 
+class WithOtherRaw(tfusq.Visitor):
+  """Passes visits on to another visitor, with a function of the raw parameters in their place."""
+
+  def __init__(self, visitor, function):
+    self.visitor = visitor
+    self.function = function
+
+  def visit(self, part, raw):
+    return self.visitor.visit(part, self.function(part, raw))
+
+  def visit_serially(self, part, context):
+    return self.visitor.visit_serially(part, context)
+
+
 class PeeksAtTheImage(tfusq.MSHyper):
   """Conditions y on what only the encoder knows."""
 
@@ -66,12 +80,8 @@ class PeeksAtTheImage(tfusq.MSHyper):
 
   def walk(self, visitor, batch, height, width):
     seen, self._seen = getattr(self, '_seen', 0.0), 0.0
-
-    class Adding(tfusq.Visitor):
-      def visit(self, part, raw):
-        return visitor.visit(part, raw + seen)
-
-    return super().walk(Adding(), batch, height, width)
+    visitor = WithOtherRaw(visitor, lambda part, raw: raw + seen)
+    return super().walk(visitor, batch, height, width)
 
 
 class WalksInFloats(tfusq.MSHyper):
@@ -94,20 +104,18 @@ class WalksInFloatsInside(WalksInFloats):
     self.exact_one = transforms.Dense(12)
 
   def walk(self, visitor, batch, height, width):
-    class Hiding(tfusq.Visitor):
-      def visit(_, part, raw):
-        return visitor.visit(part, self.exact_one(raw) if part.latent == 'y' else raw)
+    def hide(part, raw):
+      return self.exact_one(raw) if part.latent == 'y' else raw
 
-    return super().walk(Hiding(), batch, height, width)
+    return super().walk(WithOtherRaw(visitor, hide), batch, height, width)
 
 
 class ForgetsTheActivation(tfusq.MSHyper):
   def walk(self, visitor, batch, height, width):
-    class Activating(tfusq.Visitor):
-      def visit(_, part, raw):
-        return visitor.visit(part, raw if exact.active() else tf.nn.relu(raw))
+    def activate(part, raw):
+      return raw if exact.active() else tf.nn.relu(raw)
 
-    return super().walk(Activating(), batch, height, width)
+    return super().walk(WithOtherRaw(visitor, activate), batch, height, width)
 
 
 @pytest.mark.parametrize(
