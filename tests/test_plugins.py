@@ -1,10 +1,11 @@
-import importlib
+import importlib.metadata
 import subprocess
 import sys
 
+import gin
 import pytest
 
-from tfusq import catalogue, plugins
+from tfusq import catalogue, config, plugins
 from tfusq.cli import plugins as plugin_commands
 from tfusq.plugins import PluginError
 from tfusq.quantization.surrogates import Surrogate
@@ -31,6 +32,10 @@ BUILT_IN = {
 }
 
 
+def describe(name):
+  return catalogue.describe(plugins.claims(name))
+
+
 @pytest.fixture
 def distribution(tmp_path, monkeypatch):
   """Makes an installed distribution of a dist-info folder and a module on the path."""
@@ -43,9 +48,11 @@ def distribution(tmp_path, monkeypatch):
     (info / 'entry_points.txt').write_text(entry_points)
     if module:
       (tmp_path / f'{module}.py').write_text(code)
-    importlib.invalidate_caches()
+    plugins.refresh()
 
-  return make
+  yield make
+  monkeypatch.undo()
+  plugins.refresh()
 
 
 def test_the_built_in_plugins_are_found_like_anybodys():
@@ -92,7 +99,7 @@ def test_a_third_partys_surrogate_is_loaded_by_name(distribution):
   (plugin,) = plugins.claims('Third')
   assert plugin.origin == 'third 2.5'
   assert plugins.load([plugin]).__name__ == 'Third'
-  assert catalogue.describe('Third') == ['Mine.', 'admits STE, PGE, EP']
+  assert describe('Third') == ['Mine.', 'admits STE, PGE, EP']
 
 
 def test_a_name_claimed_twice_costs_that_name_alone(distribution):
@@ -108,7 +115,7 @@ def test_a_name_claimed_twice_costs_that_name_alone(distribution):
   assert {plugin.name for plugin in classes if plugin.distribution == 'tfusq'} == {
     name for names in BUILT_IN.values() for name in names
   } - {'SUA'}
-  assert catalogue.describe('SUA')[0].startswith('BROKEN')
+  assert describe('SUA')[0].startswith('BROKEN')
 
 
 def test_a_name_claimed_in_two_groups_is_a_clash(distribution):
@@ -140,17 +147,39 @@ def test_a_broken_plugin_costs_its_own_name_and_says_why(code, cause, distributi
 @pytest.mark.parametrize('name', ['my-surrogate', 'Codec', 'Adam'])
 def test_a_name_that_gin_cannot_give_it_costs_that_plugin_only(name, distribution):
   distribution('odd', '1', f'[tfusq.surrogates]\n{name} = odd_{abs(hash(name))}:Odd\n')
-  assert catalogue.describe(name)[0].startswith('BROKEN')
-  classes, errors = plugins.load_all()
+  assert describe(name)[0].startswith('BROKEN')
+  classes, errors = plugins.load_all(config.RESERVED)
   assert list(errors) == [name] and len(classes) >= 10
 
 
-def test_the_reserved_names_are_those_that_are_registered():
-  from tfusq import config
+@pytest.fixture
+def scans(monkeypatch):
+  """Counts the passes over the installed distributions, from none known."""
+  plugins.refresh()
+  calls = []
+  entry_points = importlib.metadata.entry_points
+  monkeypatch.setattr(
+    importlib.metadata,
+    'entry_points',
+    lambda **options: calls.append(options) or entry_points(**options),
+  )
+  return calls
 
-  assert set(plugins.RESERVED) == {
-    configurable.__name__ for group in config._CORE.values() for configurable in group
-  } | set(config._STRATEGIES)
+
+def test_a_command_reads_the_installed_distributions_once(scans, cli, tmp_path):
+  assert cli('plugins', '--details')[0] == 0
+  assert len(scans) == 1
+  plugins.refresh()
+  assert cli('check', 'AUN')[0] == 0
+  assert len(scans) == 2
+
+
+def test_reading_gin_files_reads_the_installed_distributions_once(scans, monkeypatch):
+  # gin takes each name once in a process.
+  monkeypatch.setattr(gin, 'external_configurable', lambda *_, **__: None)
+  config.register.__wrapped__()
+  config.recipe()
+  assert len(scans) == 1
 
 
 def test_an_odd_class_costs_its_own_details_only(distribution):
@@ -163,7 +192,7 @@ def test_an_odd_class_costs_its_own_details_only(distribution):
     'class Odd(tfusq.AUN):\n  differentiable = property(lambda self: True)\n'
     '  def __init__(self, heat: float | tfusq.Schedule):\n    pass\n',
   )
-  assert catalogue.describe('Odd')[0].startswith('BROKEN: TypeError')
+  assert describe('Odd')[0].startswith('BROKEN: TypeError')
   distribution(
     'fine',
     '1',
@@ -172,7 +201,7 @@ def test_an_odd_class_costs_its_own_details_only(distribution):
     'from __future__ import annotations\nimport tfusq\nclass Fine(tfusq.AUN):\n'
     '  def __init__(self, heat: float | tfusq.Schedule):\n    pass\n',
   )
-  assert catalogue.describe('Fine') == ['no docstring', 'admits STE, PGE, EP', 'temperatures: heat']
+  assert describe('Fine') == ['no docstring', 'admits STE, PGE, EP', 'temperatures: heat']
 
 
 def test_a_plugin_that_needs_more_than_temperatures_costs_its_own_row_and_check(
@@ -202,15 +231,15 @@ def test_a_plugin_that_needs_more_than_temperatures_costs_its_own_row_and_check(
 
 
 def test_an_unknown_name_lists_what_there_is():
-  with pytest.raises(PluginError, match='no plugin Nope; there are: .*SUA'):
+  with pytest.raises(PluginError, match='no plugin Nope; available: .*SUA'):
     plugins.claims('Nope')
 
 
 def test_details_say_what_is_admitted():
-  assert 'admits STE' in catalogue.describe('Round')
-  assert catalogue.describe('SUA')[1:] == ['admits STE, PGE, EP', 'temperatures: alpha']
-  assert 'for the rate only' in catalogue.describe('EP')
-  assert any('zero-centre' in line for line in catalogue.describe('Gaussian'))
+  assert 'admits STE' in describe('Round')
+  assert describe('SUA')[1:] == ['admits STE, PGE, EP', 'temperatures: alpha']
+  assert 'for the rate only' in describe('EP')
+  assert any('zero-centre' in line for line in describe('Gaussian'))
 
 
 @pytest.mark.slow
