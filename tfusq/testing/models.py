@@ -8,12 +8,12 @@ import tensorflow as tf
 
 from tfusq.export import bitstream, container
 from tfusq.models import CentredModel, Model, Part, Visitor
+from tfusq.models.watching import watched
 from tfusq.quantization.estimators import PGE
 from tfusq.quantization.quantizer import Quantizer
 from tfusq.quantization.surrogates import AUN
 from tfusq.testing.requirements import NonConformance, require
 from tfusq.training.codec import Codec
-from tfusq.training.summary import watched
 from tfusq.transforms import LINEAR, exact
 
 _SIZES = (1, 1), (17, 23), (64, 48)
