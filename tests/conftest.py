@@ -1,4 +1,4 @@
-"""Shared by all tests: reference numbers, execution modes, and one tiny trained codec."""
+"""Fixtures of all tests: reference numbers, execution modes, one tiny trained codec, plugins."""
 
 import json
 import os

@@ -48,7 +48,7 @@ _CORE = {
 }
 
 # Names that no plugin can have.
-RESERVED = frozenset(name for configurables in _CORE.values() for name in configurables)
+RESERVED = frozenset().union(*_CORE.values())
 
 # What a recipe records the versions of, with the distributions of plugins.
 _DISTRIBUTIONS = (

@@ -32,6 +32,7 @@ def newest_recipe(model_dir: str | os.PathLike) -> Path:
 
 
 def _step(path: Path) -> int:
+  # As a number: 900 comes before 1000.
   return int(re.sub(r'\D', '', path.stem))
 
 
@@ -74,6 +75,7 @@ def recipe_to_resume(recipe_text: str, init_from: str | None, path: Path) -> str
     origin = re.search('^#: networks from .*\n', recorded_text, re.MULTILINE)
     recipe_text += origin[0] if origin else ''
 
+  # Versions may differ: whoever resumes a run with another TensorFlow has chosen to.
   recorded_lines = _significant_lines(recorded_text)
   lines = _significant_lines(recipe_text)
   if recorded_lines != lines:

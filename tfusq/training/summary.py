@@ -48,15 +48,11 @@ def summary(centred_model: CentredModel) -> list[Row]:
 
   rows = []
   for name, layers in networks.items():
-    variables = [variable for layer in layers for variable in layer.trainable_variables]
     encoding = analysis[name] + walk[name]
     decoding = walk[name] + synthesis[name]
-    rows.append(Row(name, _size(variables), _per_pixel(encoding), _per_pixel(decoding)))
+    rows.append(Row(name, _parameters(layers), _per_pixel(encoding), _per_pixel(decoding)))
 
-  parameters = sum(
-    _size(entropy_model.trainable_variables) for entropy_model in model.entropy_models.values()
-  )
-  rows.append(Row('entropy_models', parameters, 0.0, 0.0))
+  rows.append(Row('entropy_models', _parameters(model.entropy_models.values()), 0.0, 0.0))
   return rows
 
 
@@ -141,5 +137,10 @@ def _per_pixel(macs: int) -> float:
   return macs / (1000 * _SIDE**2)
 
 
-def _size(variables: Iterable[tf.Variable]) -> int:
-  return sum(int(tf.size(variable)) for variable in variables)
+def _parameters(modules: Iterable[tf.Module]) -> int:
+  """Returns the number of trained numbers in layers or entropy models."""
+  count = 0
+  for module in modules:
+    for variable in module.trainable_variables:
+      count += int(tf.size(variable))
+  return count
