@@ -114,6 +114,7 @@ class Report(tf.keras.callbacks.Callback):
     self._stream = sys.stdout if stream is None else stream
     self._is_terminal = self._stream.isatty()
     self._first_step_is_done = False
+    self._has_paused = False
     self._begin = self._trained = self._shown = 0.0
     self._timed_steps = interval
 
@@ -143,8 +144,9 @@ class Report(tf.keras.callbacks.Callback):
     step = (epoch + 1) * self._interval
     seconds_per_step = (self._trained - self._begin) / self._timed_steps
 
-    # What follows the steps, validation and checkpoint, is paid once an interval.
-    pause = time.monotonic() - self._trained
+    # Validation and checkpoint take their time once an interval; the first time, mostly for tracing.
+    pause = time.monotonic() - self._trained if self._has_paused else 0.0
+    self._has_paused = True
     seconds_per_interval = self._interval * seconds_per_step + pause
     intervals_left = (self._steps - step) // self._interval
 
