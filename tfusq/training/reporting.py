@@ -144,7 +144,7 @@ class Report(tf.keras.callbacks.Callback):
     step = (epoch + 1) * self._interval
     seconds_per_step = (self._trained - self._begin) / self._timed_steps
 
-    # Validation and checkpoint take their time once an interval; the first time, mostly for tracing.
+    # Validation and checkpoint come once an interval. The first time takes longer, for tracing.
     pause = time.monotonic() - self._trained if self._has_paused else 0.0
     self._has_paused = True
     seconds_per_interval = self._interval * seconds_per_step + pause
