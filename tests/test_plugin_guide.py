@@ -83,7 +83,7 @@ def test_each_is_installed_into_a_fresh_environment_and_trains_two_steps_from_gi
         )
       ),
     )
-    assert 'loss:' in trained
+    assert '  loss ' in trained
     operative = (tmp_path / f'run{number}' / 'operative_config-0.gin').read_text()
     name = re.search(r'@(Kumaraswamy|GradScale|GeneralizedGaussian|FactorizedPrior)\(\)', recipe)[1]
     assert name in listed and f'@{name}()' in operative

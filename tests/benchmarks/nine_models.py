@@ -114,7 +114,7 @@ def one(name, image_path):
   )
   codec = config.build('Codec')()
   codec.create()
-  rows = summary.summary(codec)
+  rows = summary.summary(codec.centred_model)
   image = image_files.read_image(image_path)
   x = tf.constant(image[None], tf.float32) / 255
   model = codec.model

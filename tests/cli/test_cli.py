@@ -1,4 +1,5 @@
 import csv
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+import tfusq
 from tfusq import image_files
 from tfusq.image_files import read_image
 
@@ -242,3 +244,33 @@ def test_a_serial_codec_is_made_by_the_console_script_as_a_shell_starts_it(tmp_p
   )
   run('export', '--model_dir', tmp_path / 'run', '--out', tmp_path / 'codec')
   assert 'identity' in (tmp_path / 'codec' / 'codec.json').read_text()
+
+
+def test_the_version_is_that_of_the_distribution(cli, capsys, monkeypatch):
+  with pytest.raises(SystemExit) as ended:
+    cli('--version')
+  assert ended.value.code == 0
+  assert capsys.readouterr().out == f'tfusq {importlib.metadata.version("tfusq")}\n'
+
+  def missing(name):
+    raise importlib.metadata.PackageNotFoundError(name)
+
+  monkeypatch.setattr(importlib.metadata, 'version', missing)
+  assert tfusq.__version__ == 'unknown (not installed)'
+
+
+@pytest.mark.parametrize('words', [('train', '--model_dir', 'unused'), ('summary',)])
+def test_a_command_that_needs_gin_files_says_so(words, cli):
+  code, _, err = cli(*words)
+  assert code == 1 and 'give --gin_file' in err
+
+
+def test_a_model_of_another_kind_is_named(cli):
+  code, _, err = cli(
+    'summary',
+    '--gin_file',
+    'models/ms_hyper_small.gin',
+    '--gin_bindings',
+    'Codec.model = @Gaussian()',
+  )
+  assert code == 1 and 'Codec.model must be a Model' in err and err.count('\n') == 1

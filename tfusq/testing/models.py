@@ -8,13 +8,13 @@ import tensorflow as tf
 
 from tfusq.export import bitstream, container
 from tfusq.models import CentredModel, Model, Part, Visitor
+from tfusq.models.watching import watched
 from tfusq.models.wavefront import Serial
 from tfusq.quantization.estimators import PGE
 from tfusq.quantization.quantizer import Quantizer
 from tfusq.quantization.surrogates import AUN
 from tfusq.testing.requirements import NonConformance, require
 from tfusq.training.codec import Codec
-from tfusq.training.summary import watched
 from tfusq.transforms import LINEAR, exact
 
 # Height and width: the least image, one whose sides are multiples of nothing, and one without
