@@ -173,10 +173,10 @@ def statements(arguments: argparse.Namespace) -> None:
 def code_length(arguments: argparse.Namespace) -> None:
   """Prints what a run's code costs."""
   from tfusq import runs
-  from tfusq.analysis.studies.code_length import print_code_length
+  from tfusq.analysis.studies.code_length import report
 
   codec = runs.load_run(arguments.model_dir, arguments.gin_search_path)
-  print_code_length(codec, arguments.folder)
+  print(report(codec, arguments.folder))
 
 
 def scales(arguments: argparse.Namespace) -> None:
@@ -192,14 +192,14 @@ def scales(arguments: argparse.Namespace) -> None:
 def diagnose(arguments: argparse.Namespace) -> None:
   """Measures a training run, and says what to change."""
   from tfusq import runs
-  from tfusq.analysis.studies import diagnosis
+  from tfusq.analysis.studies import advice, diagnosis, tradeoff
 
   _check_output(arguments)
   codec = runs.load_run(arguments.model_dir, arguments.gin_search_path)
   images, draws = (24, 16) if arguments.full else (6, 6)
   found = diagnosis.diagnose(codec, arguments.model_dir, arguments.folder, images, draws)
-  _keep(arguments, [diagnosis.study(found)])
-  print('\n'.join(diagnosis.recommend(found)) or 'no rule asks for a change')
+  _keep(arguments, [tradeoff.study(found)])
+  print('\n'.join(advice.recommend(found)) or 'no rule asks for a change')
 
 
 def _measurable(surrogate, least_scale):
