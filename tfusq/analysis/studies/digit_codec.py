@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfusq.analysis import optimization, quadrature
+from tfusq.analysis import optimization, tabulation
 from tfusq.entropy_models import Gaussian
 from tfusq.quantization.estimators import EP, STE
 from tfusq.quantization.quantizer import Quantizer
@@ -201,7 +201,7 @@ def possible_values(surrogate: Surrogate, y: tf.Tensor) -> tuple[tf.Tensor, tf.T
     values = tf.stack([tf.floor(y) + integer for integer in (-1.0, 0.0, 1.0, 2.0)])
     return values, surrogate.density(values, y[None])
 
-  quantiles = quadrature.noise_quantiles(surrogate, _QUANTILES)
+  quantiles = tabulation.noise_quantiles(surrogate, _QUANTILES)
   noise = tf.constant(quantiles, tf.float32)[:, None, None]
   values = surrogate(tf.tile(y[None], [_QUANTILES, 1, 1]), tf.tile(noise, [1, *y.shape]))
   return values, tf.ones_like(values) / _QUANTILES

@@ -199,7 +199,7 @@ class _Meter:
 
 def _means(result):
   """Returns the columns that are means over latents; nan is not drawn."""
-  means = risk.risk(result.pointwise)
+  means = risk.mean_over_latents(result.pointwise)
   signal = float(np.abs(result.expected.value).mean())
 
   relative_bias = relative_deviation = math.nan

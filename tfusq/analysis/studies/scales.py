@@ -159,10 +159,11 @@ def bound_of(codec: Codec) -> float:
     AnalysisError: if its entropy model has no bounded scale.
   """
   entropy_model = codec.model.entropy_models[codec.model.image_latent]
-  parameters = entropy_model.parameters(tf.zeros([1, 1, 1, entropy_model.channels]))
-  if not (hasattr(entropy_model, 'bound') and hasattr(parameters, 'log_scale')):
-    raise AnalysisError(f'{type(entropy_model).__name__} has no bounded scale')
-  return entropy_model.bound
+  if hasattr(entropy_model, 'bound'):
+    parameters = entropy_model.parameters(tf.zeros([1, 1, 1, entropy_model.channels]))
+    if hasattr(parameters, 'log_scale'):
+      return entropy_model.bound
+  raise AnalysisError(f'{type(entropy_model).__name__} has no bounded scale')
 
 
 def _draw(rows: Sequence[dict]) -> Figure:

@@ -71,7 +71,7 @@ def table2(samples: int = 8000) -> Iterator[Entry]:
     for scale, (paper_bias, paper_variance) in zip(SCALES, paper, strict=True):
       exact = expected(y, scale, samples)
       (pointwise,) = risk.pointwise(gradient, exact, y, scale, samples)
-      means = risk.risk(pointwise)
+      means = risk.mean_over_latents(pointwise)
       yield Entry(row, scale, 'bias', paper_bias, means.bias, means.bias_error)
       yield Entry(row, scale, 'variance', paper_variance, means.variance, means.variance_error)
 
