@@ -5,9 +5,9 @@ A Gaussian source is its own latent, `y ~ N(0, scale^2)`. A network `g` is train
     E (g(y_tilde) - y)^2
 
 where `y_tilde` is the output of a surrogate. The minimum over all functions is that of the ideal
-decoder `g(y_tilde) = E[y | y_tilde]`, whose error is `E Var(y | y_tilde)`. A pair of components with
-correlation `rho` is `y_1 = scale n_1`, `y_2 = rho y_1 + sqrt(1 - rho^2) scale n_2`, where `n_1` and
-`n_2` are independent standard normal variates.
+decoder `g(y_tilde) = E[y | y_tilde]`, whose error is `E Var(y | y_tilde)`. Two components with
+correlation `rho` are `y_1 = scale n_1` and `y_2 = rho y_1 + sqrt(1 - rho^2) scale n_2`, where `n_1`
+and `n_2` are independent standard normal variates.
 
 The networks of all sources are trained side by side: each is an index of the first axis of every
 tensor.

@@ -190,10 +190,10 @@ def check_statements(arguments: argparse.Namespace) -> None:
 def measure_code_length(arguments: argparse.Namespace) -> None:
   """Prints what a run's code costs."""
   from tfusq import runs
-  from tfusq.analysis.studies.code_length import print_code_length
+  from tfusq.analysis.studies.code_length import report
 
   codec = runs.load_run(arguments.model_dir, arguments.gin_search_path)
-  print_code_length(codec, arguments.folder)
+  print(report(codec, arguments.folder))
 
 
 def collect_scales(arguments: argparse.Namespace) -> None:
@@ -210,14 +210,14 @@ def collect_scales(arguments: argparse.Namespace) -> None:
 def diagnose_run(arguments: argparse.Namespace) -> None:
   """Measures a training run, and says what to change."""
   from tfusq import runs
-  from tfusq.analysis.studies import diagnosis
+  from tfusq.analysis.studies import advice, diagnosis, tradeoff
 
   _check_output(arguments)
   codec = runs.load_run(arguments.model_dir, arguments.gin_search_path)
   images, draws = (24, 16) if arguments.full else (6, 6)
   measured = diagnosis.diagnose(codec, arguments.model_dir, arguments.folder, images, draws)
-  _write(arguments, [diagnosis.study(measured)])
-  print('\n'.join(diagnosis.recommend(measured)) or 'no rule asks for a change')
+  _write(arguments, [tradeoff.study(measured)])
+  print('\n'.join(advice.recommend(measured)) or 'no rule asks for a change')
 
 
 def _measurable_surrogates(least_scale):

@@ -1,4 +1,4 @@
-"""What is measured on runs, and each rule on a run made to trip it."""
+"""Measurements of runs, each made to break a rule."""
 
 import math
 
@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import tfusq
 from making import IMAGES, make_codec, make_patches
-from tfusq.analysis.studies import diagnosis
+from tfusq.analysis.studies import advice, diagnosis
 from tfusq.training import train
 from tfusq.training.transfer import TransferError
 
@@ -33,7 +33,7 @@ def pair(surrogate, estimator):
 
 
 def asks(found, text):
-  sentences = [sentence for sentence in diagnosis.recommend(found) if text in sentence]
+  sentences = [sentence for sentence in advice.recommend(found) if text in sentence]
   assert len(sentences) <= 1
   return bool(sentences)
 
@@ -114,133 +114,13 @@ def test_a_bound_that_holds_everything_is_lowered(tmp_path):
   assert found.checkpoints[-1].at_bound == 1 and asks(found, 'lower the bound')
 
 
-def state(**changes):
-  return diagnosis.State(
-    **{
-      'step': 10,
-      'temperature': 5.0,
-      'rate_temperature': 5.0,
-      'rate': 1.0,
-      'rate_mismatch': 0.0,
-      'distortion_mismatch': 0.0,
-      'rate_noise': 0.1,
-      'distortion_noise': 0.5,
-      'bound': 0.11,
-      'at_bound': 0.5,
-      'small': 0.0,
-      **changes,
-    }
-  )
-
-
-def of(ladder=(), estimator='PGE', **changes):
-  return diagnosis.Diagnosis([state(**changes)], list(ladder), estimator)
-
-
-def test_where_nothing_is_wrong_nothing_is_asked():
-  assert diagnosis.recommend(of()) == []
-
-
-@pytest.mark.parametrize(
-  'name, threshold, others, text',
-  [
-    ('distortion_mismatch', diagnosis.GREATEST_MISMATCH, {}, 'train a post stage'),
-    ('rate_mismatch', diagnosis.GREATEST_MISMATCH, {}, 'anneal further'),
-    ('rate_mismatch', diagnosis.GREATEST_MISMATCH, {'rate_temperature': math.nan}, 'such as SUA'),
-    (
-      'rate_mismatch',
-      diagnosis.GREATEST_MISMATCH,
-      {'bound': 1e-6, 'small': 0.5},
-      'raise the bound',
-    ),
-    ('distortion_noise', diagnosis.GREATEST_NOISE, {}, 'take STE in place of PGE'),
-    ('at_bound', diagnosis.GREATEST_BOUND_SHARE, {}, 'lower the bound'),
-  ],
-)
-def test_each_rule_has_its_threshold(name, threshold, others, text):
-  assert asks(of(**{name: 1.01 * threshold}, **others), text)
-  assert diagnosis.recommend(of(**{name: 0.99 * threshold}, **others)) == []
-
-
-def test_rules_do_not_ask_for_more_and_less_at_once():
-  held = of(rate_mismatch=0.05, bound=0.05, small=1.0, at_bound=1.0)
-  assert asks(held, 'raise the bound') and not asks(held, 'lower the bound')
-  noisy = of(rate_mismatch=0.05, distortion_noise=9.0)
-  assert not asks(noisy, 'anneal further') and asks(noisy, 'rate is +5.0 % off')
-  assert asks(of(estimator='STE', distortion_noise=9.0), 'a surrogate of less noise')
-
-
-def test_the_nearest_temperature_within_the_threshold_is_named():
-  ladder = [
-    state(temperature=1.0),
-    state(temperature=3.0, distortion_noise=2.0),
-    state(temperature=5.0, distortion_noise=9.0),
-  ]
-  found = of(ladder, distortion_noise=9.0)
-  assert asks(found, 'the temperature of 5 is too far; at 3 the same networks have 2')
-
-
-def test_the_picture_has_the_way_of_both_terms():
-  found = diagnosis.Diagnosis(
-    [state(step=10, rate_mismatch=0.5, rate_noise=0.0), state(step=20, rate_mismatch=0.01)],
-    [
-      state(rate_temperature=1.0, distortion_noise=1e3),
-      state(rate_temperature=5.0),
-      state(rate_temperature=8.0),
-    ],
-    'STE',
-  )
-  study = diagnosis.study(found)
-  assert [(row['at'], row['step']) for row in study.rows] == [
-    ('checkpoint', 10),
-    ('checkpoint', 20),
-    *[('ladder', 10)] * 3,
-  ]
-  for axes in study.figure.axes:
-    assert 'mismatch' in axes.get_xlabel()
-    low, high = zip(axes.get_xlim(), axes.get_ylim())
-    ways = [line.get_xydata() for line in axes.lines if line.get_marker() == 'o']
-    assert [len(way) for way in ways] == [3, 2, 1]
-    assert all((way > low).all() and (way < high).all() for way in ways)
-  assert [text.get_text() for text in study.figure.axes[0].texts] == [
-    'temperature 1',
-    'temperature 8',
-  ]
-
-
-def test_what_is_beyond_the_picture_is_at_its_edge():
-  found = diagnosis.Diagnosis(
-    [state(distortion_noise=math.inf, rate_noise=math.nan), state(rate_mismatch=-0.3)], [], 'STE'
-  )
-  rate, distortion = diagnosis.study(found).figure.axes
-  assert distortion.lines[0].get_ydata()[0] < distortion.get_ylim()[1] < 1e4
-  assert rate.lines[0].get_xdata()[1] == pytest.approx(30.0) and rate.get_xlim()[1] > 30
-
-
-def test_a_term_without_temperature_has_no_ladder():
-  ladder = [state(temperature=math.nan, rate_temperature=value) for value in (1.0, 5.0)]
-  found = of(ladder, temperature=math.nan, distortion_noise=9.0)
-  figure = diagnosis.study(found).figure
-  rate, distortion = figure.axes
-  assert [text.get_text() for text in rate.texts] == ['temperature 1', 'temperature 5']
-  (legend,) = figure.legends
-  assert [text.get_text() for text in legend.get_texts()] == [
-    'the newest at other temperatures',
-    'checkpoints',
-    'the newest, step 10',
-    'thresholds of the rules',
-  ]
-  assert rate.lines[1].get_color() == distortion.lines[0].get_color()
-  assert not distortion.texts and asks(found, 'take STE in place of PGE')
-
-
 def test_a_rate_that_is_annealed_alone_has_its_ladder(tmp_path):
   alpha = tfusq.Linear(end=9.0, steps=2, start=1.0)
   codec = make_codec(
     rate=pair(tfusq.SUA(alpha), tfusq.EP()), distortion=pair(tfusq.Round(), tfusq.STE())
   )
   found = diagnose(tmp_path, codec, steps=2, draws=2)
-  assert [each.rate_temperature for each in found.ladder] == [1.0, 5.0, 9.0]
+  assert [state.rate_temperature for state in found.ladder] == [1.0, 5.0, 9.0]
   assert found.ladder[-1].rate_mismatch == pytest.approx(found.checkpoints[-1].rate_mismatch)
 
 

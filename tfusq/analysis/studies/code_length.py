@@ -1,27 +1,34 @@
-"""Coded length against the ideal of the entropy models, on the latents of real images."""
+"""Coded length compared with the ideal of the entropy models, on the latents of real images.
+
+The ideal length of a string is the sum of `-log2 P` over its symbols. A range coder spends more,
+because of tables of integers, parameters that are rounded to levels, and escapes.
+"""
 
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
+from tfusq import progress
 from tfusq.coding import Coder
 from tfusq.export.bitstream import Encoder, make_coders
 from tfusq.image_files import list_images, read_image
+from tfusq.models import CentredModel
 from tfusq.training.codec import Codec
 from tfusq.transforms import exact
+from tfusq.transforms.pixels import from_uint8
 
-_STRING_OVERHEAD = 4  # bytes that a range coder may spend on ending a string
+# Bytes that a range coder may spend on ending a string.
+_STRING_OVERHEAD = 4
 
 
 class Length(NamedTuple):
-  """Lengths of one latent of one image.
+  """Length of one latent of one image.
 
   Attributes:
-    latent: Its name.
-    coded: Bytes of its string.
-    ideal: Bytes: `-log2 P` summed over the symbols that are coded.
+    latent: Name of the latent.
+    coded: Length of its string in bytes.
+    ideal: Ideal length in bytes.
   """
 
   latent: str
@@ -29,102 +36,149 @@ class Length(NamedTuple):
   ideal: float
 
 
-def lengths(codec: Codec, coders: dict[str, Coder], image: tf.Tensor) -> list[Length]:
-  """Codes an image as the exported codec does, and computes what it should take.
+def lengths(
+  centred_model: CentredModel, coders: dict[str, Coder], image: tf.Tensor
+) -> list[Length]:
+  """Codes an image as the exported codec does, and computes its ideal length.
 
-  The ideal is evaluated in float64 from the network outputs that the coder is given too, for the
-  symbols that it codes; unconditional entropy models, whose variables are float32, in float32. It
-  saturates in the tails as the loss does, so that it is never above `-log2 P`.
+  The ideal is evaluated in float64, from the network outputs and for the symbols that the coder is
+  given; for unconditional entropy models, whose variables are float32, in float32. It saturates in
+  the tails as the loss does, so that it is never above `-log2 P`.
 
   Args:
-    codec: A created codec.
-    coders: Of its entropy models, by the names of their latents.
+    centred_model: Model of a codec, its variables created.
+    coders: Coders from `make_coders`.
     image: `uint8[height, width, 3]`.
 
   Returns:
-    One for each latent, in coding order.
+    Lengths of each latent, in coding order.
   """
-  return _coded(codec, coders, image)[0]
+  return _encode(centred_model, coders, image)[0]
 
 
-def _coded(codec, coders, image):
-  """Returns the lengths, and the decoder's latent."""
-  encoder = _IdealEncoder(codec.centred_model, coders, tf.cast(image, tf.float32)[None] / 255)
+def _encode(centred_model, coders, image):
+  """Returns the lengths, and the latent that the decoder reconstructs the image from."""
+  encoder = _IdealEncoder(centred_model, coders, from_uint8(image)[None])
   with exact.arithmetic():
-    y_hat = codec.model.walk(encoder, 1, *image.shape[:2])
-  return [
-    Length(name, len(string.numpy()), float(bits) / 8)
-    for (name, bits), string in zip(encoder.bits().items(), encoder.strings())
-  ], y_hat
+    y_hat = centred_model.model.walk(encoder, 1, *image.shape[:2])
+
+  result = []
+  for (latent, bits), string in zip(encoder.bits().items(), encoder.strings(), strict=True):
+    result.append(Length(latent, len(string.numpy()), float(bits) / 8))
+  return result, y_hat
 
 
 class _IdealEncoder(Encoder):
-  """Expects what the entropy models say in float64, whatever the coder does."""
+  """An encoder that expects the entropy models' bits in float64, whatever the coder spends."""
 
   def expected_bits(self, coded):
     entropy_model = self._entropy_models[coded.latent]
+    # An entropy model without network outputs has variables, in float32.
     dtype = tf.float64 if entropy_model.channels else tf.float32
     parameters = entropy_model.parameters(tf.cast(coded.raw, dtype))
-    value = tf.cast(coded.symbols, dtype)
+    y_hat = tf.cast(coded.symbols, dtype)
     centre = self._centred_model.centre(coded.latent, parameters)
-    bits = entropy_model.bits(value if centre is None else value + centre, parameters)
-    return tf.reduce_sum(tf.cast(bits, tf.float64))
+    if centre is not None:
+      y_hat += centre
+    return tf.reduce_sum(tf.cast(entropy_model.bits(y_hat, parameters), tf.float64))
 
   def _no_bits(self):
     return tf.zeros([], tf.float64)
 
 
-def print_code_length(codec: Codec, folder: str) -> None:
-  """Prints sums over a folder's images, and the greatest excess of one string.
+class _Total(NamedTuple):
+  """Sums over images, or the share of one image in them.
 
-  Below it the gap of the batched forward in floats, which validation uses: its rate and its mean
-  squared error over those of the codec, whose entropy parameters are exact.
+  Attributes:
+    pixels: Number of pixels.
+    ideal: Ideal length of all latents in bytes.
+    batched: Estimated length in bytes by the forward calculation in floats.
+    error: Squared error of the codec's reconstruction, times pixels.
+    batched_error: Squared error of the forward calculation in floats, times pixels.
+  """
+
+  pixels: int
+  ideal: float
+  batched: float
+  error: float
+  batched_error: float
+
+
+def report(codec: Codec, folder: str) -> str:
+  """Compares coded and ideal length over the images of a folder.
+
+  A second comparison is with the batched forward calculation in floats, which validation uses: its
+  estimated rate and its squared error relative to those of the codec, whose entropy parameters are
+  computed in exact arithmetic.
 
   Args:
-    codec: A created codec.
-    folder: Searched for images.
+    codec: Codec, its variables created.
+    folder: Folder that is searched for images.
+
+  Returns:
+    A table with sums over the images and the largest excess of a single string for each latent, and
+    the comparison with the forward calculation in floats.
 
   Raises:
     ExportError: if an entropy model has no bitstream for the way this codec quantizes.
     ImageError: if there are no images, or one can't be read.
   """
   coders = make_coders(codec.centred_model)
-  found, pixels, figures = {name: [] for name in codec.model.entropy_models}, 0, []
-  for path in tqdm(list_images(folder), unit='image'):
+  by_latent: dict[str, list[Length]] = {latent: [] for latent in coders}
+  totals = []
+  for path in progress.track(list_images(folder), 'image'):
     image = tf.constant(read_image(path))
-    size = image.shape[0] * image.shape[1]
-    pixels += size
-    coded, y_hat = _coded(codec, coders, image)
+    coded, y_hat = _encode(codec.centred_model, coders, image)
     for length in coded:
-      found[length.latent].append(length[1:])
-    x = tf.cast(image, tf.float32)[None] / 255
-    batched = codec.hard(x)
-    mse = tf.reduce_mean(tf.square(x - codec.model.reconstruct(y_hat, *image.shape[:2])))
-    figures.append(
-      (
-        float(batched.bpp) * size / 8,
-        sum(length.ideal for length in coded),
-        float(batched.mse) * size,
-        float(mse) * size,
-      )
-    )
-  print(
+      by_latent[length.latent].append(length)
+    totals.append(_total(codec, image, coded, y_hat))
+
+  total = _Total(*np.sum(totals, 0))
+  lines = [
     f'{"latent":<8}{"model":<18}{"centred":<9}{"bpp":>8}{"coded":>10}{"ideal":>13}'
     f'{"excess %":>10}{"greatest %":>12}'
+  ]
+  lines += [_line(codec, latent, coded, total.pixels) for latent, coded in by_latent.items()]
+  lines += [
+    'coded and ideal: bytes of all images; greatest: excess of one string, minus '
+    f'{_STRING_OVERHEAD} bytes',
+    f'batched forward relative to codec: rate {_excess(total.batched, total.ideal):+.4f} %, '
+    f'mean squared error {_excess(total.batched_error, total.error):+.4f} %',
+  ]
+  return '\n'.join(lines)
+
+
+def _total(codec, image, coded, y_hat):
+  height, width = image.shape[:2]
+  pixels = height * width
+  x = from_uint8(image)[None]
+  batched = codec.hard(x)
+  reconstruction = codec.model.reconstruct(y_hat, height, width)
+  mse = tf.reduce_mean(tf.square(x - reconstruction))
+  return _Total(
+    pixels=pixels,
+    ideal=sum(length.ideal for length in coded),
+    batched=float(batched.bpp) * pixels / 8,
+    error=float(mse) * pixels,
+    batched_error=float(batched.mse) * pixels,
   )
-  for name, rows in found.items():
-    coded, ideal = np.array(rows).T
-    beyond = 100 * ((coded - _STRING_OVERHEAD) / ideal - 1)
-    kind = type(codec.model.entropy_models[name]).__name__
-    print(
-      f'{name:<8}{kind:<18}{"zero" if codec.centred_model.zero_centre[name] else "integers":<9}'
-      f'{8 * coded.sum() / pixels:>8.4f}{coded.sum():>10.0f}{ideal.sum():>13.1f}'
-      f'{100 * (coded.sum() / ideal.sum() - 1):>10.4f}{beyond.max():>12.4f}'
-    )
-  rate, ideal, mse, exact_mse = np.sum(figures, 0)
-  print(
-    f'coded and ideal: bytes of all images; greatest: excess of one string, less '
-    f'{_STRING_OVERHEAD} bytes\n'
-    f'batched forward over codec: rate {100 * (rate / ideal - 1):+.4f} %, '
-    f'mean squared error {100 * (mse / exact_mse - 1):+.4f} %'
+
+
+def _line(codec, latent, lengths, pixels):
+  """Returns a latent's line of the table."""
+  coded = np.array([length.coded for length in lengths])
+  ideal = np.array([length.ideal for length in lengths])
+  greatest = _excess(coded - _STRING_OVERHEAD, ideal).max()
+
+  entropy_model = type(codec.model.entropy_models[latent]).__name__
+  centred = 'zero' if codec.centred_model.zero_centre[latent] else 'integers'
+  return (
+    f'{latent:<8}{entropy_model:<18}{centred:<9}'
+    f'{8 * coded.sum() / pixels:>8.4f}{coded.sum():>10.0f}{ideal.sum():>13.1f}'
+    f'{_excess(coded.sum(), ideal.sum()):>10.4f}{greatest:>12.4f}'
   )
+
+
+def _excess(value, reference):
+  """Returns by how many percent a value exceeds a reference."""
+  return 100 * (value / reference - 1)
