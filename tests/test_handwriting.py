@@ -3,8 +3,9 @@
 import textwrap
 from pathlib import Path
 
-import handwriting
 import pytest
+
+import handwriting
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 

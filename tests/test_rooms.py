@@ -4,6 +4,7 @@ import configparser
 from pathlib import Path
 
 import pytest
+
 import rooms
 
 CHECKOUT = Path(__file__).resolve().parent.parent

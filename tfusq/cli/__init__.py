@@ -13,10 +13,10 @@ import sys
 from absl import app, logging
 from absl.flags import argparse_flags
 
-from tfusq.cli import analyze, comparing, files, plugins, quickstart, sweeping, training
+from tfusq.cli import analyze, comparing, files, new, plugins, quickstart, sweeping, training
 from tfusq.errors import Error
 
-_MODULES = (training, files, comparing, sweeping, plugins, analyze, quickstart)
+_MODULES = (training, files, comparing, sweeping, plugins, new, analyze, quickstart)
 
 
 def parser() -> argparse.ArgumentParser:

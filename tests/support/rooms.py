@@ -1,6 +1,6 @@
 """Prints how the rooms of the package import one another.
 
-    python tests/rooms.py [CHECKOUT]
+    python tests/support/rooms.py [CHECKOUT]
 
 A room is a folder of `tfusq/`, or a module that stands at its top. The imports are read from the
 syntax tree: those of a module, those inside functions, and those for type checkers alone. What the
@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 PACKAGE = 'tfusq'
-CHECKOUT = Path(__file__).resolve().parent.parent
+CHECKOUT = Path(__file__).resolve().parents[2]
 
 # An import: the module that imports, and the module that it imports.
 Import = tuple[str, str]

@@ -1,6 +1,6 @@
 """Prints measures of how the code is written, and what breaks the rules that the tests hold.
 
-    python tests/handwriting.py [PATH ...]
+    python tests/support/handwriting.py [PATH ...]
 
 For every folder or file that is given, and for all together:
 
@@ -24,7 +24,7 @@ import tokenize
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+CHECKOUT = Path(__file__).resolve().parents[2]
 FRAGMENT = re.compile(
   r'^\s+`?[*\w][\w`*, ]*: (Of|By|On|As|What|Which|How|Whose|Likewise|With|Another)\b'
 )
@@ -117,9 +117,9 @@ def _docstring_lines(source):
   """Returns the numbers of the lines that docstrings take."""
   numbers = set()
   for node in ast.walk(source.tree):
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-      if isinstance(node.value.value, str):
-        numbers.update(range(node.lineno, node.end_lineno + 1))
+    value = node.value if isinstance(node, ast.Expr) else None
+    if isinstance(value, ast.Constant) and isinstance(value.value, str):
+      numbers.update(range(node.lineno, node.end_lineno + 1))
   return numbers
 
 
@@ -155,9 +155,10 @@ def undocumented(source: Source) -> list[str]:
   """Returns the public classes and functions of the file that have no docstring."""
   found = []
   for node in source.tree.body:
-    if isinstance(node, (ast.ClassDef, *_FUNCTIONS)) and not node.name.startswith('_'):
-      if not ast.get_docstring(node):
-        found.append(f'{source.path}:{node.lineno} {node.name}')
+    if not isinstance(node, (ast.ClassDef, *_FUNCTIONS)):
+      continue
+    if not node.name.startswith('_') and not ast.get_docstring(node):
+      found.append(f'{source.path}:{node.lineno} {node.name}')
   return found
 
 
@@ -233,7 +234,7 @@ def describe(title: str, sources: Sequence[Source], known: Sequence[Source]) -> 
   """Returns the measures of some files as one line.
 
   Args:
-    title: What the files are called.
+    title: Name of the group of files.
     sources: The files.
     known: All files in which base classes are looked up.
   """
