@@ -60,12 +60,14 @@ class PublicCallable:
     name: The name, a method's after that of its class.
     parameters: Number of parameters, `self` and `cls` not counted.
     has_args: Whether an `Args:` section describes them.
+    is_annotated: Whether all parameters and the result have type hints.
   """
 
   where: str
   name: str
   parameters: int
   has_args: bool
+  is_annotated: bool
 
 
 def read(paths: Iterable[Path]) -> list[Source]:
@@ -176,7 +178,7 @@ def public_callables(sources: Sequence[Source]) -> list[PublicCallable]:
   for source in sources:
     for node in source.tree.body:
       if isinstance(node, _FUNCTIONS) and not node.name.startswith('_'):
-        records.append(_record(source, node, node.name, 0, _has_args(node)))
+        records.append(_record(source, node, node.name, [node]))
       elif isinstance(node, ast.ClassDef) and not node.name.startswith('_'):
         records += _methods(source, node, classes)
   return records
@@ -189,12 +191,10 @@ def _methods(source, cls, classes):
       continue
     if node.name.startswith('_') and node.name not in _CALLED:
       continue
-    decorators = {getattr(decorator, 'id', '') for decorator in node.decorator_list}
-    bound = 0 if 'staticmethod' in decorators else 1
-    described = any(_has_args(method) for method in _definitions(node.name, cls, classes))
+    definitions = list(_definitions(node.name, cls, classes))
     if node.name == '__init__':
-      described = described or _has_args(cls)
-    yield _record(source, node, f'{cls.name}.{node.name}', bound, described)
+      definitions.append(cls)
+    yield _record(source, node, f'{cls.name}.{node.name}', definitions)
 
 
 def _definitions(name: str, cls: ast.ClassDef, classes, seen=()) -> Iterator[ast.FunctionDef]:
@@ -218,12 +218,43 @@ def _classes(sources):
   return classes
 
 
-def _record(source, node, name, bound, has_args):
+def _record(source, node, name, definitions):
+  """Returns the record of a function or method.
+
+  Args:
+    source: The file.
+    node: The function.
+    name: Its name, a method's after that of its class.
+    definitions: Nodes that may describe and annotate it: itself, the methods that it overrides,
+      and for a constructor the class.
+  """
+  return PublicCallable(
+    where=f'{source.path}:{node.lineno}',
+    name=name,
+    parameters=len(_parameters(node)),
+    has_args=any(_has_args(definition) for definition in definitions),
+    is_annotated=any(_is_annotated(definition) for definition in definitions),
+  )
+
+
+def _parameters(node):
+  """Returns the parameters of a function but `self` and `cls`."""
   arguments = node.args
   parameters = arguments.posonlyargs + arguments.args + arguments.kwonlyargs
-  variadic = (arguments.vararg is not None) + (arguments.kwarg is not None)
-  count = len(parameters) + variadic - bound
-  return PublicCallable(f'{source.path}:{node.lineno}', name, count, has_args)
+  for variadic in (arguments.vararg, arguments.kwarg):
+    if variadic is not None:
+      parameters.append(variadic)
+  return [parameter for parameter in parameters if parameter.arg not in ('self', 'cls')]
+
+
+def _is_annotated(node):
+  """Returns whether a function has all its type hints; a constructor may leave out the result."""
+  if isinstance(node, ast.ClassDef):
+    return False
+  hints = [parameter.annotation for parameter in _parameters(node)]
+  if node.name != '__init__':
+    hints.append(node.returns)
+  return None not in hints
 
 
 def _has_args(node):
