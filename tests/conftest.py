@@ -66,7 +66,7 @@ def trained(tmp_path_factory):
 @pytest.fixture(scope='session')
 def exported_path(trained, tmp_path_factory):
   path = tmp_path_factory.mktemp('exported') / 'codec'
-  saved_model.export(trained, path, {'versions': {}})
+  saved_model.export(trained.centred_model, path, {'versions': {}})
   return path
 
 

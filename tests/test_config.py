@@ -79,7 +79,7 @@ def test_every_model_builds_at_its_size(name):
   )
   codec = config.build_parameter('train.codec')
   cls, zero_centre = MODELS[name.removesuffix('_small')]
-  assert type(codec.model).__name__ == cls and codec.zero_centre['y'] == zero_centre
+  assert type(codec.model).__name__ == cls and codec.centred_model.zero_centre['y'] == zero_centre
   mixture = type(codec.model.entropy_models['y']).__name__ == 'GaussianMixture'
   assert mixture == name.startswith('cheng')
   small = name.endswith('_small')

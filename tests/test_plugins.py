@@ -7,6 +7,7 @@ import pytest
 from tfusq import catalogue, plugins
 from tfusq.cli import plugins as plugin_commands
 from tfusq.plugins import PluginError
+from tfusq.quantization.surrogates import Surrogate
 
 BUILT_IN = {
   'tfusq.surrogates': [
@@ -188,6 +189,9 @@ def test_a_plugin_that_needs_more_than_temperatures_costs_its_own_row_and_check(
   )
   table = catalogue.pairs()
   assert '| AUN | rate |' in table and 'Picky is not built: TypeError' in table
+  surrogates, left_out = catalogue.build_all(Surrogate)
+  assert {'SUA', 'Raises'} <= {type(surrogate).__name__ for surrogate in surrogates}
+  assert len(left_out) == 1 and left_out[0].startswith('Picky is not built: TypeError')
   from tfusq import cli as m
 
   with pytest.raises(PluginError, match='Raises fails [2-9] checks'):

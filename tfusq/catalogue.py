@@ -1,7 +1,12 @@
 """What plugins are and admit, for people."""
 
+from collections.abc import Callable, Collection
+
+import tensorflow as tf
+
 from tfusq import plugins
 from tfusq.entropy_models import EntropyModel
+from tfusq.errors import Error
 from tfusq.quantization.estimators import Estimator, Undefined
 from tfusq.quantization.surrogates import Surrogate
 from tfusq.quantization.temperature import temperature_parameters
@@ -36,37 +41,91 @@ def _describe(cls):
   return lines
 
 
+def build(
+  cls: type, bound: Collection[str] = (), make: Callable[..., tf.Module] | None = None
+) -> list[tf.Module]:
+  """Builds a plugin once, or once for each of its typical temperatures.
+
+  Args:
+    cls: The plugin's class.
+    bound: Names of the temperatures that `make` gives itself.
+    make: Makes an object, given the other temperatures by name; by default the class.
+
+  Returns:
+    The objects.
+
+  Raises:
+    PluginError: if an object can't be built; says why in one line.
+  """
+  try:
+    return instances(cls, bound, make)
+  except Error as error:
+    raise plugins.PluginError(f'{cls.__name__} is not built: {error}') from error
+  except Exception as error:  # a plugin's constructor raises whatever it likes
+    raise plugins.PluginError(
+      f'{cls.__name__} is not built: {type(error).__name__}: {error}'
+    ) from error
+
+
+def build_all(base: type) -> tuple[list[tf.Module], list[str]]:
+  """Builds every registered plugin of a kind at each of its typical temperatures.
+
+  Args:
+    base: Base class of the kind, such as `Surrogate`.
+
+  Returns:
+    The objects, and for each plugin that is left out, of any kind if it can't be imported, one line
+    that says why.
+  """
+  classes, errors = plugins.load_all()
+  left_out = [str(error) for error in errors.values()]
+  objects = []
+
+  for cls in classes.values():
+    if not issubclass(cls, base):
+      continue
+    try:
+      objects.extend(build(cls))
+    except plugins.PluginError as error:
+      left_out.append(str(error))
+
+  return objects, left_out
+
+
 def pairs() -> str:
   """Returns which surrogate goes with which estimator, as a Markdown table.
 
-  "rate" and "distortion" are the terms of the loss in which a pair is defined; where there is no
-  pair, building the quantizer raises `Undefined`, and where only the rate is, building the codec.
+  "rate" and "distortion" are the terms of the loss in which a pair is defined. Where there is no
+  pair, building the quantizer raises `Undefined`; where only the rate is named, building a codec
+  with the pair for its distortion does.
   """
-  classes, errors = plugins.load_all()
-  left_out = [f'\nBROKEN: {error}' for error in errors.values()]
-  made = {Surrogate: [], Estimator: []}
-  for plugin, cls in classes.items():
-    for base, objects in made.items():
-      if issubclass(cls, base):
-        try:
-          objects.append(instances(cls)[0])
-        except Exception as error:  # it needs arguments, or more
-          left_out.append(f'\n{plugin.name} is not built: {type(error).__name__}: {error}')
-  surrogates, estimators = made.values()
+  surrogates, without_surrogates = build_all(Surrogate)
+  estimators, without_estimators = build_all(Estimator)
+  # Neither depends on the temperature, so that one object of a class stands for all.
+  surrogates = {type(surrogate).__name__: surrogate for surrogate in surrogates}
+  estimators = {type(estimator).__name__: estimator for estimator in estimators}
+
   lines = [
-    '| | ' + ' | '.join(type(estimator).__name__ for estimator in estimators) + ' |',
+    f'| | {" | ".join(estimators)} |',
     '| --- |' + ' --- |' * len(estimators),
   ]
-  for surrogate in surrogates:
-    cells = []
-    for estimator in estimators:
-      try:
-        estimator.check(surrogate)
-      except Undefined:
-        cells.append('')
-      except Exception as error:
-        cells.append(type(error).__name__)
-      else:
-        cells.append('rate' if estimator.elementwise else 'rate, distortion')
-    lines.append(f'| {type(surrogate).__name__} | ' + ' | '.join(cells) + ' |')
-  return '\n'.join(lines + left_out)
+  for name, surrogate in surrogates.items():
+    cells = [_terms(surrogate, estimator) for estimator in estimators.values()]
+    lines.append(f'| {name} | {" | ".join(cells)} |')
+
+  # A plugin that can't be imported is in both lists.
+  for reason in dict.fromkeys(without_surrogates + without_estimators):
+    lines += ['', f'left out: {reason}']
+
+  return '\n'.join(lines)
+
+
+def _terms(surrogate: Surrogate, estimator: Estimator) -> str:
+  """Returns the terms of the loss in which a pair is defined, or the name of another error."""
+  try:
+    estimator.check(surrogate)
+  except Undefined:
+    return ''
+  except Exception as error:  # a plugin raises whatever it likes
+    return type(error).__name__
+  return 'rate' if estimator.elementwise else 'rate, distortion'

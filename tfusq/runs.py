@@ -72,7 +72,7 @@ def export_codec(
     },
     'recipe': train.newest_recipe(model_dir).read_text(),
   }
-  return saved_model.export(codec, out, description, force, decoder_only)
+  return saved_model.export(codec.centred_model, out, description, force, decoder_only)
 
 
 def build_codec(model_dir: str | os.PathLike, gin_search_path: list[str]) -> Codec:

@@ -50,7 +50,7 @@ def test_a_step_trains_every_variable(codec):
 @pytest.mark.parametrize('height, width', [(1, 1), (17, 23), (64, 96)])
 def test_its_files_decode_to_what_the_encoder_reconstructs(codec, height, width):
   codec.model.analysis.layers[-1].bias.assign(np.linspace(-9, 9, 6))
-  module = saved_model.CodecModule(codec)
+  module = saved_model.CodecModule(codec.centred_model)
   image = np.random.default_rng(1).integers(0, 256, [height, width, 3], dtype=np.uint8)
   result = module.evaluate(image)
   np.testing.assert_array_equal(module.decompress(result['data']), result['reconstruction'])

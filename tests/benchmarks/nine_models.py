@@ -122,7 +122,7 @@ def one(name, image_path):
   for _ in range(3):  # in front of a last attention module, which is not linear
     last.kernel.assign(last.kernel / tf.math.reduce_std(model.latents(x)['y']))
   latents = model.latents(x)
-  coders = bitstream.make_coders(codec)
+  coders = bitstream.make_coders(codec.centred_model)
 
   @tf.function
   def walk():
@@ -135,7 +135,7 @@ def one(name, image_path):
   y_hat = tf.round(latents['y'])
   synthesize = tf.function(lambda: model.reconstruct(y_hat, *image.shape[:2]))
   with tempfile.TemporaryDirectory() as folder:
-    saved_model.export(codec, Path(folder) / 'codec', {})
+    saved_model.export(codec.centred_model, Path(folder) / 'codec', {})
     loaded = client.ExportedCodec(Path(folder) / 'codec')
     written = loaded.compress(image)
     steps = {

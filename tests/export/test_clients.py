@@ -42,7 +42,7 @@ def test_clients_of_two_versions_read_each_others_files(exported_path, photograp
     last = last_convolution(codec.model.analysis)
     last.kernel.assign(30 * last.kernel)
     paths.append(tmp_path / name)
-    saved_model.export(codec, paths[-1], {})
+    saved_model.export(codec.centred_model, paths[-1], {})
   images = {'odd': photograph[:83, :131], 'small': photograph[:17, :23], 'whole': photograph}
   for number, codec in enumerate(paths):
     work = tmp_path / f'work{number}'

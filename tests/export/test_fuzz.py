@@ -29,7 +29,7 @@ def test_some_changed_files_of_a_nonzero_centre_mixture(photograph, tmp_path):
   codec = make_codec(4, 6, zero_centre=False, entropy_model=tfusq.GaussianMixture(2))
   last = codec.model.analysis.layers[-1]
   last.kernel.assign(100 * last.kernel)
-  saved_model.export(codec, tmp_path / 'codec', {})
+  saved_model.export(codec.centred_model, tmp_path / 'codec', {})
   (mutated, _), (hostile, longest) = fuzz(
     client.ExportedCodec(tmp_path / 'codec'), photograph[:64, :64], 100, 60
   )

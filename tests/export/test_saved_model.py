@@ -51,7 +51,7 @@ def test_the_codec_says_what_the_trained_model_says(trained, exported_codec, pho
   z_hat = tf.round(latents['z'])
   with exact.arithmetic():
     raw = {'z': tf.zeros([1, 2, 3, 0]), 'y': model.hyper_synthesis(z_hat)}
-  coders = saved_model.CodecModule(trained)._coders
+  coders = saved_model.CodecModule(trained.centred_model)._coders
   expected, unpriced = [], 0
   for name, entropy_model in model.entropy_models.items():
     parameters = entropy_model.parameters(raw[name])
@@ -183,9 +183,9 @@ def test_identity_is_of_what_decoding_needs(trained):
       a.assign(b)
   same.model.analysis.layers[0].bias.assign_add([1.0] * 8)
   other.model.synthesis.layers[0].bias.assign_add([1e-6] * 8)
-  identity = saved_model.CodecModule(trained).identity
-  assert saved_model.CodecModule(same).identity == identity
-  assert saved_model.CodecModule(other).identity != identity
+  identity = saved_model.CodecModule(trained.centred_model).identity
+  assert saved_model.CodecModule(same.centred_model).identity == identity
+  assert saved_model.CodecModule(other.centred_model).identity != identity
 
 
 def built_in(group):
@@ -231,7 +231,7 @@ def test_evaluation_is_the_decoder(model, cls, zero_centre, photograph):
     variable.assign_add(0.1 * tf.random.stateless_normal(variable.shape, [1, 2]))
   last = last_convolution(codec.model.analysis)
   last.kernel.assign(30 * last.kernel)
-  module = saved_model.CodecModule(codec)
+  module = saved_model.CodecModule(codec.centred_model)
   image = photograph[:83, :130]
   result = module.evaluate(image)
   np.testing.assert_array_equal(module.decompress(result['data']), result['reconstruction'])
@@ -247,7 +247,7 @@ def test_an_entropy_model_without_a_bitstream_is_refused_with_the_reason(tmp_pat
       return tfusq.EntropyModel.coder(self, zero_centre)
 
   with pytest.raises(saved_model.ExportError, match='Silent has no bitstream'):
-    saved_model.export(make_codec(entropy_model=Silent()), tmp_path / 'codec', {})
+    saved_model.export(make_codec(entropy_model=Silent()).centred_model, tmp_path / 'codec', {})
   assert not list(tmp_path.iterdir())
 
 
@@ -255,7 +255,7 @@ def test_weights_too_large_for_exact_arithmetic_are_refused():
   codec = make_codec()
   codec.model.hyper_synthesis.layers[0].kernel.assign_add(tf.fill([5, 5, 12, 8], 1e3))
   with pytest.raises(saved_model.ExportError, match='too large for exact arithmetic'):
-    saved_model.CodecModule(codec)
+    saved_model.CodecModule(codec.centred_model)
 
 
 def test_what_is_not_finite_is_an_error():
@@ -263,12 +263,12 @@ def test_what_is_not_finite_is_an_error():
   codec.model.analysis.layers[-1].bias.assign([3e38] * 12)
   codec.model.analysis.layers[-1].kernel.assign(tf.fill([5, 5, 8, 12], 3e38))
   codec.model.hyper_analysis.layers[0].kernel.assign(tf.zeros([3, 3, 12, 8]))
-  module = saved_model.CodecModule(codec)
+  module = saved_model.CodecModule(codec.centred_model)
   with pytest.raises(tf.errors.InvalidArgumentError, match='is not finite'):
     module.compress(tf.fill([20, 20, 3], tf.constant(200, tf.uint8)))
   codec.model.hyper_synthesis.layers[0].bias.assign([np.nan] * 12)
   with pytest.raises(saved_model.ExportError, match='not finite'):
-    saved_model.CodecModule(codec)
+    saved_model.CodecModule(codec.centred_model)
 
 
 def test_another_failure_of_tensorflow_is_one_error(exported_codec, monkeypatch):
@@ -288,7 +288,7 @@ def test_an_image_without_pixels_is_refused(exported_codec):
 def test_an_existing_folder_is_kept_unless_forced(trained, exported_path):
   before = (exported_path / 'saved_model.pb').read_bytes()
   with pytest.raises(files.Exists, match='--force'):
-    saved_model.export(trained, exported_path, {})
+    saved_model.export(trained.centred_model, exported_path, {})
   assert (exported_path / 'saved_model.pb').read_bytes() == before
 
 
@@ -339,8 +339,8 @@ def test_a_forged_size_is_refused_before_memory_is_asked_for(exported_codec, pho
 
 def test_identity_is_of_the_bound_that_decides_the_tables():
   assert (
-    saved_model.CodecModule(make_codec()).identity
-    != saved_model.CodecModule(make_codec(bound=0.2)).identity
+    saved_model.CodecModule(make_codec().centred_model).identity
+    != saved_model.CodecModule(make_codec(bound=0.2).centred_model).identity
   )
 
 
@@ -348,7 +348,7 @@ def test_a_decoder_alone_decodes_the_whole_codecs_files(
   trained, exported_codec, exported_path, photograph, tmp_path
 ):
   path = tmp_path / 'decoder'
-  identity = saved_model.export(trained, path, {}, decoder_only=True)
+  identity = saved_model.export(trained.centred_model, path, {}, decoder_only=True)
   data, _, reconstruction = exported_codec.evaluate(photograph[:50, :60])
   assert container.read_header(data).identity.hex() == identity
   decoder = client.ExportedCodec(client.find(path, identity))

@@ -57,7 +57,7 @@ def test_a_serial_context_survives(options, photograph, tmp_path):
   codec = make_codec(4, 6, zero_centre=False, **options)
   last = last_convolution(codec.model.analysis)
   last.kernel.assign(100 * last.kernel)
-  saved_model.export(codec, tmp_path / 'codec', {})
+  saved_model.export(codec.centred_model, tmp_path / 'codec', {})
   metagraph, _ = tfc_client.export_for_tfc(tmp_path / 'codec', tmp_path / 'tfc')
   image = photograph[:70, :90]
   (strings,) = signature_of(metagraph, 'sender')(tf.constant(image[None]))

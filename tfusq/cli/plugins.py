@@ -44,26 +44,23 @@ def list_plugins(arguments: argparse.Namespace) -> None:
 
 def check(arguments: argparse.Namespace) -> None:
   """Runs the conformance checks on a plugin."""
-  from tfusq import config, testing
+  from tfusq import catalogue, config, testing
 
   cls = plugins.load(plugins.claims(arguments.name))
+  if not issubclass(cls, tuple(testing.CHECKS)):
+    kinds = ', '.join(f'{base.__name__}s' for base in testing.CHECKS)
+    raise testing.Unchecked(f'there are checks for {kinds}, not for {arguments.name}')
+
   config.parse([], arguments.gin_bindings, [])
-  try:
-    subjects = (
-      testing.instances(cls)
-      if not arguments.gin_bindings
-      else testing.instances(
-        cls,
-        config.bound_parameters(arguments.name),
-        lambda **values: config.build_configurable(arguments.name, **values),
-      )
+  if arguments.gin_bindings:
+    subjects = catalogue.build(
+      cls,
+      config.bound_parameters(arguments.name),
+      lambda **values: config.build_configurable(arguments.name, **values),
     )
-  except (config.ConfigError, plugins.PluginError, testing.Unchecked):
-    raise
-  except Exception as error:
-    raise plugins.PluginError(
-      f'{arguments.name} is not built: {type(error).__name__}: {error}'
-    ) from error
+  else:
+    subjects = catalogue.build(cls)
+
   failed = 0
   for subject in subjects:
     print(testing.describe(subject))

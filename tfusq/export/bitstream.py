@@ -2,10 +2,11 @@
 
 Encoder and decoder walk the model in the same way and in the same shapes, and turn what the
 networks say into table indexes before anything is coded. A fingerprint of a part's indexes is
-checked before the part is decoded; a part with a serial context has one for all its waves, checked
-at its end, because each wave's indexes depend on the symbols before.
+checked before the part is decoded. A part with a serial context has one fingerprint for all its
+waves, checked at its end, because each wave's indexes depend on the symbols before.
 """
 
+import abc
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -13,10 +14,11 @@ import tensorflow as tf
 from tfusq.coding import Coder
 from tfusq.errors import Error
 from tfusq.export import container
-from tfusq.models import Part, Visitor
+from tfusq.models import CentredModel, Part, Visitor
+from tfusq.models.contexts import Serial
 from tfusq.quantization.rounding import quantize
-from tfusq.training.codec import Codec
 from tfusq.transforms import exact
+from tfusq.transforms.pixels import from_uint8
 
 _IMAGE_LIMITS = (
   f'an image has 1 to {container.MAX_SIDE} rows and columns, and at most '
@@ -32,31 +34,34 @@ class ExportError(Error, RuntimeError):
   """A codec that has no bitstream; says why."""
 
 
-def make_coders(codec: Codec) -> dict[str, Coder]:
-  """Makes the coder of each latent of a created codec, by name, in coding order.
+def make_coders(centred_model: CentredModel) -> dict[str, Coder]:
+  """Makes the coder of each latent by name, in coding order.
+
+  Args:
+    centred_model: A codec's model, its variables created.
 
   Raises:
     ExportError: if an entropy model has no bitstream for the way this codec quantizes.
   """
+  coders = {}
   try:
-    return {
-      name: entropy_model.coder(codec.zero_centre[name])
-      for name, entropy_model in codec.model.entropy_models.items()
-    }
+    for latent, entropy_model in centred_model.model.entropy_models.items():
+      coders[latent] = entropy_model.coder(centred_model.zero_centre[latent])
   except NotImplementedError as error:
     raise ExportError(f'this codec has no bitstream: {error}') from error
+  return coders
 
 
-class Coded(NamedTuple):
+class CodedPart(NamedTuple):
   """One part as it is coded, each tensor of the part's shape.
 
   Attributes:
-    latent: Its name.
+    latent: Name of the latent.
     raw: Network output.
-    parameters: The entropy model's.
-    index: The coder's.
-    symbols: `int32`.
-    y_hat: The quantized latent.
+    parameters: Parameters from the entropy model.
+    index: Table indexes from the coder.
+    symbols: Symbols, `int32`.
+    y_hat: Quantized latent, float.
   """
 
   latent: str
@@ -68,12 +73,12 @@ class Coded(NamedTuple):
 
 
 class _State(NamedTuple):
-  """How far a latent is coded.
+  """The state of one latent's coding, carried from part to part and from wave to wave.
 
   Attributes:
-    handle: Of the range coder.
-    bits: What the parts before should take; in the decoder nothing.
-    check: Fingerprint of the indexes of the present part's waves before.
+    handle: Handle of the range coder.
+    bits: Expected bits of the parts so far; zero in the decoder.
+    check: Fingerprint of the table indexes of the present part's waves so far.
   """
 
   handle: tf.Tensor
@@ -81,205 +86,239 @@ class _State(NamedTuple):
   check: tf.Tensor
 
 
-class _Coding(Visitor):
-  """What encoder and decoder share."""
+def _no_check() -> tf.Tensor:
+  return tf.zeros([4], tf.int64)
 
-  def __init__(self, codec: Codec, coders: dict[str, Coder], handles: list[tf.Tensor]):
-    self._model = codec.model
-    self._zero_centre = codec.zero_centre
+
+class _CodingVisitor(Visitor):
+  """The parts of encoder and decoder that are equal."""
+
+  def __init__(
+    self, centred_model: CentredModel, coders: dict[str, Coder], handles: list[tf.Tensor]
+  ):
+    self._centred_model = centred_model
+    self._entropy_models = centred_model.model.entropy_models
     self._coders = coders
-    self._states = {
-      name: _State(handle, self._no_bits(), tf.zeros([4], tf.int64))
-      for name, handle in zip(coders, handles)
-    }
 
-  def visit(self, part, raw):
+    self._states = {}
+    for latent, handle in zip(coders, handles, strict=True):
+      self._states[latent] = _State(handle, self._no_bits(), _no_check())
+
+  def visit(self, part: Part, raw: tf.Tensor) -> tf.Tensor:
     parameters, index = self._index(part, raw)
-    if self._model.entropy_models[part.latent].channels:
-      index = self._checked(container.fingerprint(index), index)
-    self._states[part.latent], y_hat = self._code(
-      self._states[part.latent], part, raw, parameters, index
-    )
+    # The indexes of an unconditional entropy model are the same on every machine.
+    if self._entropy_models[part.latent].channels:
+      index = self._verified(container.fingerprint(index), index)
+
+    state = self._states[part.latent]
+    self._states[part.latent], y_hat = self._code(state, part, raw, parameters, index)
     return y_hat
 
-  def visit_serially(self, part, context):
+  def visit_serially(self, part: Part, context: Serial) -> tf.Tensor:
     state, y_hat = context.scan(self._wave, self._states[part.latent], part)
-    self._states[part.latent] = state._replace(check=tf.zeros([4], tf.int64))
-    return self._checked(state.check, y_hat)
+    self._states[part.latent] = state._replace(check=_no_check())
+    return self._verified(state.check, y_hat)
 
   def _wave(self, state: _State, part: Part, raw: tf.Tensor) -> tuple[_State, tf.Tensor]:
     """Codes one wave of a part, and chains the fingerprint of its indexes to those before."""
     parameters, index = self._index(part, raw)
     state, y_hat = self._code(state, part, raw, parameters, index)
+
     chained = tf.concat([tf.cast(state.check, tf.int32), tf.reshape(index, [-1])], 0)
     return state._replace(check=container.fingerprint(chained)), y_hat
 
   def _index(self, part, raw):
-    parameters = self._model.entropy_models[part.latent].parameters(raw)
+    parameters = self._entropy_models[part.latent].parameters(raw)
     return parameters, self._coders[part.latent].index(parameters)
-
-  def _centre(self, latent, parameters):
-    return (
-      self._model.entropy_models[latent].centre(parameters) if self._zero_centre[latent] else None
-    )
 
   def _no_bits(self):
     return tf.zeros([])
 
-  def _code(self, state, part, raw, parameters, index) -> tuple[_State, tf.Tensor]:
+  @abc.abstractmethod
+  def _code(
+    self, state: _State, part: Part, raw: tf.Tensor, parameters: NamedTuple, index: tf.Tensor
+  ) -> tuple[_State, tf.Tensor]:
     """Codes a piece of a latent; returns the next state and the quantized piece."""
-    raise NotImplementedError
 
-  def _checked(self, check, value):
-    """Takes the next part's fingerprint; returns `value`, once that is known to be right."""
-    raise NotImplementedError
+  @abc.abstractmethod
+  def _verified(self, check: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
+    """Returns `value`, once the next part's fingerprint `check` is known to be right."""
 
 
-class Encoder(_Coding):
+class Encoder(_CodingVisitor):
   """Writes the strings of one image.
 
   Attributes:
-    checks: Fingerprint of each part's indexes, `int64[4]`.
+    checks: Fingerprint of each part's table indexes, `int64[4]`.
   """
 
-  def __init__(self, codec: Codec, coders: dict[str, Coder], x: tf.Tensor):
+  def __init__(self, centred_model: CentredModel, coders: dict[str, Coder], x: tf.Tensor):
     """Initializer.
 
     Args:
-      codec: A created codec.
-      coders: Of its entropy models, by the names of their latents.
+      centred_model: A codec's model, its variables created.
+      coders: Coders from `make_coders`.
       x: Image, `[1, height, width, 3]`, float, 0 to 1.
     """
-    super().__init__(codec, coders, [coder.encoder() for coder in coders.values()])
-    self._latents = codec.model.latents(x)
-    self.checks = []
+    super().__init__(centred_model, coders, [coder.encoder() for coder in coders.values()])
+    self._latents = centred_model.model.latents(x)
+    self.checks: list[tf.Tensor] = []
 
   def bits(self) -> dict[str, tf.Tensor]:
-    """Returns what each latent's string should take, scalars."""
-    return {name: state.bits for name, state in self._states.items()}
+    """Returns the expected bits of each latent's string, a scalar each, by `expected_bits`."""
+    return {latent: state.bits for latent, state in self._states.items()}
 
   def strings(self) -> list[tf.Tensor]:
-    """Ends the strings and returns them, scalars."""
-    return [coder.finalize(self._states[name].handle) for name, coder in self._coders.items()]
+    """Ends the strings and returns them, a scalar each, in coding order."""
+    return [coder.finalize(self._states[latent].handle) for latent, coder in self._coders.items()]
 
-  def expected_bits(self, coded: Coded) -> tf.Tensor:
-    """Returns what a part should take, for `bits`; a subclass that is asked for it computes it."""
+  def expected_bits(self, coded: CodedPart) -> tf.Tensor:
+    """Returns the expected bits of a part, a scalar: zero, where a subclass does not compute them.
+
+    Args:
+      coded: The part.
+    """
     del coded
     return self._no_bits()
 
   def _code(self, state, part, raw, parameters, index):
-    latent = part.of(self._latents[part.latent])
-    with tf.control_dependencies(
-      [
-        tf.debugging.Assert(
-          tf.reduce_all(tf.math.is_finite(latent)) & tf.reduce_all(tf.math.is_finite(raw)),
-          [f'the latent {part.latent} or what it is conditioned on is not finite'],
-        )
-      ]
-    ):
-      latent = tf.identity(latent)
-    symbols, y_hat = quantize(latent, self._centre(part.latent, parameters))
-    coded = Coded(part.latent, raw, parameters, index, tf.cast(symbols, tf.int32), y_hat)
-    return state._replace(
-      handle=self._coders[part.latent].encode(state.handle, coded.symbols, index),
-      bits=state.bits + self.expected_bits(coded),
-    ), y_hat
+    y = part.of(self._latents[part.latent])
+    # The range coder never returns from symbols that are not finite.
+    is_finite = tf.reduce_all(tf.math.is_finite(y)) & tf.reduce_all(tf.math.is_finite(raw))
+    message = f'the latent {part.latent} or what it is conditioned on is not finite'
+    with tf.control_dependencies([tf.debugging.Assert(is_finite, [message])]):
+      y = tf.identity(y)
 
-  def _checked(self, check, value):
+    symbols, y_hat = quantize(y, self._centred_model.centre(part.latent, parameters))
+    symbols = tf.cast(symbols, tf.int32)
+    coded = CodedPart(part.latent, raw, parameters, index, symbols, y_hat)
+
+    handle = self._coders[part.latent].encode(state.handle, symbols, index)
+    bits = state.bits + self.expected_bits(coded)
+    return state._replace(handle=handle, bits=bits), y_hat
+
+  def _verified(self, check, value):
     self.checks.append(check)
     return value
 
 
 class PricedEncoder(Encoder):
-  """Also says what the strings should take: the entropy models' bits, at the coders' price."""
+  """Also estimates the length of the strings: the entropy models' bits, at the coders' price."""
 
-  def expected_bits(self, coded):
-    bits = self._model.entropy_models[coded.latent].bits(coded.y_hat, coded.parameters)
-    return tf.reduce_sum(self._coders[coded.latent].price(bits, coded.symbols, coded.index))
+  def expected_bits(self, coded: CodedPart) -> tf.Tensor:
+    bits = self._entropy_models[coded.latent].bits(coded.y_hat, coded.parameters)
+    coder = self._coders[coded.latent]
+    return tf.reduce_sum(coder.price(bits, coded.symbols, coded.index))
 
 
-class Decoder(_Coding):
+class Decoder(_CodingVisitor):
   """Reads the strings of one image."""
 
   def __init__(
-    self, codec: Codec, coders: dict[str, Coder], strings: list[tf.Tensor], checks: list[tf.Tensor]
+    self,
+    centred_model: CentredModel,
+    coders: dict[str, Coder],
+    strings: list[tf.Tensor],
+    checks: list[tf.Tensor],
   ):
     """Initializer.
 
     Args:
-      codec: A created codec.
-      coders: Of its entropy models, by the names of their latents.
-      strings: From `Encoder.strings`, known to be whole.
-      checks: From `Encoder.checks`.
+      centred_model: A codec's model, its variables created.
+      coders: Coders from `make_coders`.
+      strings: Strings from `Encoder.strings`, known to be whole.
+      checks: Fingerprints from `Encoder.checks`.
     """
-    super().__init__(
-      codec, coders, [coder.decoder(string) for coder, string in zip(coders.values(), strings)]
-    )
+    handles = []
+    for coder, string in zip(coders.values(), strings, strict=True):
+      handles.append(coder.decoder(string))
+    super().__init__(centred_model, coders, handles)
     self._checks = iter(checks)
 
   def _code(self, state, part, raw, parameters, index):
     handle, symbols = self._coders[part.latent].decode(state.handle, index)
     symbols = tf.cast(symbols, tf.float32)
-    centre = self._centre(part.latent, parameters)
-    return state._replace(handle=handle), symbols if centre is None else symbols + centre
+    centre = self._centred_model.centre(part.latent, parameters)
+    y_hat = symbols if centre is None else symbols + centre
+    return state._replace(handle=handle), y_hat
 
-  def _checked(self, check, value):
-    same = tf.reduce_all(tf.equal(check, next(self._checks)))
-    with tf.control_dependencies([tf.debugging.Assert(same, [_INDEX_MISMATCH])]):
+  def _verified(self, check, value):
+    is_equal = tf.reduce_all(tf.equal(check, next(self._checks)))
+    with tf.control_dependencies([tf.debugging.Assert(is_equal, [_INDEX_MISMATCH])]):
       return tf.identity(value)
 
 
+class EncodedImage(NamedTuple):
+  """An image that was compressed.
+
+  Attributes:
+    data: The file, a scalar string.
+    encoder: The encoder, which has the expected bits.
+    y_hat: The latent that the decoder reconstructs from.
+    height: Height of the image in pixels, a scalar `int32`.
+    width: Width of the image in pixels, a scalar `int32`.
+  """
+
+  data: tf.Tensor
+  encoder: Encoder
+  y_hat: tf.Tensor
+  height: tf.Tensor
+  width: tf.Tensor
+
+
 def encode(
-  codec: Codec,
+  centred_model: CentredModel,
   coders: dict[str, Coder],
   identity: bytes,
   image: tf.Tensor,
-  kind: type[Encoder] = Encoder,
-) -> tuple[tf.Tensor, Encoder, tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
+  encoder_class: type[Encoder] = Encoder,
+) -> EncodedImage:
   """Compresses an image, in TensorFlow.
 
   Args:
-    codec: A created codec.
-    coders: Of its entropy models.
-    identity: The codec's.
+    centred_model: A codec's model, its variables created.
+    coders: Coders from `make_coders`.
+    identity: The codec's identity, 8 bytes.
     image: `uint8[height, width, 3]`.
-    kind: Of the encoder.
+    encoder_class: Class of the encoder; a subclass may compute the expected bits.
 
   Returns:
-    The file, a scalar string; the encoder; the decoder's latent; and the image's height and width.
+    The compressed image.
   """
   height, width = tf.shape(image)[0], tf.shape(image)[1]
   sides = tf.cast(tf.shape(image)[:2], tf.int64)
-  fits = tf.reduce_all((sides > 0) & (sides <= container.MAX_SIDE)) & (
-    tf.reduce_prod(sides) <= container.MAX_PIXELS
-  )
-  with tf.control_dependencies([tf.debugging.Assert(fits, [_IMAGE_LIMITS])]):
-    x = tf.cast(image, tf.float32)[None] / 255
-  encoder = kind(codec, coders, x)
+  sides_fit = tf.reduce_all((sides > 0) & (sides <= container.MAX_SIDE))
+  pixels_fit = tf.reduce_prod(sides) <= container.MAX_PIXELS
+  with tf.control_dependencies([tf.debugging.Assert(sides_fit & pixels_fit, [_IMAGE_LIMITS])]):
+    x = from_uint8(image)[None]
+
+  encoder = encoder_class(centred_model, coders, x)
   with exact.arithmetic():
-    y_hat = codec.model.walk(encoder, 1, height, width)
+    y_hat = centred_model.model.walk(encoder, 1, height, width)
   data = container.pack(identity, height, width, encoder.strings(), encoder.checks)
-  return data, encoder, y_hat, (height, width)
+  return EncodedImage(data, encoder, y_hat, height, width)
 
 
 def decode(
-  codec: Codec, coders: dict[str, Coder], identity: bytes, data: tf.Tensor
+  centred_model: CentredModel, coders: dict[str, Coder], identity: bytes, data: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
   """Decompresses a file as far as its latent, in TensorFlow.
 
   Args:
-    codec: A created codec.
-    coders: Of its entropy models.
-    identity: The codec's.
+    centred_model: A codec's model, its variables created.
+    coders: Coders from `make_coders`.
+    identity: The codec's identity, 8 bytes.
     data: The file, a scalar string.
 
   Returns:
-    The latent, and the image's height and width; computing them fails with `InvalidArgumentError`
-    unless all of the file's checks hold.
+    The latent, and the image's height and width, `int32`; computing them fails with
+    `InvalidArgumentError` unless all of the file's checks hold.
   """
-  model = codec.model
+  model = centred_model.model
   height, width, strings, checks = container.unpack(data, identity, len(coders), model.parts)
   height, width = tf.cast(height, tf.int32), tf.cast(width, tf.int32)
+
+  decoder = Decoder(centred_model, coders, strings, checks)
   with exact.arithmetic():
-    y_hat = model.walk(Decoder(codec, coders, strings, checks), 1, height, width)
+    y_hat = model.walk(decoder, 1, height, width)
   return y_hat, height, width

@@ -20,18 +20,18 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from tfusq import files, transforms
+from tfusq import files
 from tfusq.coding import Coder
 from tfusq.export import bitstream, container
 from tfusq.export.bitstream import ExportError
 from tfusq.export.client import DESCRIPTION
-from tfusq.models import Model
-from tfusq.training.codec import Codec
-from tfusq.transforms import exact
+from tfusq.models import CentredModel, Model
+from tfusq.transforms import LINEAR, exact
+from tfusq.transforms.pixels import to_uint8
 
 
 def export(
-  codec: Codec,
+  centred_model: CentredModel,
   path: str | os.PathLike,
   description: dict,
   force: bool = False,
@@ -40,23 +40,31 @@ def export(
   """Writes a codec as a SavedModel, whole or not at all.
 
   Args:
-    codec: A trained codec.
+    centred_model: A trained codec's model.
     path: Folder to make.
-    description: What else to keep in `codec.json`, JSON-serializable.
+    description: Further content of `codec.json`, JSON-serializable.
     force: Whether an existing folder may be replaced.
-    decoder_only: Whether to leave out what only compressing needs; it decodes the whole codec's
-      files, and has its identity.
+    decoder_only: Whether to leave out the networks and functions that only compressing needs. The
+      result decodes the whole codec's files, and has its identity.
 
   Returns:
     The codec's identity, hexadecimal.
 
   Raises:
-    ExportError: if an entropy model has no bitstream for the way this codec quantizes.
-    Exists: if `path` is there and may not be replaced.
+    ExportError: if an entropy model has no bitstream for the way this codec quantizes, or weights
+      are not finite or too large for exact arithmetic.
+    Exists: if `path` exists and may not be replaced.
   """
   files.check_folder(path, force, DESCRIPTION)
-  module = CodecModule(codec, decoder_only)
+  module = CodecModule(centred_model, decoder_only)
   identity = module.identity.hex()
+  description = {
+    'identity': identity,
+    'sections': list(centred_model.model.entropy_models),
+    'decoder_only': decoder_only,
+    **description,
+  }
+
   with files.new_folder(path, force, DESCRIPTION) as draft:
     tf.saved_model.save(
       module,
@@ -65,128 +73,145 @@ def export(
       options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
     )
     _forget_gradients(draft)
-    (draft / DESCRIPTION).write_text(
-      json.dumps(
-        {
-          'identity': identity,
-          'sections': list(codec.model.entropy_models),
-          'decoder_only': decoder_only,
-          **description,
-        },
-        indent=2,
-      )
-    )
+    (draft / DESCRIPTION).write_text(json.dumps(description, indent=2))
   return identity
 
 
 class CodecModule(tf.Module):
-  """What is exported: variables, tables and three traced functions."""
+  """The object that is exported: variables, tables and traced functions.
 
-  def __init__(self, codec: Codec, decoder_only: bool = False):
+  Attributes:
+    identity: The codec's identity, 8 bytes.
+    functions: Names of the traced functions.
+  """
+
+  def __init__(self, centred_model: CentredModel, decoder_only: bool = False):
     """Makes the tables.
 
     Args:
-      codec: A created codec.
-      decoder_only: Whether `decompress` is all that there is.
+      centred_model: A codec's model, its variables created.
+      decoder_only: Whether `decompress` is the only function.
 
     Raises:
-      ExportError: if an entropy model has no bitstream for the way this codec quantizes, or
-        weights are not finite or too large for exact arithmetic.
+      ExportError: if an entropy model has no bitstream for the way this codec quantizes, or weights
+        are not finite or too large for exact arithmetic.
     """
     super().__init__(name='codec')
-    model = codec.model
-    self._coders = bitstream.make_coders(codec)
+    model = centred_model.model
+    # The model is no attribute: only variables are tracked, since Keras layers would be saved
+    # with a graph for each of their calls.
+    self._coders = bitstream.make_coders(centred_model)
     _require_exact(model)
-    # Only variables are tracked: Keras layers would be saved with a graph for each call.
     left_out = _encoder_variables(model) if decoder_only else set()
     self._variables = [variable for variable in model.variables if variable.ref() not in left_out]
-    self.identity = _identity(model, self._coders, codec.zero_centre)
-    identity = self.identity
+    self.identity = _identity(centred_model, self._coders)
+
+    self.decompress = self._decompress_function(centred_model)
+    self.functions = ['decompress']
+    if not decoder_only:
+      self.compress = self._compress_function(centred_model)
+      self.evaluate = self._evaluate_function(centred_model)
+      self.functions = ['compress', 'decompress', 'evaluate']
+
+  def _compress_function(self, centred_model):
+    coders, identity = self._coders, self.identity
+
+    def compress(image):
+      return bitstream.encode(centred_model, coders, identity, image).data
+
+    return tf.function(compress, [tf.TensorSpec([None, None, 3], tf.uint8, 'image')])
+
+  def _decompress_function(self, centred_model):
+    coders, identity = self._coders, self.identity
+
+    def decompress(data):
+      y_hat, height, width = bitstream.decode(centred_model, coders, identity, data)
+      return to_uint8(centred_model.model.reconstruct(y_hat, height, width)[0])
+
+    return tf.function(decompress, [tf.TensorSpec([], tf.string, 'data')])
+
+  def _evaluate_function(self, centred_model):
+    coders, identity = self._coders, self.identity
 
     def evaluate(image):
-      data, encoder, y_hat, (height, width) = bitstream.encode(
-        codec, self._coders, identity, image, bitstream.PricedEncoder
-      )
+      encoded = bitstream.encode(centred_model, coders, identity, image, bitstream.PricedEncoder)
+      x = centred_model.model.reconstruct(encoded.y_hat, encoded.height, encoded.width)
       return {
-        'data': data,
-        'bits': tf.stack(list(encoder.bits().values())),
-        'reconstruction': _to_image(model.reconstruct(y_hat, height, width)),
+        'data': encoded.data,
+        'bits': tf.stack(list(encoded.encoder.bits().values())),
+        'reconstruction': to_uint8(x[0]),
       }
 
-    image = tf.TensorSpec([None, None, 3], tf.uint8, 'image')
-    string = tf.TensorSpec([], tf.string, 'data')
-    self.decompress = tf.function(
-      lambda data: _to_image(
-        model.reconstruct(*bitstream.decode(codec, self._coders, identity, data))
-      ),
-      [string],
-    )
-    if not decoder_only:
-      self.compress = tf.function(
-        lambda image: bitstream.encode(codec, self._coders, identity, image)[0], [image]
-      )
-      self.evaluate = tf.function(evaluate, [image])
-    self.functions = ['decompress'] if decoder_only else ['compress', 'decompress', 'evaluate']
+    return tf.function(evaluate, [tf.TensorSpec([None, None, 3], tf.uint8, 'image')])
 
 
 def _require_exact(model: Model) -> None:
+  """Refuses weights that are not finite, or with which exact arithmetic would overflow."""
   for variable in model.variables:
     if not np.isfinite(variable.numpy()).all():
       raise ExportError(f'the weights {variable.name} are not finite')
+
   encoder = _encoder_variables(model)
   for layer in model.submodules:
-    if isinstance(layer, transforms.LINEAR) and layer.kernel.ref() not in encoder:
-      total = exact.weight_sum(layer.kernel.numpy(), layer.output_axis)
-      if not total <= exact.MAX_WEIGHT_SUM:
-        raise ExportError(
-          f'the weights of {layer.name} are too large for exact arithmetic: their '
-          f'absolute sum is {total:g}, and at most {exact.MAX_WEIGHT_SUM:g}'
-        )
+    if not isinstance(layer, LINEAR) or layer.kernel.ref() in encoder:
+      continue
+    total = exact.weight_sum(layer.kernel.numpy(), layer.output_axis)
+    if not total <= exact.MAX_WEIGHT_SUM:
+      raise ExportError(
+        f'the weights of {layer.name} are too large for exact arithmetic: their '
+        f'absolute sum is {total:g}, and at most {exact.MAX_WEIGHT_SUM:g}'
+      )
 
 
 def _forget_gradients(path: Path) -> None:
-  """Takes the marks of custom gradients off: a client would be warned that it can't train."""
+  """Removes the marks of custom gradients: a client would be warned that it can't train."""
   file = path / 'saved_model.pb'
   saved_model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+
   for meta_graph in saved_model.meta_graphs:
     graph = meta_graph.graph_def
-    for nodes in (graph.node, *(function.node_def for function in graph.library.function)):
+    functions = [function.node_def for function in graph.library.function]
+    for nodes in [graph.node, *functions]:
       for node in nodes:
         node.attr.pop('_gradient_op_type', None)
+
   file.write_bytes(saved_model.SerializeToString(deterministic=True))
-  (path / 'fingerprint.pb').unlink()  # of the graph as it was
-
-
-def _to_image(x):
-  return tf.cast(tf.round(255 * tf.clip_by_value(x[0], 0, 1)), tf.uint8)
+  # TensorFlow's fingerprint is of the graph as it was.
+  (path / 'fingerprint.pb').unlink()
 
 
 def _encoder_variables(model: Model) -> set:
-  return {
-    variable.ref() for name in model.encoder_only for variable in getattr(model, name).variables
-  }
+  """Returns references to the variables that decoding does not need."""
+  variables = set()
+  for name in model.encoder_only:
+    variables.update(variable.ref() for variable in getattr(model, name).variables)
+  return variables
 
 
-def _identity(model: Model, coders: dict[str, Coder], zero_centre: dict[str, bool]) -> bytes:
-  """Hashes what decoding needs: the decoder's weights and numbers, the tables, the centring."""
+def _identity(centred_model: CentredModel, coders: dict[str, Coder]) -> bytes:
+  """Hashes what decoding needs: the decoder's weights and numbers, the tables, the centring.
+
+  Exported codecs are named by it, and files name their codec by it: whatever it hashes, and its
+  order, can't change without orphaning the files.
+  """
+  model = centred_model.model
+  classes = {}
+  for latent, entropy_model in model.entropy_models.items():
+    numbers = sorted(
+      (key, value)
+      for key, value in vars(entropy_model).items()
+      # Public ones alone: TensorFlow keeps counters of its own beside them.
+      if isinstance(value, (int, float)) and not key.startswith('_')
+    )
+    classes[latent] = (type(entropy_model).__name__, numbers)
+  header = f'{container.VERSION} {type(model).__name__} {classes} {centred_model.zero_centre}'
+  digest = hashlib.sha256(header.encode())
+
   encoder = _encoder_variables(model)
-  kinds = {
-    name: (
-      type(entropy_model).__name__,
-      sorted(
-        (key, value)
-        for key, value in vars(entropy_model).items()
-        if isinstance(value, (int, float)) and not key.startswith('_')
-      ),
-    )  # not TensorFlow's counters
-    for name, entropy_model in model.entropy_models.items()
-  }
-  digest = hashlib.sha256(
-    f'{container.VERSION} {type(model).__name__} {kinds} {zero_centre}'.encode()
-  )
-  tables = [variable for coder in coders.values() for variable in coder.variables]
-  decoder = [variable for variable in model.variables if variable.ref() not in encoder]
-  for variable in decoder + tables:
+  variables = [variable for variable in model.variables if variable.ref() not in encoder]
+  for coder in coders.values():
+    variables += coder.variables
+  for variable in variables:
     digest.update(f'{variable.dtype.name}{variable.shape}'.encode())
     digest.update(variable.numpy().tobytes())
   return digest.digest()[: container.IDENTITY_BYTES]

@@ -1,19 +1,24 @@
 """The paper's codecs by the paper's names (Sec. 6.1.1)."""
 
 from tfusq.models.base import Hyperprior, Model, Part, Visitor
+from tfusq.models.centred import CentredModel
 from tfusq.models.charm import Charm
 from tfusq.models.elic import ELIC
 from tfusq.models.ms_hyper import MSHyper
 from tfusq.models.serial import Cheng, MSContext
+from tfusq.models.visitors import EstimatingVisitor, RoundingVisitor
 
 __all__ = [
+  'CentredModel',
   'Charm',
   'Cheng',
   'ELIC',
+  'EstimatingVisitor',
   'Hyperprior',
   'MSContext',
   'MSHyper',
   'Model',
   'Part',
+  'RoundingVisitor',
   'Visitor',
 ]

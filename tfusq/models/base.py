@@ -89,6 +89,11 @@ class Model(tf.keras.layers.Layer):
   encoder_only: tuple[str, ...]
   serial = False
 
+  @property
+  def image_latent(self) -> str:
+    """Name of the image's own latent, the last in coding order."""
+    return list(self.entropy_models)[-1]
+
   def networks(self) -> dict[str, list[tf.keras.layers.Layer]]:
     """Returns the layers in each attribute that holds some, by its name."""
     found = {}

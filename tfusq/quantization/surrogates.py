@@ -16,7 +16,7 @@ from tfusq.quantization.soft_rounding import (
   soft_round_slope,
   soft_round_slope_ratio,
 )
-from tfusq.quantization.temperature import Schedule, Temperature
+from tfusq.quantization.temperature import TYPICAL_TEMPERATURES, Schedule, Temperature
 
 
 class Secant(NamedTuple):
@@ -40,7 +40,7 @@ class Surrogate(tf.Module):
 
   differentiable = False
   discrete = False
-  typical_temperatures = (0.5, 5.0)
+  typical_temperatures = TYPICAL_TEMPERATURES
 
   def noise(self, y: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Returns what `__call__` takes as `u`: by default U(-1/2, 1/2) of the shape of `y`.

@@ -3,9 +3,11 @@
 import inspect
 import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import tensorflow as tf
+
+TYPICAL_TEMPERATURES = (0.5, 5.0)
 
 
 class Schedule(tf.Module):
@@ -189,3 +191,63 @@ def temperature_parameters(cls: type) -> list[str]:
     for parameter in signature.parameters.values()
     if Schedule in (parameter.annotation, *getattr(parameter.annotation, '__args__', ()))
   ]
+
+
+def typical_temperatures(cls: type, bound: Collection[str] = ()) -> list[dict[str, float]]:
+  """Returns typical values for the temperatures of a class that are not bound.
+
+  The class says them as its attribute `typical_temperatures`: values for each of its temperatures,
+  or a mapping from their names to equally many values. By default they are `TYPICAL_TEMPERATURES`.
+
+  Args:
+    cls: Class whose constructor takes the temperatures.
+    bound: Names of temperatures to leave out.
+
+  Returns:
+    One dictionary from names to values for each set of values; `[{}]` where no temperature is
+    left.
+  """
+  names = [name for name in temperature_parameters(cls) if name not in bound]
+  if not names:
+    return [{}]
+
+  typical = getattr(cls, 'typical_temperatures', TYPICAL_TEMPERATURES)
+  if not isinstance(typical, Mapping):
+    typical = dict.fromkeys(names, typical)
+  columns = [typical[name] for name in names]
+  return [dict(zip(names, row)) for row in zip(*columns)]
+
+
+def present_temperatures(subject: tf.Module) -> dict[str, float]:
+  """Returns the present temperatures of an object that are attributes named like its parameters."""
+  return {
+    name: float(getattr(subject, name).value)
+    for name in temperature_parameters(type(subject))
+    if isinstance(getattr(subject, name, None), Temperature)
+  }
+
+
+def describe(subject: tf.Module) -> str:
+  """Returns the class and the present temperatures of an object, such as `SUA(alpha = 5)`."""
+  values = [f'{name} = {value:g}' for name, value in present_temperatures(subject).items()]
+  return f'{type(subject).__name__}({", ".join(values)})'
+
+
+def instances(
+  cls: type,
+  bound: Collection[str] = (),
+  build: Callable[..., tf.Module] | None = None,
+) -> list[tf.Module]:
+  """Builds a class with each of its typical sets of temperatures, or once if it takes none.
+
+  Args:
+    cls: Class to build.
+    bound: Names of the temperatures that `build` gives itself.
+    build: Function that returns an object, given the other temperatures by name; by default the
+      class itself.
+
+  Returns:
+    The objects, in the order of the typical values.
+  """
+  build = build or cls
+  return [build(**values) for values in typical_temperatures(cls, bound)]

@@ -11,7 +11,7 @@ form. Two front ends run one list: `tfusq check NAME`, and with pytest
 Statistical checks use fixed seeds and refuse at a z-score of 5.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -19,9 +19,10 @@ import tensorflow as tf
 from tfusq.entropy_models import EntropyModel
 from tfusq.errors import Error
 from tfusq.models import Model
+from tfusq.quantization import temperature
 from tfusq.quantization.estimators import Estimator
 from tfusq.quantization.surrogates import Surrogate
-from tfusq.quantization.temperature import Temperature, temperature_parameters
+from tfusq.quantization.temperature import describe, present_temperatures, typical_temperatures
 from tfusq.testing.entropy_models import entropy_model_checks
 from tfusq.testing.estimators import estimator_checks
 from tfusq.testing.models import model_checks
@@ -40,7 +41,9 @@ __all__ = [
   'estimator_checks',
   'instances',
   'model_checks',
+  'present_temperatures',
   'surrogate_checks',
+  'typical_temperatures',
 ]
 
 CHECKS = {
@@ -88,21 +91,6 @@ def checks_of(subject: tf.Module) -> list[BoundCheck]:
   raise Unchecked(f'there are checks for {_KINDS}, not for {type(subject).__name__}')
 
 
-def describe(subject: tf.Module) -> str:
-  """Returns an object's class and temperatures, such as `SUA(alpha = 5)`."""
-  values = [f'{name} = {value:g}' for name, value in present_temperatures(subject).items()]
-  return f'{type(subject).__name__}({", ".join(values)})'
-
-
-def present_temperatures(subject: tf.Module) -> dict[str, float]:
-  """Returns the temperatures of an object that are attributes of the same name."""
-  return {
-    name: float(getattr(subject, name).value)
-    for name in temperature_parameters(type(subject))
-    if isinstance(getattr(subject, name, None), Temperature)
-  }
-
-
 def conformance(*subjects: tf.Module) -> Callable:
   """Returns a pytest decorator that runs a test once with each check as its argument `check`."""
   import pytest
@@ -128,16 +116,4 @@ def instances(
   """
   if not issubclass(cls, tuple(CHECKS)):
     raise Unchecked(f'there are checks for {_KINDS}, not for {cls.__name__}')
-  build = build or cls
-  return [build(**values) for values in typical_temperatures(cls, bound)]
-
-
-def typical_temperatures(cls: type, bound: Collection[str] = ()) -> list[dict[str, float]]:
-  """Returns the typical values of a class's temperatures by name, of those that are not bound."""
-  needed = [name for name in temperature_parameters(cls) if name not in bound]
-  if not needed:
-    return [{}]
-  typical = getattr(cls, 'typical_temperatures', Surrogate.typical_temperatures)
-  if not isinstance(typical, Mapping):
-    typical = dict.fromkeys(needed, typical)
-  return [dict(zip(needed, values)) for values in zip(*(typical[name] for name in needed))]
+  return temperature.instances(cls, bound, build)

@@ -7,10 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfusq.export import bitstream, container
-from tfusq.models import Model, Part, Visitor
-from tfusq.quantization.estimators import PGE, STE
+from tfusq.models import CentredModel, Model, Part, Visitor
+from tfusq.quantization.estimators import PGE
 from tfusq.quantization.quantizer import Quantizer
-from tfusq.quantization.surrogates import AUN, Round
+from tfusq.quantization.surrogates import AUN
 from tfusq.testing.requirements import NonConformance, require
 from tfusq.training.codec import Codec
 from tfusq.training.summary import watched
@@ -42,12 +42,6 @@ class Calls(Visitor):
 
 def _image(height, width, batch=1):
   return tf.random.stateless_uniform([batch, height, width, 3], [height, width])
-
-
-def _codec(model, quantizer, zero_centre=False):
-  codec = Codec(model, quantizer, quantizer, quantizer, quantizer, 1.0, zero_centre)
-  codec.create()
-  return codec
 
 
 @contextlib.contextmanager
@@ -122,7 +116,9 @@ def reconstructs_the_size(model: Model) -> None:
 
 def trains_every_variable(model: Model) -> None:
   """The gradient of rate and distortion, with noise, reaches every variable."""
-  codec = _codec(model, Quantizer(AUN(), PGE()))
+  noise = Quantizer(AUN(), PGE())
+  codec = Codec(model, noise, noise, noise, noise, lmbda=1.0, zero_centre=False)
+  codec.create()
   with tf.GradientTape() as tape:
     figures = codec.soft(_image(64, 64), tf.zeros([1], tf.int64))
     loss = figures.bpp + figures.mse
@@ -137,20 +133,23 @@ def trains_every_variable(model: Model) -> None:
 
 def decodes_what_it_encodes(model: Model) -> None:
   """The decoder's latent is the encoder's, bit for bit, in every way to quantize."""
-  *_, own = model.entropy_models.values()
-  for zero_centre in (False, True) if own.has_centre() and not model.serial else (False,):
-    codec = _codec(model, Quantizer(Round(), STE()), zero_centre)
+  admits_zero_centre = model.entropy_models[model.image_latent].has_centre() and not model.serial
+  for zero_centre in (False, True) if admits_zero_centre else (False,):
+    centred_model = CentredModel(model, zero_centre)
+    centred_model.create()
     with _lively(model):
-      _require_decoded(codec)
+      _require_decoded(centred_model)
 
 
-def _require_decoded(codec):
-  coders, identity = bitstream.make_coders(codec), bytes(container.IDENTITY_BYTES)
+def _require_decoded(centred_model):
+  coders = bitstream.make_coders(centred_model)
+  identity = bytes(container.IDENTITY_BYTES)
   for height, width in _SIZES:
     image = tf.cast(255 * _image(height, width)[0], tf.uint8)
-    data, _, y_hat, _ = bitstream.encode(codec, coders, identity, image)
+    encoded = bitstream.encode(centred_model, coders, identity, image)
+    y_hat = encoded.y_hat
     try:
-      decoded, *size = bitstream.decode(codec, coders, identity, data)
+      decoded, *size = bitstream.decode(centred_model, coders, identity, encoded.data)
     except tf.errors.InvalidArgumentError as error:
       raise NonConformance(
         f'at {height}x{width} the file is refused: {error.message[:200]}'
@@ -165,7 +164,7 @@ def _require_decoded(codec):
 
 def parameters_are_exact(model: Model) -> None:
   """What is weighed in a walk is weighed in exact arithmetic, near the floats, on its grid."""
-  _codec(model, Quantizer(Round(), STE()))
+  CentredModel(model, zero_centre=False).create()
   foreign = set()
   others = [
     layer

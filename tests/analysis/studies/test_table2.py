@@ -45,7 +45,9 @@ def test_the_papers_figures_are_those_of_the_reference(reference):
 
 def test_code_length_is_the_exported_codecs_and_near_the_ideal(trained, exported_codec, photograph):
   image = photograph[:200, :256]
-  found = code_length.lengths(trained, bitstream.make_coders(trained), tf.constant(image))
+  found = code_length.lengths(
+    trained, bitstream.make_coders(trained.centred_model), tf.constant(image)
+  )
   assert [length.latent for length in found] == ['z', 'y']
   sections = container.read_header(exported_codec.compress(image)).sections
   assert tuple(length.coded for length in found) == sections and min(sections) > 20

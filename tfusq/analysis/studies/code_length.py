@@ -49,7 +49,7 @@ def lengths(codec: Codec, coders: dict[str, Coder], image: tf.Tensor) -> list[Le
 
 def _coded(codec, coders, image):
   """Returns the lengths, and the decoder's latent."""
-  encoder = _IdealEncoder(codec, coders, tf.cast(image, tf.float32)[None] / 255)
+  encoder = _IdealEncoder(codec.centred_model, coders, tf.cast(image, tf.float32)[None] / 255)
   with exact.arithmetic():
     y_hat = codec.model.walk(encoder, 1, *image.shape[:2])
   return [
@@ -62,11 +62,11 @@ class _IdealEncoder(Encoder):
   """Expects what the entropy models say in float64, whatever the coder does."""
 
   def expected_bits(self, coded):
-    entropy_model = self._model.entropy_models[coded.latent]
+    entropy_model = self._entropy_models[coded.latent]
     dtype = tf.float64 if entropy_model.channels else tf.float32
     parameters = entropy_model.parameters(tf.cast(coded.raw, dtype))
     value = tf.cast(coded.symbols, dtype)
-    centre = self._centre(coded.latent, parameters)
+    centre = self._centred_model.centre(coded.latent, parameters)
     bits = entropy_model.bits(value if centre is None else value + centre, parameters)
     return tf.reduce_sum(tf.cast(bits, tf.float64))
 
@@ -88,7 +88,7 @@ def print_code_length(codec: Codec, folder: str) -> None:
     ExportError: if an entropy model has no bitstream for the way this codec quantizes.
     ImageError: if there are no images, or one can't be read.
   """
-  coders = make_coders(codec)
+  coders = make_coders(codec.centred_model)
   found, pixels, figures = {name: [] for name in codec.model.entropy_models}, 0, []
   for path in tqdm(list_images(folder), unit='image'):
     image = tf.constant(read_image(path))
@@ -117,7 +117,7 @@ def print_code_length(codec: Codec, folder: str) -> None:
     beyond = 100 * ((coded - _STRING_OVERHEAD) / ideal - 1)
     kind = type(codec.model.entropy_models[name]).__name__
     print(
-      f'{name:<8}{kind:<18}{"zero" if codec.zero_centre[name] else "integers":<9}'
+      f'{name:<8}{kind:<18}{"zero" if codec.centred_model.zero_centre[name] else "integers":<9}'
       f'{8 * coded.sum() / pixels:>8.4f}{coded.sum():>10.0f}{ideal.sum():>13.1f}'
       f'{100 * (coded.sum() / ideal.sum() - 1):>10.4f}{beyond.max():>12.4f}'
     )

@@ -1,0 +1,89 @@
+"""Visitors of a codec's walk that estimate the rate of images: the base class, and rounding."""
+
+import abc
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tfusq.models.base import Model, Part, Visitor
+from tfusq.models.contexts import Serial
+from tfusq.quantization.rounding import quantize
+
+# Maps a latent's name and its parameters to the centre of zero-centre quantization, or to None.
+Centre = Callable[[str, tuple | None], tf.Tensor | None]
+
+
+class EstimatingVisitor(Visitor):
+  """Quantizes each part, and collects its estimated bits.
+
+  A subclass defines `_quantize` and `_bits`.
+
+  Attributes:
+    latents: Real-valued latents by name, `[batch, height, width, channels]` each.
+    bits: Bits of each part that was visited, a scalar each.
+    parameters: Each part that was visited, with its entropy parameters.
+  """
+
+  def __init__(self, model: Model, x: tf.Tensor, centre: Centre):
+    """Computes the latents.
+
+    Args:
+      model: Networks and entropy models.
+      x: Images, `[batch, height, width, 3]`, float, 0 to 1.
+      centre: Centre of each latent, such as `CentredModel.centre`.
+    """
+    self.model = model
+    self.latents = model.latents(x)
+    self.bits: list[tf.Tensor] = []
+    self.parameters: list[tuple[Part, NamedTuple]] = []
+    self._centre = centre
+
+  def visit(self, part: Part, raw: tf.Tensor) -> tf.Tensor:
+    parameters = self.model.entropy_models[part.latent].parameters(raw)
+    y_tilde = self._quantize(part, parameters)
+    self._add(part, parameters, y_tilde)
+    return y_tilde
+
+  def visit_serially(self, part: Part, context: Serial) -> tf.Tensor:
+    # The context reads the quantized latent, whose parameters are therefore known only afterwards.
+    y_tilde = self._quantize(part, None)
+    parameters = self.model.entropy_models[part.latent].parameters(context.raw(y_tilde))
+    self._add(part, parameters, y_tilde)
+    return y_tilde
+
+  def _add(self, part: Part, parameters: NamedTuple, y_tilde: tf.Tensor) -> None:
+    self.bits.append(self._bits(part, parameters, y_tilde))
+    self.parameters.append((part, parameters))
+
+  @abc.abstractmethod
+  def _quantize(self, part: Part, parameters: tuple | None) -> tf.Tensor:
+    """Returns what later parts and the reconstruction see of a part.
+
+    Args:
+      part: The part.
+      parameters: Entropy parameters; None in a serial context, which is never zero-centre.
+    """
+
+  @abc.abstractmethod
+  def _bits(self, part: Part, parameters: NamedTuple, y_tilde: tf.Tensor) -> tf.Tensor:
+    """Returns a part's bits, a scalar.
+
+    Args:
+      part: The part.
+      parameters: Entropy parameters.
+      y_tilde: Return value of `_quantize` for the part.
+    """
+
+
+class RoundingVisitor(EstimatingVisitor):
+  """Rounds each part, as coding does."""
+
+  def _quantize(self, part, parameters):
+    y = part.of(self.latents[part.latent])
+    _, y_hat = quantize(y, self._centre(part.latent, parameters))
+    return y_hat
+
+  def _bits(self, part, parameters, y_tilde):
+    entropy_model = self.model.entropy_models[part.latent]
+    return tf.reduce_sum(entropy_model.bits(y_tilde, parameters))

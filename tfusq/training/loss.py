@@ -1,0 +1,139 @@
+"""The loss that trains a codec, `R + lambda D` (Eq. 5), from surrogates of the quantized latents.
+
+For each part `y` of a latent, with entropy parameters `p` and noise `u`,
+
+    offset  = sg(centre(p))                               zero-centre, Sec. 5.3; otherwise none
+    bits    = rate.evaluate(-log2 P(. | p), y, u, offset)   Eq. (24)
+    y_tilde = distortion(y, u, offset)                      Q(y - offset) + offset
+    loss    = sum(bits) / pixels + lmbda 255^2 MSE(x, synthesis(y_tilde))
+
+The rate and the distortion have a quantizer each, and see the same noise: where both surrogates are
+equal, both terms see the same sample. Contexts and the hyper synthesis read `y_tilde`.
+
+Sec. 5.3 stops the gradient of the distortion at the offset, since rounding has none there. In the
+rate, `-log2 P(Q(y - mu) + mu | mu, sigma)` depends on `mu` through the density, whose gradient is
+always kept, and through the offset, where it is stopped as well unless the codec is told otherwise.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tfusq.models import CentredModel, Model
+from tfusq.models.visitors import EstimatingVisitor
+from tfusq.quantization.quantizer import Quantizer
+
+
+class RateDistortion(NamedTuple):
+  """Rate and distortion of a batch of images.
+
+  Attributes:
+    bpp: Bits of all latents per pixel, a scalar.
+    mse: Mean squared error of images from 0 to 1, a scalar.
+    reconstruction: `[batch, height, width, 3]`, float.
+  """
+
+  bpp: tf.Tensor
+  mse: tf.Tensor
+  reconstruction: tf.Tensor
+
+  def distortion(self, lmbda: float) -> tf.Tensor:
+    """Returns `lambda D` in bits per pixel, `D` on the scale of 8-bit images."""
+    return lmbda * 255**2 * self.mse
+
+  def loss(self, lmbda: float) -> tf.Tensor:
+    """Returns `R + lambda D` in bits per pixel, Eq. (5)."""
+    return self.bpp + self.distortion(lmbda)
+
+
+class SurrogateVisitor(EstimatingVisitor):
+  """Quantizes by surrogates: the training-time forward calculation of rate and distortion."""
+
+  def __init__(
+    self,
+    centred_model: CentredModel,
+    quantizers: dict[str, tuple[Quantizer, Quantizer]],
+    stop_offset: dict[str, bool],
+    seed: int,
+    x: tf.Tensor,
+    index: tf.Tensor,
+  ):
+    """Computes the latents, and draws their noise.
+
+    Args:
+      centred_model: Networks, entropy models and centring.
+      quantizers: Quantizers of the rate and of the distortion, by the name of the latent.
+      stop_offset: Whether the gradient stops at the offset, for `rate` and for `distortion`.
+      seed: Seed of the run.
+      x: Images, `[batch, height, width, 3]`, float, 0 to 1.
+      index: `int64[batch]`, the number of each image in the run, which its noise depends on.
+    """
+    super().__init__(centred_model.model, x, centred_model.centre)
+    self._quantizers = quantizers
+    self._stop_offset = stop_offset
+
+    self._noise = {}
+    for number, latent in enumerate(self.model.entropy_models):
+      y = self.latents[latent]
+      rate, distortion = quantizers[latent]
+      # One seed for both terms. It depends on the latent by its place in coding order.
+      latent_seed = tf.constant([seed, number], tf.int64)
+      self._noise[latent] = {
+        'rate': _draw_noise(rate, y, latent_seed, index),
+        'distortion': _draw_noise(distortion, y, latent_seed, index),
+      }
+
+  def _quantize(self, part, parameters):
+    _, distortion = self._quantizers[part.latent]
+    y, u, offset = self._arguments('distortion', part, parameters)
+    return distortion(y, u, offset)
+
+  def _bits(self, part, parameters, y_tilde):
+    del y_tilde  # the rate has a sample of its own
+    rate, _ = self._quantizers[part.latent]
+    entropy_model = self.model.entropy_models[part.latent]
+    y, u, offset = self._arguments('rate', part, parameters)
+
+    bits = rate.evaluate(lambda v: entropy_model.bits(v, parameters), y, u, offset)
+    return tf.reduce_sum(bits)
+
+  def _arguments(self, term, part, parameters):
+    """Returns the arguments of a term's quantizer: latent, noise and offset of a part."""
+    y = part.of(self.latents[part.latent])
+    u = part.of(self._noise[part.latent][term])
+
+    offset = self._centre(part.latent, parameters)
+    if offset is not None and self._stop_offset[term]:
+      offset = tf.stop_gradient(offset)
+    return y, u, offset
+
+
+def _draw_noise(quantizer, y, latent_seed, index):
+  """Draws the noise of each image by itself, so that it is the same on whichever replica."""
+
+  def draw(image_and_index):
+    image, image_index = image_and_index
+    image_seed = tf.random.experimental.stateless_fold_in(latent_seed, image_index)
+    return quantizer.noise(image[None], image_seed)[0]
+
+  u = tf.map_fn(draw, (y, index), fn_output_signature=y.dtype)
+  # Parts are sliced from the noise of the whole latent, where a surrogate may share one number.
+  return tf.broadcast_to(u, tf.shape(y))
+
+
+def rate_distortion(model: Model, x: tf.Tensor, visitor: EstimatingVisitor) -> RateDistortion:
+  """Walks through the latents of images, and returns their rate and distortion.
+
+  Args:
+    model: Networks and entropy models.
+    x: Images, `[batch, height, width, 3]`, float, 0 to 1.
+    visitor: `EstimatingVisitor` of the same images.
+  """
+  batch, height, width = tf.unstack(tf.shape(x))[:3]
+  y_tilde = model.walk(visitor, batch, height, width)
+  reconstruction = model.reconstruct(y_tilde, height, width)
+
+  pixels = tf.cast(batch * height * width, tf.float32)
+  bpp = tf.add_n(visitor.bits) / pixels
+  mse = tf.reduce_mean(tf.square(x - reconstruction))
+  return RateDistortion(bpp, mse, reconstruction)
