@@ -109,10 +109,14 @@ def test_a_plugin_is_checked_by_name(cli):
   assert code == 0 and out.startswith('SHA(alpha = 3)')
   code, out, _ = cli('check', 'SHA', '--gin_bindings', ' tfusq.surrogates.SHA.alpha = 4.0')
   assert code == 0 and 'SHA(alpha = 4)' in out
-  code, _, err = cli('check', 'Linear')
-  assert (
-    code == 1 and err.startswith('tfusq check: there are checks for') and ('not for Linear' in err)
-  )
+  code, out, _ = cli('check', 'Linear')
+  assert code == 0 and out.startswith('Linear(') and out.count('passed') == 4
+  code, _, err = cli('check', 'Linear', '--gin_bindings', 'Linear.end = -1.0')
+  assert code == 1 and 'Linear fails 1 checks' in err
+  code, out, _ = cli('check', 'Convolutional')
+  assert code == 0 and out.count('passed') == 5
+  code, _, err = cli('check', 'MSHyper')
+  assert code == 1 and "--gin_bindings 'MSHyper.entropy_model = ...'" in err
   code, _, err = cli('check', 'GaussianMixture', '--gin_bindings', 'GaussianMixture.components = 0')
   assert code == 1 and 'at least 1' in err
   code, _, err = cli('check', 'Nope')

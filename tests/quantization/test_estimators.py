@@ -14,6 +14,7 @@ from tfusq import (
   SRA,
   STE,
   SUA,
+  Estimator,
   Quantizer,
   Round,
   SGAHard,
@@ -24,7 +25,7 @@ from tfusq import (
 )
 from tfusq.entropy_models import gaussian_bits
 from tfusq.quantization.soft_rounding import soft_round, soft_round_slope
-from tfusq.testing import describe
+from tfusq.quantization.temperature import describe
 
 
 def rate(mean=0.0, scale=1.0):
@@ -361,3 +362,11 @@ def test_expected_gradient_of_a_loss_that_mixes_components_is_refused():
 
 def test_proxy_of_sua_is_soft_rounding(latents):
   np.testing.assert_array_equal(SUA(5.0).proxy(latents), soft_round(latents, tf.constant(5.0)))
+
+
+def test_an_estimator_without_its_gradient_is_not_built():
+  class Empty(Estimator):
+    elementwise = True
+
+  with pytest.raises(TypeError, match='abstract.*Empty.*quantize'):
+    Empty()
