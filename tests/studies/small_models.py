@@ -1,6 +1,6 @@
 """The small versions of the nine models, trained for minutes: run as
 
-    python tests/studies/nine_models.py --train FOLDER --images FOLDER --out FOLDER [--steps 1500]
+    python tests/studies/small_models.py --train FOLDER --images FOLDER --out FOLDER [--steps 1500]
 
 Each is trained by `tfusq train`, exported and evaluated by the command line, one after another;
 what is finished in the folder is taken from there, and a run that was stopped goes on. Prints for
