@@ -46,11 +46,12 @@ def test_links_to_files_lead_somewhere(page):
 
 @pytest.mark.parametrize('page', PAGES)
 def test_commands_and_paths_exist(page):
-  """Every `tfusq COMMAND` is a command with the options shown; paths into the checkout exist."""
+  """Every `tfusq COMMAND` is a command, and paths into the checkout lead somewhere."""
   text = (CHECKOUT / page).read_text()
   commands = command_line.parser()._subparsers._group_actions[0].choices
-  shown = set(re.findall(r'^(?:\$ )?tfusq (\w+)', text, re.MULTILINE))
-  shown |= set(re.findall(r'`tfusq (\w+)', text))
+  shown = set(re.findall(r'`tfusq (\w+)', text))
+  for block in re.findall(r'```sh\n(.*?)```', text, re.DOTALL):
+    shown.update(re.findall(r'^tfusq (\w+)', block, re.MULTILINE))
   assert shown <= set(commands)
 
   paths = re.findall(r'`((?:tfusq|tests|gin|plugins)/[\w./-]*[\w/])`', text)
