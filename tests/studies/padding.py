@@ -4,7 +4,8 @@
 
 The exported codec compresses crops of every image. The bytes of their strings are compared with
 those of the same crop padded by zeros to multiples of 64, as CompressAI's programs pad, and with
-the bits per pixel of the crop to multiples of 16 inside it, times its pixels. Means over the images.
+the bits per pixel of the crop to multiples of 16 inside it, times its pixels. Means over the
+images.
 """
 
 import argparse
