@@ -86,7 +86,8 @@ def test_the_result_does_not_depend_on_threads_or_kernels(network, settings, tmp
   np.savez(tmp_path / 'in.npz', x, *(variable.numpy() for variable in network.variables))
   code = (
     'import sys, numpy as np, tensorflow as tf\n'
-    'from tfusq import exact, transforms\n'
+    'from tfusq import transforms\n'
+    'from tfusq.transforms import exact\n'
     'network = transforms.hyper_synthesis(96, 192)\n'
     'x, *values = np.load(sys.argv[1] + "/in.npz").values()\n'
     'network(x)\n'
@@ -109,7 +110,7 @@ def test_symbols_are_weighed_as_integers_in_any_order(size):
   kernel = rng.normal(0, size, [12, 320, 7]).astype(np.float32)
   bias = rng.normal(0, 1, 7).astype(np.float32)
   symbols = np.round(rng.laplace(0, 300, [12, 5, 320])).astype(np.float32)
-  weights = exact.symbol_weights(tf.constant(kernel), tf.constant(bias))
+  weights = exact.round_symbol_weights(tf.constant(kernel), tf.constant(bias))
   found = exact.weigh_symbols(tf.constant(symbols), weights).numpy()
   integers = [[[int(v) for v in row] for row in tap] for tap in np.clip(symbols, -511, 511)]
   whole = np.round(kernel.astype(np.float64) / weights.step.numpy()).astype(object)
@@ -123,7 +124,7 @@ def test_symbols_are_weighed_as_integers_in_any_order(size):
   np.testing.assert_array_equal(found, np.round(expected * 2**12) / 2**12)
   assert np.abs(symbols).max() > 511
   order = rng.permutation(320)
-  shuffled = exact.symbol_weights(tf.constant(kernel[:, order]), tf.constant(bias))
+  shuffled = exact.round_symbol_weights(tf.constant(kernel[:, order]), tf.constant(bias))
   np.testing.assert_array_equal(
     exact.weigh_symbols(tf.constant(symbols[:, :, order]), shuffled), found
   )
@@ -143,7 +144,7 @@ def test_symbols_are_weighed_as_integers_in_any_order(size):
 def test_one_large_weight_coarsens_its_own_output_alone():
   kernel = np.full([12, 320, 3], 0.01, np.float32)
   kernel[0, 0, 1] = 1000
-  steps = exact.symbol_weights(tf.constant(kernel), tf.zeros([3])).step.numpy()
+  steps = exact.round_symbol_weights(tf.constant(kernel), tf.zeros([3])).step.numpy()
   assert steps[0] == steps[2] == 2.0**-13 and steps[1] == 2.0**-5
 
 

@@ -1,4 +1,7 @@
-"""Densities of the quantized latent, their bits, and their range coding (Eq. 23, 24, 34)."""
+"""Densities of the quantized latent and its bits, Eq. (23), (24), (34).
+
+The integer tables of their range coders are made in `tfusq.coding`.
+"""
 
 from tfusq.entropy_models.base import EntropyModel
 from tfusq.entropy_models.bits import gaussian_bits, laplacian_bits, mixture_bits, saturate

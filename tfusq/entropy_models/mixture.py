@@ -11,7 +11,13 @@ from tfusq.entropy_models.location_scale import bounded, require_bound
 
 
 class Mixture(NamedTuple):
-  """Parameters of a mixture, each of the latent's shape and one axis more, the components'."""
+  """Parameters of a mixture, each of the latent's shape with an axis of components after it.
+
+  Attributes:
+    logits: Unnormalized logarithms of the weights.
+    mean: Means of the components.
+    log_scale: Natural logarithms of their standard deviations.
+  """
 
   logits: tf.Tensor
   mean: tf.Tensor
@@ -19,25 +25,29 @@ class Mixture(NamedTuple):
 
 
 class GaussianMixture(EntropyModel):
-  """Mixture of Gaussians, integrated over unit bins.
+  """Mixture of Gaussians, integrated over unit bins: `P(y) = sum_k w_k P_k(y)`.
 
-  The network gives a logit, a mean and the logarithm of a scale for each component; scales are
-  bounded as those of `Gaussian`. The centre is the weighted mean, on the grid of the code.
+  The network gives a logit, a mean and the logarithm of a scale for each component. The weights `w`
+  are the softmax of the logits, and scales are bounded as those of `Gaussian`. The centre is the
+  weighted mean `sum_k w_k mean_k`, on the grid of the code.
+
+  Attributes:
+    channels: Three times the number of components.
 
   #### References
   Cheng, Sun, Takeuchi and Katto, Learned image compression with discretized Gaussian mixture
-  likelihoods and attention modules, 2020.
+  likelihoods and attention modules, 2020. https://arxiv.org/abs/2001.01568
   """
 
-  channels = 9  # of three components
+  channels = 9
 
   def __init__(self, components: int = 3, bound: float = 0.11, floor: float = 1e-9):
     """Initializer.
 
     Args:
-      components: K, at least 1.
+      components: Number of Gaussians, at least 1.
       bound: Lower bound of every scale.
-      floor: Probability below which bits are saturated; 0 never.
+      floor: Probability below which bits are saturated, see `saturate`; 0 never.
 
     Raises:
       ValueError: if an argument is out of range.
@@ -52,19 +62,24 @@ class GaussianMixture(EntropyModel):
   def parameters(self, raw):
     components = self.channels // 3
     shape = tf.concat([tf.shape(raw)[:-1], [-1, components]], 0)
-    logits, mean, log_scale = (tf.reshape(part, shape) for part in tf.split(raw, 3, axis=-1))
-    return Mixture(logits, mean, bounded(log_scale, self.bound))
+    logits, mean, log_scale = tf.split(raw, 3, axis=-1)
+    return Mixture(
+      tf.reshape(logits, shape),
+      tf.reshape(mean, shape),
+      bounded(tf.reshape(log_scale, shape), self.bound),
+    )
 
   def centre(self, parameters):
     logits, mean, _ = parameters
     smooth = tf.reduce_sum(tf.nn.softmax(logits) * mean, -1)
-    # The code's value, with the gradient of the smooth one.
+    # The code's value, which both ends have exactly, with the gradient of the smooth one.
     return bisection.centre(logits, mean) + (smooth - tf.stop_gradient(smooth))
 
   def bits(self, y, parameters):
     logits, mean, log_scale = parameters
     y = tf.broadcast_to(y[..., None], tf.shape(mean))
-    return saturate(mixture_bits(gaussian_bits(y, mean, tf.exp(log_scale)), logits), self.floor)
+    component_bits = gaussian_bits(y, mean, tf.exp(log_scale))
+    return saturate(mixture_bits(component_bits, logits), self.floor)
 
   def coder(self, zero_centre):
     return bisection.Bisection(zero_centre)

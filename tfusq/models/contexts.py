@@ -58,7 +58,7 @@ class Causal(MaskedConv2D):
 
   def exact_weights(self) -> exact.SymbolWeights:
     """Returns the weights of what it sees, for exact arithmetic."""
-    return exact.symbol_weights(tf.boolean_mask(self.kernel, self.mask), self.bias)
+    return exact.round_symbol_weights(tf.boolean_mask(self.kernel, self.mask), self.bias)
 
 
 def checkerboard(filters: int) -> MaskedConv2D:
@@ -201,7 +201,7 @@ class Serial:
     # Once, not in every wave.
     context = self._context.exact_weights()
     whole, *layers = [
-      exact.weights(layer.kernel, layer.bias) if isinstance(layer, Dense) else layer
+      exact.round_weights(layer.kernel, layer.bias) if isinstance(layer, Dense) else layer
       for layer in self._parameters.layers
     ]
     of_context, of_features = tf.split(whole.kernel, [self._context.filters, -1])

@@ -1,57 +1,64 @@
-"""What a pair of transforms is."""
+"""The interface of transforms between image and latent, and the classic convolutional pair."""
+
+import abc
 
 import tensorflow as tf
 
-from tfusq.transforms.layers import GDN, down, to_image, up
+from tfusq.transforms.layers import GDN, down, image_bias, up
 
 
-class Transforms:
+class Transforms(abc.ABC):
   """Image to latent and back: the base class of the group `tfusq.transforms`.
 
   A model takes one object for its analysis and one for its synthesis, of which it uses that half.
+  A subclass must define both. Equal objects make equal networks, each time with new variables.
   """
 
+  @abc.abstractmethod
   def analysis(self, filters: int, latent_channels: int) -> tf.keras.layers.Layer:
     """Returns the analysis transform.
 
     Args:
-      filters: The paper's N.
-      latent_channels: The paper's M.
+      filters: Number of channels between the layers, the paper's N.
+      latent_channels: Number of channels of the latent, the paper's M.
 
     Returns:
-      `[batch, height, width, 3]` -> `[batch, height / 16, width / 16, latent_channels]`, of sizes
-      that are multiples of 16.
+      A layer from images `[batch, height, width, 3]` in [0, 1], of sizes that are multiples of 16,
+      to latents `[batch, height / 16, width / 16, latent_channels]`; float32.
     """
-    raise NotImplementedError
 
+  @abc.abstractmethod
   def synthesis(self, filters: int, latent_channels: int) -> tf.keras.layers.Layer:
     """Returns the synthesis transform.
 
     Args:
-      filters: The paper's N.
-      latent_channels: The paper's M.
+      filters: Number of channels between the layers, the paper's N.
+      latent_channels: Number of channels of the latent, the paper's M.
 
     Returns:
-      `[batch, height, width, latent_channels]` -> `[batch, 16 height, 16 width, 3]`.
+      A layer from latents `[batch, height, width, latent_channels]` to images
+      `[batch, 16 height, 16 width, 3]`; float32, not clipped.
     """
-    raise NotImplementedError
 
 
 class Convolutional(Transforms):
   """Four strided 5x5 convolutions with GDN between, and the mirror of it with inverse GDN.
 
   #### References
-  Minnen, Balle and Toderici, Joint autoregressive and hierarchical priors, 2018, Table 1.
+  Minnen, Balle and Toderici, Joint autoregressive and hierarchical priors for learned image
+  compression, 2018, Table 1. https://arxiv.org/abs/1809.02736
   """
 
   def analysis(self, filters, latent_channels):
     layers = []
     for _ in range(3):
       layers += [down(filters), GDN()]
-    return tf.keras.Sequential([*layers, down(latent_channels)], name='analysis')
+    layers.append(down(latent_channels))
+    return tf.keras.Sequential(layers, name='analysis')
 
   def synthesis(self, filters, latent_channels):
     layers = []
     for _ in range(3):
       layers += [up(filters), GDN(inverse=True)]
-    return tf.keras.Sequential([*layers, up(3, bias_initializer=to_image())], name='synthesis')
+    layers.append(up(3, bias_initializer=image_bias()))
+    return tf.keras.Sequential(layers, name='synthesis')

@@ -7,6 +7,10 @@ holds them exactly, so the order does not matter. The result is rounded to the a
 which float32 holds. What lies between (biases, leaky ReLU) are single operations, which IEEE 754
 defines to the last bit.
 
+    activations     multiples of 2^-12, clipped to +-2^12
+    weights         multiples of 2^-16; absolute values that meet in one output sum to 2^12 at most
+    biases, sums    multiples of 2^-28
+
 Activations and results beyond +-4096 are clipped, at both ends alike. Layers use it while
 `arithmetic()` is in force; an exported codec is traced in it wherever table indexes are decided.
 """
@@ -20,12 +24,19 @@ import numpy as np
 import tensorflow as tf
 
 _ACTIVATION_BITS = 12
-ACTIVATION_STEPS = 2**_ACTIVATION_BITS  # to 1
-_ACTIVATION_LIMIT = 2.0**12
 _WEIGHT_BITS = 16
-_SYMBOL_LIMIT = 2.0**9 - 1
-# Of the absolute weights that meet in one output: 53 bits less those of the grids and the limit.
-MAX_WEIGHT_SUM = 2.0 ** (53 - 12 - _ACTIVATION_BITS - _WEIGHT_BITS - 1)
+_SUM_BITS = _ACTIVATION_BITS + _WEIGHT_BITS
+ACTIVATION_STEPS = 2**_ACTIVATION_BITS  # to 1
+_LOG2_ACTIVATION_LIMIT = 12
+_ACTIVATION_LIMIT = 2.0**_LOG2_ACTIVATION_LIMIT
+
+# Greatest sum of the absolute weights that meet in one output: of the 53 bits of a float64, 28 are
+# the grid's, 12 the greatest activation's, and one is left for the bias.
+MAX_WEIGHT_SUM = 2.0 ** (53 - _SUM_BITS - _LOG2_ACTIVATION_LIMIT - 1)
+
+# Symbols that a context weighs are clipped to this. It leaves 15 bits of float32 to the weights.
+_SYMBOL_LIMIT = 2**9 - 1
+_MAX_COARSER_BITS = 40  # a weight of 2^24 is 2^40 steps of the finest grid
 
 _state = threading.local()
 
@@ -42,20 +53,33 @@ def arithmetic() -> Iterator[None]:
 
 
 def active() -> bool:
-  """Whether `arithmetic()` is in force."""
+  """Returns whether `arithmetic()` is in force in this thread."""
   return getattr(_state, 'active', False)
 
 
 class Weights(NamedTuple):
-  """Weights and bias of a layer on their grids, `float64`."""
+  """A layer's kernel and bias on their grids.
+
+  Attributes:
+    kernel: `float64`, the kernel's shape, multiples of 2^-16.
+    bias: `float64[outputs]` or of the result's shape, multiples of 2^-28.
+  """
 
   kernel: tf.Tensor
   bias: tf.Tensor
 
 
-def weights(kernel: tf.Tensor, bias: tf.Tensor) -> Weights:
-  """Rounds a float32 kernel to multiples of 2^-16, and a bias to those of 2^-28."""
-  return Weights(_to_grid(kernel, _WEIGHT_BITS), _to_grid(bias, _ACTIVATION_BITS + _WEIGHT_BITS))
+def round_weights(kernel: tf.Tensor, bias: tf.Tensor) -> Weights:
+  """Rounds a layer's kernel and bias to their grids.
+
+  Args:
+    kernel: `float32`, any shape; see `MAX_WEIGHT_SUM`.
+    bias: `float32[outputs]`.
+
+  Returns:
+    The kernel and the bias in float64.
+  """
+  return Weights(_to_grid(kernel, _WEIGHT_BITS), _to_grid(bias, _SUM_BITS))
 
 
 def convolve(
@@ -64,9 +88,9 @@ def convolve(
   """Returns `convolution(x, kernel) + bias` on the activations' grid.
 
   Args:
-    convolution: Any linear map of activations and a kernel, such as `tf.nn.conv2d`.
+    convolution: Linear map of activations and a kernel, both float64, such as `tf.nn.conv2d`.
     x: Activations, float32; clipped to +-4096 and rounded to multiples of 2^-12.
-    weights: From `weights`; the bias is of the last axis, or of the result's shape.
+    weights: Kernel and bias on their grids. The bias is broadcast to the result.
 
   Returns:
     Float32, in the same range and on the same grid as the activations.
@@ -77,17 +101,27 @@ def convolve(
 def accumulate(
   convolution: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], x: tf.Tensor, weights: Weights
 ) -> tf.Tensor:
-  """Returns the exact sum that `convolve` rounds, `float64`; the arguments are as there."""
-  return convolution(_to_grid(_clip(x), _ACTIVATION_BITS), weights.kernel) + weights.bias
+  """Returns the exact sum that `convolve` rounds.
+
+  Args:
+    convolution: Linear map of activations and a kernel, both float64, such as `tf.nn.conv2d`.
+    x: Activations, float32; clipped to +-4096 and rounded to multiples of 2^-12.
+    weights: Kernel and bias on their grids. The bias is broadcast to the result.
+
+  Returns:
+    Float64, multiples of 2^-28.
+  """
+  activations = _to_grid(_clip(x), _ACTIVATION_BITS)
+  return convolution(activations, weights.kernel) + weights.bias
 
 
 class SymbolWeights(NamedTuple):
-  """Weights of a context, on grids on which `float32` sums products with symbols exactly.
+  """A context's kernel and bias, on grids on which float32 sums products with symbols exactly.
 
   Attributes:
-    kernel: `float32[taps, inputs, outputs]`, integers.
-    step: `float64[outputs]`, what they are multiples of: a power of two for each output.
-    bias: `float64[outputs]`.
+    kernel: `float32[taps, inputs, outputs]`, integers: the weights are `step * kernel`.
+    step: `float64[outputs]`, the grid of each output, a power of two.
+    bias: `float64[outputs]`, multiples of 2^-28.
   """
 
   kernel: tf.Tensor
@@ -95,57 +129,74 @@ class SymbolWeights(NamedTuple):
   bias: tf.Tensor
 
 
-def symbol_weights(kernel: tf.Tensor, bias: tf.Tensor) -> SymbolWeights:
-  """Rounds a float32 kernel to the finest grids, none finer than 2^-16, that admit exact sums.
+def round_symbol_weights(kernel: tf.Tensor, bias: tf.Tensor) -> SymbolWeights:
+  """Rounds a context's kernel to the finest grids, none finer than 2^-16, that admit exact sums.
 
-  Which grids these are is decided in integers, and so the same everywhere.
+  A float32 holds integers of up to 2^24. With symbols of at most 511, the weights of one tap and
+  one output may sum to 2^24 / 511 steps in absolute value. The grid is chosen by comparing
+  integers, and is therefore the same everywhere.
 
   Args:
-    kernel: `[taps, inputs, outputs]`, finite.
-    bias: `[outputs]`.
+    kernel: `float32[taps, inputs, outputs]`, finite.
+    bias: `float32[outputs]`.
+
+  Returns:
+    The kernel in steps, the steps, and the bias.
   """
   finest = tf.cast(_to_grid(kernel, _WEIGHT_BITS) * 2.0**_WEIGHT_BITS, tf.int64)
   sums = tf.reduce_max(tf.reduce_sum(tf.abs(finest), 1), 0)
-  room = 2**24 // int(_SYMBOL_LIMIT) - kernel.shape[1] // 2 - 1  # rounding adds a half at most
-  coarser = tf.range(40, dtype=tf.int64)
-  count = tf.reduce_sum(
-    tf.cast(tf.bitwise.right_shift(sums[:, None], coarser) >= room, tf.int32), 1
-  )
-  steps = tf.gather(tf.constant(2.0 ** (np.arange(41) - _WEIGHT_BITS)), count)
-  return SymbolWeights(
-    tf.round(kernel / tf.cast(steps, tf.float32)),
-    steps,
-    _to_grid(bias, _ACTIVATION_BITS + _WEIGHT_BITS),
-  )
+
+  # Rounding to a coarser grid adds a half at most to each of the inputs' weights.
+  inputs = kernel.shape[1]
+  max_sum = 2**24 // _SYMBOL_LIMIT - inputs // 2 - 1
+  # The number of shifts by which an output's sum remains too large is the shift that it needs.
+  coarser_sums = tf.bitwise.right_shift(sums[:, None], tf.range(_MAX_COARSER_BITS, dtype=tf.int64))
+  coarser_bits = tf.reduce_sum(tf.cast(coarser_sums >= max_sum, tf.int32), 1)
+  grids = 2.0 ** (np.arange(_MAX_COARSER_BITS + 1) - _WEIGHT_BITS)
+  step = tf.gather(tf.constant(grids), coarser_bits)
+
+  kernel_in_steps = tf.round(kernel / tf.cast(step, tf.float32))
+  return SymbolWeights(kernel_in_steps, step, _to_grid(bias, _SUM_BITS))
 
 
 def weigh_symbols(symbols: tf.Tensor, weights: SymbolWeights) -> tf.Tensor:
-  """Returns the sum over taps of symbols by weights, and the bias, on the activations' grid.
+  """Returns the sum over taps of symbols times weights, plus the bias, on the activations' grid.
 
-  As `convolve` of integers, five times as fast, because each tap is summed in `float32`: on the
-  weights' coarser grids, and with symbols clipped to +-511.
+  Does what `convolve` does, for integers and five times as fast, because each tap is summed in
+  float32: with weights on coarser grids, and with symbols clipped to +-511.
 
   Args:
     symbols: `float32[taps, n, inputs]`, integers.
-    weights: From `symbol_weights`.
+    weights: Result of `round_symbol_weights`.
 
   Returns:
     `float32[n, outputs]`.
   """
-  with tf.device('/cpu:0'):  # others may multiply in less precision
-    sums = tf.matmul(tf.clip_by_value(symbols, -_SYMBOL_LIMIT, _SYMBOL_LIMIT), weights.kernel)
-  y = tf.reduce_sum(tf.cast(sums, tf.float64), 0) * weights.step + weights.bias
-  return _to_activations(y)
+  symbols = tf.clip_by_value(symbols, -float(_SYMBOL_LIMIT), float(_SYMBOL_LIMIT))
+  with tf.device('/cpu:0'):  # other devices may multiply with less precision than float32's
+    sums = tf.matmul(symbols, weights.kernel)
+  total = tf.reduce_sum(tf.cast(sums, tf.float64), 0)
+  return _to_activations(total * weights.step + weights.bias)
 
 
 def weight_sum(kernel: np.ndarray, output_axis: int) -> float:
-  """Returns the greatest sum of absolute weights of one output, which `MAX_WEIGHT_SUM` limits."""
-  others = tuple(axis for axis in range(kernel.ndim) if axis != output_axis % kernel.ndim)
-  return float(np.abs(kernel.astype(np.float64)).sum(others).max())
+  """Returns the greatest sum of absolute weights of one output, which `MAX_WEIGHT_SUM` limits.
+
+  Args:
+    kernel: A layer's kernel, any shape, float.
+    output_axis: Axis of the kernel that runs over outputs.
+
+  Returns:
+    The sum of the output for which it is greatest.
+  """
+  output_axis %= kernel.ndim
+  summed_axes = tuple(axis for axis in range(kernel.ndim) if axis != output_axis)
+  magnitudes = np.abs(kernel.astype(np.float64))
+  return float(magnitudes.sum(summed_axes).max())
 
 
-def _to_activations(y):
-  return tf.cast(_to_grid(_clip(y), _ACTIVATION_BITS), tf.float32)
+def _to_activations(x):
+  return tf.cast(_to_grid(_clip(x), _ACTIVATION_BITS), tf.float32)
 
 
 def _clip(x):
@@ -153,4 +204,5 @@ def _clip(x):
 
 
 def _to_grid(x, bits):
+  """Rounds to multiples of `2^-bits`, in float64."""
   return tf.round(tf.cast(x, tf.float64) * 2.0**bits) / 2.0**bits

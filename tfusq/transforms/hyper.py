@@ -1,4 +1,8 @@
-"""Hyper analysis and synthesis."""
+"""Hyper analysis and synthesis: networks between the latent and the hyperlatent.
+
+The hyperlatent is coded first and conditions the latent's densities. A hyper synthesis is computed
+in exact arithmetic when coding, by layers that can do so (see `tfusq.transforms.exact`).
+"""
 
 import tensorflow as tf
 
@@ -6,13 +10,13 @@ from tfusq.transforms.layers import Conv2D, Conv2DTranspose, down, leaky, up
 
 
 def hyper_analysis(filters: int) -> tf.keras.Sequential:
-  """Latent to hyperlatent, 4 times smaller a side.
+  """Returns the classic network from latent to hyperlatent.
 
   Args:
-    filters: The paper's N, also the number of hyperlatent channels.
+    filters: Number of channels between the layers and of the hyperlatent, the paper's N.
 
   Returns:
-    `[batch, height, width, latent channels]` -> `[batch, height / 4, width / 4, filters]`.
+    `[batch, height, width, latent_channels]` -> `[batch, height / 4, width / 4, filters]`.
   """
   return tf.keras.Sequential(
     [Conv2D(filters, 3), leaky(), down(filters), leaky(), down(filters)], name='hyper_analysis'
@@ -20,14 +24,14 @@ def hyper_analysis(filters: int) -> tf.keras.Sequential:
 
 
 def hyper_synthesis(latent_channels: int, outputs: int) -> tf.keras.Sequential:
-  """Hyperlatent to the entropy model's raw parameters, 4 times larger a side.
+  """Returns the classic network from hyperlatent to raw parameters or features.
 
   Args:
-    latent_channels: The paper's M.
-    outputs: Channels in all, the entropy model's `channels` times M.
+    latent_channels: Number of channels of the latent, the paper's M.
+    outputs: Number of output channels; for raw parameters, M times the entropy model's `channels`.
 
   Returns:
-    `[batch, height, width, hyperlatent channels]` -> `[batch, 4 height, 4 width, outputs]`.
+    `[batch, height, width, hyperlatent_channels]` -> `[batch, 4 height, 4 width, outputs]`.
   """
   return tf.keras.Sequential(
     [up(latent_channels), leaky(), up(latent_channels * 3 // 2), leaky(), Conv2D(outputs, 3)],
@@ -36,17 +40,19 @@ def hyper_synthesis(latent_channels: int, outputs: int) -> tf.keras.Sequential:
 
 
 def channelwise_hyper_analysis(filters: int, latent_channels: int) -> tf.keras.Sequential:
-  """Latent to hyperlatent, 4 times smaller a side, of the channel-wise model.
+  """Returns the channel-wise model's network from latent to hyperlatent.
 
   Args:
-    filters: The paper's N, also the number of hyperlatent channels.
-    latent_channels: The paper's M; of 320 and 192, the widths are 320, 256 and 192.
+    filters: Number of channels of the hyperlatent, the paper's N.
+    latent_channels: Number of channels of the latent, the paper's M. With M = 320 and N = 192, the
+      layers have 320, 256 and 192 channels.
 
   Returns:
-    `[batch, height, width, latent channels]` -> `[batch, height / 4, width / 4, filters]`.
+    `[batch, height, width, latent_channels]` -> `[batch, height / 4, width / 4, filters]`.
 
   #### References
-  Minnen and Singh, Channel-wise autoregressive entropy models, 2020, Appendix C.2.
+  Minnen and Singh, Channel-wise autoregressive entropy models for learned image compression, 2020,
+  Appendix C.2. https://arxiv.org/abs/2007.08739
   """
   return tf.keras.Sequential(
     [
@@ -61,16 +67,17 @@ def channelwise_hyper_analysis(filters: int, latent_channels: int) -> tf.keras.S
 
 
 def channelwise_hyper_synthesis(filters: int, latent_channels: int) -> tf.keras.Sequential:
-  """Hyperlatent to features of the channel-wise model, 4 times larger a side.
+  """Returns the channel-wise model's network from hyperlatent to features.
 
   Args:
-    filters: The paper's N.
-    latent_channels: The paper's M; of 320 and 192, the widths are 192, 256 and 320.
+    filters: Number of channels of the hyperlatent, the paper's N.
+    latent_channels: Number of channels of the latent, the paper's M. With M = 320 and N = 192, the
+      layers have 192, 256 and 320 channels.
 
   Returns:
     `[batch, height, width, filters]` -> `[batch, 4 height, 4 width, latent_channels]`.
   """
-  # Where the original has ReLU, which a hyperlatent of zeros would leave without any gradient.
+  # The original has ReLU, which would leave a hyperlatent of zeros without any gradient.
   return tf.keras.Sequential(
     [
       up(filters),
@@ -84,17 +91,17 @@ def channelwise_hyper_synthesis(filters: int, latent_channels: int) -> tf.keras.
 
 
 def residual_hyper_analysis(filters: int) -> tf.keras.Sequential:
-  """Latent to hyperlatent, 4 times smaller a side, by 3x3 convolutions.
+  """Returns a network of 3x3 convolutions from latent to hyperlatent.
 
   Args:
-    filters: The paper's N, also the number of hyperlatent channels.
+    filters: Number of channels between the layers and of the hyperlatent, the paper's N.
 
   Returns:
-    `[batch, height, width, latent channels]` -> `[batch, height / 4, width / 4, filters]`.
+    `[batch, height, width, latent_channels]` -> `[batch, height / 4, width / 4, filters]`.
 
   #### References
   Cheng, Sun, Takeuchi and Katto, Learned image compression with discretized Gaussian mixture
-  likelihoods and attention modules, 2020, and the authors' code.
+  likelihoods and attention modules, 2020, and the authors' code. https://arxiv.org/abs/2001.01568
   """
   return tf.keras.Sequential(
     [
@@ -113,13 +120,17 @@ def residual_hyper_analysis(filters: int) -> tf.keras.Sequential:
 
 
 def residual_hyper_synthesis(filters: int) -> tf.keras.Sequential:
-  """Hyperlatent to features, 4 times larger a side, by 3x3 convolutions; as above.
+  """Returns a network of 3x3 convolutions from hyperlatent to features.
 
   Args:
-    filters: The paper's N.
+    filters: Number of channels of the hyperlatent, the paper's N.
 
   Returns:
     `[batch, height, width, filters]` -> `[batch, 4 height, 4 width, 2 filters]`.
+
+  #### References
+  Cheng, Sun, Takeuchi and Katto, Learned image compression with discretized Gaussian mixture
+  likelihoods and attention modules, 2020, and the authors' code. https://arxiv.org/abs/2001.01568
   """
   return tf.keras.Sequential(
     [
@@ -138,17 +149,19 @@ def residual_hyper_synthesis(filters: int) -> tf.keras.Sequential:
 
 
 def grouped_hyper_synthesis(filters: int) -> tf.keras.Sequential:
-  """Hyperlatent to features of the grouped model, 4 times larger a side.
+  """Returns the grouped model's network from hyperlatent to features.
 
   Args:
-    filters: The paper's N.
+    filters: Number of channels of the hyperlatent, the paper's N.
 
   Returns:
     `[batch, height, width, filters]` -> `[batch, 4 height, 4 width, 2 filters]`.
 
   #### References
-  He, Yang, Peng, Ma, Qin and Wang, ELIC, 2022, as `Elic2022Official` of CompressAI has it, whose
-  last layer is a transposed convolution of stride 1, the same as this.
+  He, Yang, Peng, Ma, Qin and Wang, ELIC: efficient learned image compression with unevenly grouped
+  space-channel contextual adaptive coding, 2022, as in `Elic2022Official` of CompressAI. Its last
+  layer is a transposed convolution of stride 1, which computes the same as the convolution here.
+  https://arxiv.org/abs/2203.10886
   """
   return tf.keras.Sequential(
     [up(filters), leaky(), up(filters * 3 // 2), leaky(), Conv2D(2 * filters, 3)],

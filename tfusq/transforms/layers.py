@@ -5,6 +5,8 @@ import tensorflow_compression as tfc
 
 from tfusq.transforms import exact
 
+Initializer = str | tf.keras.initializers.Initializer
+
 
 class _SamePadded:
   """The options of Keras' convolutions that are used, and no others."""
@@ -14,9 +16,18 @@ class _SamePadded:
     filters: int,
     kernel_size: int,
     strides: int = 1,
-    kernel_initializer='glorot_uniform',
-    bias_initializer='zeros',
+    kernel_initializer: Initializer = 'glorot_uniform',
+    bias_initializer: Initializer = 'zeros',
   ):
+    """Initializer.
+
+    Args:
+      filters: Number of output channels.
+      kernel_size: Side of the square kernel.
+      strides: Factor between the sizes of input and output, on both sides.
+      kernel_initializer: Initializer of the kernel.
+      bias_initializer: Initializer of the bias.
+    """
     super().__init__(
       filters,
       kernel_size,
@@ -28,40 +39,57 @@ class _SamePadded:
 
 
 class Conv2D(_SamePadded, tf.keras.layers.Conv2D):
-  """Convolution with a bias, padded with zeros; in exact arithmetic where that is in force."""
+  """Convolution with a bias, padded with zeros; exact while `exact.arithmetic()` is in force.
 
-  output_axis = -1  # of the kernel
+  Attributes:
+    output_axis: Axis of the kernel that runs over outputs.
+  """
+
+  output_axis = -1
 
   def call(self, inputs):
     if not exact.active():
       return super().call(inputs)
-    return exact.convolve(self.convolution_op, inputs, exact.weights(self.kernel, self.bias))
+    weights = exact.round_weights(self.kernel, self.bias)
+    return exact.convolve(self.convolution_op, inputs, weights)
 
 
 class Conv2DTranspose(_SamePadded, tf.keras.layers.Conv2DTranspose):
-  """Transposed convolution with a bias; in exact arithmetic where that is in force."""
+  """Transposed convolution with a bias; exact while `exact.arithmetic()` is in force.
 
-  output_axis = -2  # of the kernel
+  Attributes:
+    output_axis: Axis of the kernel that runs over outputs.
+  """
+
+  output_axis = -2
 
   def call(self, inputs):
     if not exact.active():
       return super().call(inputs)
+
     batch, height, width, _ = tf.unstack(tf.shape(inputs))
-    down, right = self.strides
-    shape = tf.stack([batch, down * height, right * width, self.filters])
-    y = exact.convolve(
-      lambda x, kernel: tf.nn.conv2d_transpose(x, kernel, shape, self.strides, 'SAME'),
-      inputs,
-      exact.weights(self.kernel, self.bias),
-    )
-    y.set_shape([None, None, None, self.filters])
-    return y
+    row_stride, column_stride = self.strides
+    shape = tf.stack([batch, row_stride * height, column_stride * width, self.filters])
+
+    def convolution(x, kernel):
+      return tf.nn.conv2d_transpose(x, kernel, shape, self.strides, 'SAME')
+
+    weights = exact.round_weights(self.kernel, self.bias)
+    outputs = exact.convolve(convolution, inputs, weights)
+    outputs.set_shape([None, None, None, self.filters])
+    return outputs
 
 
 class Dense(tf.keras.layers.Dense):
-  """A 1x1 convolution, of no positions too; in exact arithmetic where that is in force."""
+  """Matrix product with a bias over the last axis; exact while `exact.arithmetic()` is in force.
 
-  output_axis = -1  # of the kernel
+  A 1x1 convolution that also accepts lists of positions, with none in them too.
+
+  Attributes:
+    output_axis: Axis of the kernel that runs over outputs.
+  """
+
+  output_axis = -1
 
   def __init__(self, units: int):
     super().__init__(units)
@@ -69,36 +97,53 @@ class Dense(tf.keras.layers.Dense):
   def call(self, inputs):
     if not exact.active():
       return super().call(inputs)
-    return exact.convolve(
-      lambda x, kernel: tf.tensordot(x, kernel, 1), inputs, exact.weights(self.kernel, self.bias)
-    )
+
+    def product(x, kernel):
+      return tf.tensordot(x, kernel, 1)
+
+    return exact.convolve(product, inputs, exact.round_weights(self.kernel, self.bias))
 
 
+# Layers with a kernel that are exact where `exact.arithmetic()` is in force.
 LINEAR = Conv2D, Conv2DTranspose, Dense
 
 
 class GDN(tfc.GDN):
-  """Generalized divisive normalization without powers: `x / (beta + gamma |x|)`, or times.
+  """Generalized divisive normalization, `x_i / (beta_i + sum_j gamma_ji |x_j|)` over channels.
 
-  TensorFlow Compression's layer with its default exponents of 1, whose choice of exponent turns
-  into three conditionals with powers of the whole tensor in a traced training step.
+  The inverse multiplies by the sum. This is TensorFlow Compression's layer with its default
+  exponents of 1, whose choice of exponent would become three conditionals with powers of the whole
+  tensor in a traced training step.
+
+  #### References
+  Balle, Laparra and Simoncelli, Density modeling of images using a generalized normalization
+  transformation, 2015. https://arxiv.org/abs/1511.06281
   """
 
   def call(self, inputs):
-    pool = tf.nn.conv2d(tf.abs(inputs), self.gamma[None, None], 1, 'VALID')
-    pool = tf.nn.bias_add(pool, self.beta)
-    return inputs * pool if self.inverse else inputs / pool
+    norm = tf.nn.conv2d(tf.abs(inputs), self.gamma[None, None], 1, 'VALID')
+    norm = tf.nn.bias_add(norm, self.beta)
+    return inputs * norm if self.inverse else inputs / norm
 
 
 def down(filters: int) -> Conv2D:
-  """A 5x5 convolution to half the size."""
+  """Returns a 5x5 convolution to half the size that keeps the variance of its input.
+
+  Args:
+    filters: Number of output channels.
+  """
   return Conv2D(
     filters, 5, strides=2, kernel_initializer=tf.keras.initializers.VarianceScaling(1.0, 'fan_in')
   )
 
 
-def up(filters: int, **options) -> Conv2DTranspose:
-  """A transposed 5x5 convolution to twice the size."""
+def up(filters: int, bias_initializer: Initializer = 'zeros') -> Conv2DTranspose:
+  """Returns a transposed 5x5 convolution to twice the size that keeps the variance of its input.
+
+  Args:
+    filters: Number of output channels.
+    bias_initializer: Initializer of the bias.
+  """
   # A transposed kernel's inputs are its last axis, which Keras counts as outputs, and with stride 2
   # only a quarter of its taps meet in one place.
   return Conv2DTranspose(
@@ -106,48 +151,67 @@ def up(filters: int, **options) -> Conv2DTranspose:
     5,
     strides=2,
     kernel_initializer=tf.keras.initializers.VarianceScaling(4.0, 'fan_out'),
-    **options,
+    bias_initializer=bias_initializer,
   )
 
 
 def leaky() -> tf.keras.layers.LeakyReLU:
-  """The activation between layers."""
+  """Returns the activation between layers, `max(x, 0.01 x)`."""
   return tf.keras.layers.LeakyReLU(0.01)
 
 
-def to_image() -> tf.keras.initializers.Initializer:
-  """Initializer of the last bias: mid-grey, from 0 it would take hundreds of steps to get there."""
+def image_bias() -> tf.keras.initializers.Initializer:
+  """Returns the initializer of a synthesis' last bias: mid-grey.
+
+  From a bias of 0 it would take hundreds of training steps to get there.
+  """
   return tf.keras.initializers.Constant(0.5)
 
 
 class Subpixel(tf.keras.layers.Layer):
-  """A convolution to four times the channels, laid out as twice the size."""
+  """Upsampling by 2: a convolution to four times the channels, laid out as 2x2 pixels."""
 
-  def __init__(self, filters: int, kernel_size: int, **options):
+  def __init__(self, filters: int, kernel_size: int, bias_initializer: Initializer = 'zeros'):
+    """Initializer.
+
+    Args:
+      filters: Number of output channels.
+      kernel_size: Side of the square kernel.
+      bias_initializer: Initializer of the bias.
+    """
     super().__init__()
-    self.convolution = Conv2D(4 * filters, kernel_size, **options)
+    self.convolution = Conv2D(4 * filters, kernel_size, bias_initializer=bias_initializer)
 
   def call(self, inputs):
     return tf.nn.depth_to_space(self.convolution(inputs), 2)
 
 
 def pad_to_multiple(x: tf.Tensor, multiple: int) -> tf.Tensor:
-  """Repeats the last row and column until both sides are multiples.
+  """Repeats the last row and the last column until both sides are multiples of a number.
 
   Args:
-    x: `[batch, height, width, channels]`.
-    multiple: Of what.
+    x: Images or latents, `[batch, height, width, channels]`.
+    multiple: Number of which both sides become multiples.
 
   Returns:
-    `[batch, padded height, padded width, channels]`.
+    `[batch, padded height, padded width, channels]`, of the dtype of `x`.
   """
   for axis in (1, 2):
     size = tf.shape(x)[axis]
-    padded = multiple * ceil_div(size, multiple)
-    x = tf.gather(x, tf.minimum(tf.range(padded), size - 1), axis=axis)
+    padded_size = multiple * ceil_div(size, multiple)
+    positions = tf.minimum(tf.range(padded_size), size - 1)
+    x = tf.gather(x, positions, axis=axis)
   return x
 
 
 def ceil_div(size: tf.Tensor, divisor: int) -> tf.Tensor:
-  """Returns `size / divisor`, rounded up."""
+  """Returns `size / divisor`, rounded up.
+
+  Args:
+    size: Integers, any shape.
+    divisor: Positive integer.
+
+  Returns:
+    Integers of the shape and dtype of `size`.
+  """
   return (size + divisor - 1) // divisor

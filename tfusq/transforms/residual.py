@@ -1,9 +1,12 @@
-"""Transforms of residual blocks, with attention where it is wanted."""
+"""Transforms of residual blocks, optionally with attention."""
 
 import tensorflow as tf
 
 from tfusq.transforms.base import Transforms
-from tfusq.transforms.layers import GDN, Conv2D, Subpixel, down, leaky, to_image, up
+from tfusq.transforms.layers import GDN, Conv2D, Subpixel, down, image_bias, leaky, up
+
+# In both families, attention modules stand where the size is a quarter of the image's and at the
+# latent: after the second and the last of the analysis' four stages, and mirrored in the synthesis.
 
 
 class Residual(Transforms):
@@ -11,7 +14,7 @@ class Residual(Transforms):
 
   #### References
   Cheng, Sun, Takeuchi and Katto, Learned image compression with discretized Gaussian mixture
-  likelihoods and attention modules, 2020, and the authors' code.
+  likelihoods and attention modules, 2020, and the authors' code. https://arxiv.org/abs/2001.01568
   """
 
   def __init__(self, attention: bool = False):
@@ -24,34 +27,38 @@ class Residual(Transforms):
     self._attention = bool(attention)
 
   def analysis(self, filters, latent_channels):
-    stages = [
-      Stage(
+    stages = []
+    for stage_index in range(3):
+      stage = Stage(
         down=residual_down(filters),
-        attention=self._attend(filters, stage == 1),
+        attention=self._attention_module(filters, stage_index == 1),
         block=residual_block(filters),
       )
-      for stage in range(3)
-    ]
-    last = Stage(
-      down=Conv2D(latent_channels, 3, strides=2), attention=self._attend(latent_channels)
+      stages.append(stage)
+
+    last_stage = Stage(
+      down=Conv2D(latent_channels, 3, strides=2),
+      attention=self._attention_module(latent_channels, True),
     )
-    return tf.keras.Sequential([*stages, last], name='analysis')
+    return tf.keras.Sequential([*stages, last_stage], name='analysis')
 
   def synthesis(self, filters, latent_channels):
-    inputs = latent_channels, filters, filters
-    stages = [
-      Stage(
-        attention=self._attend(channels, stage in (0, 2)),
+    stages = []
+    for stage_index, channels in enumerate([latent_channels, filters, filters]):
+      stage = Stage(
+        attention=self._attention_module(channels, stage_index in (0, 2)),
         block=residual_block(channels),
         up=residual_up(filters),
       )
-      for stage, channels in enumerate(inputs)
-    ]
-    last = Stage(block=residual_block(filters), up=Subpixel(3, 3, bias_initializer=to_image()))
-    return tf.keras.Sequential([*stages, last], name='synthesis')
+      stages.append(stage)
 
-  def _attend(self, channels, here=True):
-    return Attention(channels) if self._attention and here else None
+    last_stage = Stage(
+      block=residual_block(filters), up=Subpixel(3, 3, bias_initializer=image_bias())
+    )
+    return tf.keras.Sequential([*stages, last_stage], name='synthesis')
+
+  def _attention_module(self, channels, has_place):
+    return Attention(channels) if self._attention and has_place else None
 
 
 class Bottleneck(Transforms):
@@ -59,14 +66,14 @@ class Bottleneck(Transforms):
 
   #### References
   He, Yang, Peng, Ma, Qin and Wang, ELIC: efficient learned image compression with unevenly grouped
-  space-channel contextual adaptive coding, 2022.
+  space-channel contextual adaptive coding, 2022. https://arxiv.org/abs/2203.10886
   """
 
   def __init__(self, blocks: int = 3, attention: bool = True):
     """Initializer.
 
     Args:
-      blocks: Residual bottlenecks after each convolution but the last; ELIC-sm has 1.
+      blocks: Number of residual bottlenecks after each convolution but the last; ELIC-sm has 1.
       attention: Whether the simplified attention module is used, at a quarter of the size and at
         the latent's.
 
@@ -79,54 +86,61 @@ class Bottleneck(Transforms):
     self._attention = bool(attention)
 
   def analysis(self, filters, latent_channels):
-    stages = [
-      Stage(
+    stages = []
+    for stage_index in range(3):
+      stage = Stage(
         down=down(filters),
-        blocks=self._bottlenecks(filters),
-        attention=self._attend(filters, stage == 1),
+        blocks=tf.keras.Sequential(bottlenecks(filters, self._blocks)),
+        attention=self._attention_module(filters, stage_index == 1),
       )
-      for stage in range(3)
-    ]
-    last = Stage(down=down(latent_channels), attention=self._attend(latent_channels))
-    return tf.keras.Sequential([*stages, last], name='analysis')
+      stages.append(stage)
+
+    last_stage = Stage(
+      down=down(latent_channels), attention=self._attention_module(latent_channels, True)
+    )
+    return tf.keras.Sequential([*stages, last_stage], name='analysis')
 
   def synthesis(self, filters, latent_channels):
-    stages = [
-      Stage(
-        latent_attention=self._attend(latent_channels, stage == 0),
+    stages = []
+    for stage_index in range(3):
+      stage = Stage(
+        latent_attention=self._attention_module(latent_channels, stage_index == 0),
         up=up(filters),
-        attention=self._attend(filters, stage == 1),
-        blocks=self._bottlenecks(filters),
+        attention=self._attention_module(filters, stage_index == 1),
+        blocks=tf.keras.Sequential(bottlenecks(filters, self._blocks)),
       )
-      for stage in range(3)
-    ]
-    last = Stage(up=up(3, bias_initializer=to_image()))
-    return tf.keras.Sequential([*stages, last], name='synthesis')
+      stages.append(stage)
 
-  def _bottlenecks(self, channels):
-    return tf.keras.Sequential([bottleneck(channels) for _ in range(self._blocks)])
+    last_stage = Stage(up=up(3, bias_initializer=image_bias()))
+    return tf.keras.Sequential([*stages, last_stage], name='synthesis')
 
-  def _attend(self, channels, here=True):
-    return Attention(channels) if self._attention and here else None
+  def _attention_module(self, channels, has_place):
+    return Attention(channels) if self._attention and has_place else None
 
 
 class Stage(tf.keras.layers.Layer):
   """Layers one after the other, held by name.
 
-  So a weight's path says what it is: what a run with attention shares with one without is found by
-  `tfusq train --init_from`, and nothing else.
+  A weight's path says what it is, and so `tfusq train --init_from` finds what a run with attention
+  shares with one without.
   """
 
   def __init__(self, **layers: tf.keras.layers.Layer | None):
+    """Initializer.
+
+    Args:
+      **layers: The layers by name, in the order of their application; None are left out.
+    """
     super().__init__()
     self._names = [name for name, layer in layers.items() if layer is not None]
     for name in self._names:
       setattr(self, name, layers[name])
 
   def call(self, inputs):
+    outputs = inputs
     for name in self._names:
-      inputs = getattr(self, name)(inputs)
-    return inputs
+      outputs = getattr(self, name)(outputs)
+    return outputs
 
 
 class Sum(tf.keras.layers.Layer):
@@ -135,19 +149,26 @@ class Sum(tf.keras.layers.Layer):
   def __init__(
     self, layers: list[tf.keras.layers.Layer], shortcut: tf.keras.layers.Layer | None = None
   ):
+    """Initializer.
+
+    Args:
+      layers: Layers of the block, one after the other.
+      shortcut: Layer from the block's input to its output's shape; None is the identity.
+    """
     super().__init__()
     self.block = tf.keras.Sequential(layers)
     self.shortcut = shortcut
 
   def call(self, inputs):
-    return self.block(inputs) + (self.shortcut(inputs) if self.shortcut else inputs)
+    outputs = self.block(inputs)
+    return outputs + (self.shortcut(inputs) if self.shortcut else inputs)
 
 
 class Decimate(tf.keras.layers.Layer):
   """Every other row and column.
 
-  For a 1x1 convolution of stride 2, whose own gradient corrupts memory in TensorFlow 2.14 with some
-  numbers of input channels, such as 3 and 5.
+  Takes the place of a stride of 2 before a 1x1 convolution. TensorFlow 2.14's own gradient of such
+  a strided convolution corrupts memory with some numbers of input channels, such as 3 and 5.
   """
 
   def call(self, inputs):
@@ -158,45 +179,62 @@ class Attention(tf.keras.layers.Layer):
   """Simplified attention: `x + trunk(x) sigmoid(mask(x))`, of three bottlenecks each.
 
   #### References
-  Cheng, Sun, Takeuchi and Katto, 2020, Sec. 3.4.
+  Cheng, Sun, Takeuchi and Katto, Learned image compression with discretized Gaussian mixture
+  likelihoods and attention modules, 2020, Sec. 3.4. https://arxiv.org/abs/2001.01568
   """
 
   def __init__(self, channels: int):
+    """Initializer.
+
+    Args:
+      channels: Number of channels of input and output.
+    """
     super().__init__()
-    self.trunk = tf.keras.Sequential([bottleneck(channels) for _ in range(3)])
-    self.mask = tf.keras.Sequential(
-      [*(bottleneck(channels) for _ in range(3)), Conv2D(channels, 1)]
-    )
+    self.trunk = tf.keras.Sequential(bottlenecks(channels, 3))
+    self.mask = tf.keras.Sequential([*bottlenecks(channels, 3), Conv2D(channels, 1)])
 
   def call(self, inputs):
     return inputs + self.trunk(inputs) * tf.sigmoid(self.mask(inputs))
 
 
 def residual_block(channels: int) -> Sum:
-  """Two 3x3 convolutions and their input."""
+  """Returns two 3x3 convolutions plus their input.
+
+  Args:
+    channels: Number of channels of input and output.
+  """
   return Sum([Conv2D(channels, 3), leaky(), Conv2D(channels, 3), leaky()])
 
 
 def residual_down(filters: int) -> Sum:
-  """Two 3x3 convolutions to half the size, with GDN, and a 1x1 one."""
-  return Sum(
-    [Conv2D(filters, 3, strides=2), leaky(), Conv2D(filters, 3), GDN()],
-    tf.keras.Sequential([Decimate(), Conv2D(filters, 1)]),
-  )
+  """Returns two 3x3 convolutions to half the size with GDN, plus a 1x1 convolution.
+
+  Args:
+    filters: Number of output channels.
+  """
+  layers = [Conv2D(filters, 3, strides=2), leaky(), Conv2D(filters, 3), GDN()]
+  return Sum(layers, tf.keras.Sequential([Decimate(), Conv2D(filters, 1)]))
 
 
 def residual_up(filters: int) -> Sum:
-  """Two 3x3 convolutions to twice the size, with inverse GDN, and a 1x1 one."""
-  return Sum(
-    [Subpixel(filters, 3), leaky(), Conv2D(filters, 3), GDN(inverse=True)], Subpixel(filters, 1)
-  )
+  """Returns two 3x3 convolutions to twice the size with inverse GDN, plus a 1x1 convolution.
+
+  Args:
+    filters: Number of output channels.
+  """
+  layers = [Subpixel(filters, 3), leaky(), Conv2D(filters, 3), GDN(inverse=True)]
+  return Sum(layers, Subpixel(filters, 1))
 
 
 def bottleneck(channels: int) -> Sum:
-  """A 3x3 convolution between 1x1 ones at half the width, and their input."""
-  # Begins near the identity: of a dozen blocks in a row each would add its input's variance.
-  near_zero = tf.keras.initializers.VarianceScaling(0.1)
+  """Returns a 3x3 convolution between 1x1 ones, at half the width, plus their input.
+
+  Args:
+    channels: Number of channels of input and output.
+  """
   half = max(1, channels // 2)
+  # Begins near the identity: each of a dozen blocks in a row would add its input's variance.
+  near_zero = tf.keras.initializers.VarianceScaling(0.1)
   return Sum(
     [
       Conv2D(half, 1),
@@ -206,3 +244,13 @@ def bottleneck(channels: int) -> Sum:
       Conv2D(channels, 1, kernel_initializer=near_zero),
     ]
   )
+
+
+def bottlenecks(channels: int, count: int) -> list[tf.keras.layers.Layer]:
+  """Returns residual bottlenecks to be applied one after the other.
+
+  Args:
+    channels: Number of channels of input and output.
+    count: Number of bottlenecks.
+  """
+  return [bottleneck(channels) for _ in range(count)]

@@ -4,7 +4,6 @@ import tensorflow as tf
 import tensorflow_compression as tfc
 from scipy import stats
 
-from tfusq import Factorized, Gaussian, GaussianMixture, Laplacian
 from tfusq.entropy_models import gaussian_bits, laplacian_bits, mixture_bits, saturate
 
 
@@ -75,27 +74,6 @@ def test_gaussian_probabilities_sum_to_one(mean, scale):
   assert float(total) == pytest.approx(1, abs=2e-6)
 
 
-@pytest.mark.parametrize('cls', [Gaussian, Laplacian])
-def test_lower_bound_passes_what_would_raise_the_scale(cls):
-  """Eq. (34), at the values that MATH states for it, on the logarithm."""
-  model = cls(bound=0.11)
-  scale = tf.constant([0.05, 0.05, 0.2, 0.2])
-  raw = tf.concat([tf.zeros_like(scale), tf.math.log(scale)], -1)
-  with tf.GradientTape() as tape:
-    tape.watch(raw)
-    parameters = model.parameters(raw)
-    loss = tf.reduce_sum(parameters.log_scale * tf.constant([1.0, -1.0, 1.0, -1.0]))
-  np.testing.assert_allclose(parameters.scale, [0.11, 0.11, 0.2, 0.2], rtol=1e-6)
-  np.testing.assert_array_equal(tape.gradient(loss, raw)[4:], [0, -1, 1, -1])
-
-
-def test_gaussian_splits_the_raw_parameters_into_mean_and_log_scale():
-  parameters = Gaussian().parameters(tf.constant([[1.0, 2.0, 0.0, 100.0]]))
-  np.testing.assert_allclose(parameters.mean, [[1.0, 2.0]])
-  np.testing.assert_allclose(parameters.scale, [[1.0, 256.0]], rtol=1e-6)
-  np.testing.assert_array_equal(Gaussian().centre(parameters), parameters.mean)
-
-
 def test_saturation_is_smooth_increasing_and_leaves_likely_symbols_alone(gradients):
   start = -np.log2(1e-9)
   bits = tf.constant([0.0, 3.0, start - 1e-3, start, start + 1e-3, 1e3, 1e11])
@@ -105,20 +83,6 @@ def test_saturation_is_smooth_increasing_and_leaves_likely_symbols_alone(gradien
   assert saturated[-1] < 1000
   np.testing.assert_allclose(slope, np.minimum(1, start / np.maximum(bits, 1e-9)), rtol=1e-5)
   np.testing.assert_array_equal(saturate(bits, 0), bits)
-
-
-def test_far_symbols_at_the_post_stage_bound_have_bounded_gradients_that_are_not_zero():
-  model = Gaussian(bound=1e-6)
-  y = tf.constant([[1.0, -3.0, 40.0]])
-  raw = tf.concat([tf.zeros([1, 3]), tf.fill([1, 3], -20.0)], -1)
-  with tf.GradientTape() as tape:
-    tape.watch([y, raw])
-    bits = tf.reduce_sum(model.bits(y, model.parameters(raw)))
-  by_y, by_raw = tape.gradient(bits, [y, raw])
-  by_log_scale = by_raw[:, 3:]
-  assert (np.abs(by_y) > 0.1).all() and (np.abs(by_y) < 200).all()
-  # The scale lies below its bound and must rise: the bound passes it, times d scale / d raw.
-  assert (by_log_scale < 0).numpy().all() and np.isfinite(by_log_scale).all()
 
 
 def laplacian_tail_bits(d, scale):
@@ -167,59 +131,3 @@ def test_mixture_bits_are_those_of_the_weighted_masses(gradients):
   np.testing.assert_allclose(mixed, -np.log2(masses.sum(-1)), rtol=1e-12)
   np.testing.assert_allclose(slopes[0], masses / masses.sum(-1, keepdims=True), rtol=1e-9)
   assert np.isfinite(mixture_bits(tf.constant([[1e11, 2e11, 3e4]]), tf.zeros([1, 3]))).all()
-
-
-def test_a_mixture_reads_logits_means_and_scales_and_is_centred_at_its_mean():
-  model = GaussianMixture(2, bound=0.11)
-  raw = tf.constant([[0.0, np.log(3.0), 7.0, 7.0, -1.0, 3.0, 0.0, 0.0, -9.0, 0.0, 99.0, 0.0]])
-  parameters = model.parameters(raw)  # two channels
-  assert parameters.logits.shape == [1, 2, 2]
-  np.testing.assert_allclose(parameters.mean, [[[-1.0, 3.0], [0.0, 0.0]]])
-  np.testing.assert_allclose(tf.exp(parameters.log_scale), [[[0.11, 1.0], [256.0, 1.0]]], rtol=1e-6)
-  np.testing.assert_allclose(model.centre(parameters), [[2.0, 0.0]], atol=1e-3)  # the code's grid
-
-
-@pytest.mark.parametrize('cls', [Gaussian, Laplacian, GaussianMixture])
-@pytest.mark.parametrize(
-  'arguments', [{'bound': 0}, {'bound': 1e3}, {'floor': 1.0}, {'floor': -1.0}]
-)
-def test_what_is_out_of_range_is_refused(cls, arguments):
-  with pytest.raises(ValueError, match=f'{cls.__name__}.* must'):
-    cls(**arguments)
-
-
-@pytest.mark.parametrize('components', [0, 1.5, '3'])
-def test_a_mixture_has_components(components):
-  with pytest.raises(ValueError, match='at least 1'):
-    GaussianMixture(components)
-
-
-@pytest.fixture(scope='module')
-def factorized():
-  tf.random.set_seed(3)
-  model = Factorized()
-  model.build(5)
-  for variable in model.density.trainable_variables:
-    variable.assign_add(tf.random.stateless_normal(variable.shape, [1, 2], stddev=0.3))
-  return model
-
-
-def test_factorized_probabilities_sum_to_one(factorized):
-  y = tf.tile(tf.range(-2000.0, 2001.0)[:, None], [1, 5])
-  bits = Factorized.bits(factorized, y, factorized.parameters(tf.zeros([1, 1, 1, 0])))
-  exact = -factorized.density.log_prob(0.0)  # the density exists
-  assert np.isfinite(exact).all()
-  total = tf.reduce_sum(2.0 ** -tf.cast(bits, tf.float64), 0).numpy()
-  # Saturated bits of the tails add a little: each is less likely than 1e-9.
-  np.testing.assert_allclose(total, 1, atol=1e-4)
-
-
-def test_factorized_equals_tensorflow_compression(factorized, mode):
-  y = tf.constant(np.linspace(-4, 4, 45).reshape(9, 5), tf.float32)
-  parameters = factorized.parameters(tf.zeros([9, 0]))
-  theirs = -tfc.UniformNoiseAdapter(factorized.density).log_prob(y) / np.log(2)
-  np.testing.assert_allclose(mode(lambda y: factorized.bits(y, parameters))(y), theirs, rtol=1e-6)
-
-
-def test_only_a_model_with_a_centre_admits_zero_centre():
-  assert Gaussian.has_centre() and not Factorized.has_centre()
