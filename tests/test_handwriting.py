@@ -34,7 +34,7 @@ def test_descriptions_begin_with_the_thing_that_they_describe():
 
 
 def test_nearly_all_public_callables_describe_their_arguments(package):
-  records = [record for record in handwriting.public_callables(package) if record.parameters >= 2]
+  records = handwriting.describable(package)
   missing = [f'{record.where} {record.name}' for record in records if not record.has_args]
   assert len(missing) <= 0.1 * len(records), '\n'.join(missing)
 
@@ -106,9 +106,5 @@ def test_an_overriding_method_inherits_the_description(written):
       def g(self, x, y):
         return 0
   ''')
-  described = {
-    record.name: record.has_args
-    for record in handwriting.public_callables(sources)
-    if record.parameters >= 2
-  }
+  described = {record.name: record.has_args for record in handwriting.describable(sources)}
   assert described == {'Base.f': True, 'Derived.f': True, 'Derived.g': False}

@@ -89,7 +89,8 @@ def nodes(source: Source) -> int:
 
 def comments(source: Source) -> int:
   """Returns the number of comments."""
-  tokens = tokenize.generate_tokens(io.StringIO('\n'.join(source.lines)).readline)
+  text = '\n'.join(source.lines)
+  tokens = tokenize.generate_tokens(io.StringIO(text).readline)
   return sum(token.type == tokenize.COMMENT for token in tokens)
 
 
@@ -269,29 +270,39 @@ def describe(title: str, sources: Sequence[Source], known: Sequence[Source]) -> 
     sources: The files.
     known: All files in which base classes are looked up.
   """
-  lines = max(1, sum(map(code_lines, sources)))
-  bodies = [body_lines(source) for source in sources]
-  inside = max(1, sum(total for total, _ in bodies))
-  blank = sum(blank for _, blank in bodies)
-  files = {str(source.path) for source in sources}
-  callables = [
-    record
-    for record in public_callables(known)
-    if record.parameters >= 2 and record.where.rpartition(':')[0] in files
-  ]
+  lines = node_count = comment_count = comprehension_count = 0
+  body_count = blank_count = nested_count = undocumented_count = fragment_count = 0
+  for source in sources:
+    lines += code_lines(source)
+    node_count += nodes(source)
+    comment_count += comments(source)
+    comprehension_count += len(comprehensions(source))
+    inside, blank = body_lines(source)
+    body_count += inside
+    blank_count += blank
+    nested_count += len(nested_comprehensions(source))
+    undocumented_count += len(undocumented(source))
+    fragment_count += len(fragments(source))
+
+  paths = {str(source.path) for source in sources}
+  callables = describable(known)
+  callables = [record for record in callables if record.where.rpartition(':')[0] in paths]
   described = sum(record.has_args for record in callables)
 
+  # Empty files have no lines to divide by.
+  lines = max(1, lines)
+  body_count = max(1, body_count)
   return (
-    f'{title:<28}{lines:>7}'
-    f'{sum(map(nodes, sources)) / lines:>7.2f}'
-    f'{100 * sum(map(comments, sources)) / lines:>10.1f}'
-    f'{100 * sum(len(comprehensions(source)) for source in sources) / lines:>16.1f}'
-    f'{100 * blank / inside:>8.1f} %'
-    f'{described:>6} of {len(callables):<4}'
-    f'{sum(len(nested_comprehensions(source)) for source in sources):>8}'
-    f'{sum(len(undocumented(source)) for source in sources):>14}'
-    f'{sum(len(fragments(source)) for source in sources):>11}'
+    f'{title:<28}{lines:>7}{node_count / lines:>7.2f}{100 * comment_count / lines:>10.1f}'
+    f'{100 * comprehension_count / lines:>16.1f}{100 * blank_count / body_count:>8.1f} %'
+    f'{described:>6} of {len(callables):<4}{nested_count:>8}{undocumented_count:>14}'
+    f'{fragment_count:>11}'
   )
+
+
+def describable(sources: Sequence[Source]) -> list[PublicCallable]:
+  """Returns the public callables with two or more parameters, which need an `Args:` section."""
+  return [record for record in public_callables(sources) if record.parameters >= 2]
 
 
 def main() -> None:
@@ -315,16 +326,22 @@ def main() -> None:
   print(describe('all', everything, known))
 
   if arguments.places:
-    for source in everything:
-      for place in nested_comprehensions(source):
-        print(f'{place}: nested comprehension')
-      for place in undocumented(source):
-        print(f'{place}: no docstring')
-      for place in fragments(source):
-        print(place)
-    for record in public_callables(everything):
-      if record.parameters >= 2 and not record.has_args:
-        print(f'{record.where} {record.name}: no Args section')
+    print_places(everything)
+
+
+def print_places(sources: Sequence[Source]) -> None:
+  """Prints what breaks a rule, with file and line."""
+  for source in sources:
+    for place in nested_comprehensions(source):
+      print(f'{place}: nested comprehension')
+    for place in undocumented(source):
+      print(f'{place}: no docstring')
+    for place in fragments(source):
+      print(place)
+
+  for record in describable(sources):
+    if not record.has_args:
+      print(f'{record.where} {record.name}: no Args section')
 
 
 if __name__ == '__main__':
