@@ -117,7 +117,7 @@ def test_undefined_pairs_name_a_remedy_that_is_defined():
 
 
 def test_the_readme_has_the_table(monkeypatch):
-  from test_readme import README
+  from readme import README
 
   built_in = {
     plugin: cls for plugin, cls in plugins.load_all()[0].items() if plugin.distribution == 'tfusq'

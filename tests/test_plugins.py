@@ -165,7 +165,7 @@ def test_an_unknown_name_lists_what_there_is():
 @pytest.mark.slow
 def test_an_installed_distribution_appears_trains_and_disappears(tmp_path):
   """The README's plugin, with pip, in the environment that runs the tests."""
-  from test_readme import plugin_files
+  from readme import plugin_files
 
   package = tmp_path / 'scratch'
   package.mkdir()

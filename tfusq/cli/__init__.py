@@ -15,10 +15,10 @@ from absl import app, logging
 from absl.flags import argparse_flags
 
 import tfusq
-from tfusq.cli import analyze, comparing, files, plugins, quickstart, sweeping, training
+from tfusq.cli import analyze, comparing, files, new, plugins, quickstart, sweeping, training
 from tfusq.errors import Error
 
-_MODULES = (training, files, comparing, sweeping, plugins, analyze, quickstart)
+_MODULES = (training, files, comparing, sweeping, plugins, new, analyze, quickstart)
 
 
 def parser() -> argparse.ArgumentParser:
