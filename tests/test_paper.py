@@ -8,6 +8,8 @@ import gin
 import pytest
 
 from tfusq import config
+from tfusq.sweeps.report import make_report
+from tfusq.sweeps.results import ResultsFolder
 
 PAPER = Path(config.search_path()[0]) / 'paper'
 PARTS = {'recipe', 'section_4', 'section_6', 'joint', 'post'}  # of sweeps, none by themselves
@@ -202,3 +204,26 @@ def test_the_two_core_sweeps_keep_the_labels_of_the_tables():
     for axis, label in cell.items()
   }
   assert all(any(row[axis] == label for row in rows()) for axis, label in labels)
+
+
+# The grid of the annealing study, with cells whose schedules are in the history alone.
+ANNEALING = """Sweep.grids = [{'model': {'MS-hyper-zero': ''}, 'rate | distortion': {
+  'SUA+EP | SUA+PGE': ''}, 'annealing': {'linear to 4': '', 'linear to 8': '',
+  'linear to 12': '', 'noise budget': '', 'first noise budget': ''}, 'bound': {'0.11': ''}}]"""
+
+
+@pytest.mark.parametrize(
+  'name, folder, bindings',
+  [
+    ('core', 'results', []),
+    ('figure_8', 'figure_8', []),
+    ('annealing', 'annealing', [ANNEALING]),
+  ],
+)
+def test_the_committed_reports_are_those_of_the_committed_runs(name, folder, bindings):
+  config.parse([f'paper/small/{name}.gin'], bindings, [])
+  sweep = config.build_configurable('Sweep')
+  results = PAPER / 'small' / folder
+  report = make_report(sweep, ResultsFolder(results), ['kodak'], [], PAPER / 'paper_tables.csv')
+  assert f'{report.text}\n' == (results / 'report.txt').read_text(encoding='utf-8')
+  assert report.table_csv == (results / 'report.csv').read_bytes()

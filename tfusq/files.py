@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all."""
+"""Files and folders that are written completely or not at all."""
 
 import contextlib
 import os
@@ -11,99 +11,111 @@ from tfusq.errors import Error
 
 
 class Exists(Error, FileExistsError):
-  """An output that is there already; says how to replace it."""
+  """An output that exists already; says how to replace it."""
 
 
 def check_output(
   path: str | os.PathLike, force: bool, source: str | os.PathLike | None = None
 ) -> None:
-  """Refuses a file to be written that is there, a folder, or what it is made from.
+  """Raises if a file may not be written.
 
   Args:
-    path: The file.
+    path: File to write.
     force: Whether an existing file may be replaced.
-    source: What it is made from.
+    source: File from which it is made, which is never replaced.
 
   Raises:
-    Exists: saying which.
+    Exists: if `path` is a folder, is `source`, or exists and may not be replaced.
   """
   if os.path.isdir(path):
     raise Exists(f'{path} is a folder; name a file')
-  if os.path.lexists(path):
-    if source is not None and os.path.exists(source) and os.path.samefile(path, source):
-      raise Exists(f'{path} is the input; name another file')
-    if not force:
-      raise Exists(f'{path} exists; --force replaces it')
+  if not os.path.lexists(path):
+    return
+
+  if source is not None and os.path.exists(source) and os.path.samefile(path, source):
+    raise Exists(f'{path} is the input; name another file')
+  if not force:
+    raise Exists(f'{path} exists; --force replaces it')
 
 
 def check_folder(path: str | os.PathLike, force: bool, marker: str) -> None:
-  """Refuses a folder to be made that is there, unless it is one of its kind and `force` is set.
+  """Raises if a folder may not be made.
+
+  An existing folder is replaced only if it was made for the same purpose, which its marker tells.
 
   Args:
-    path: The folder.
-    force: Whether an existing one of its kind may be replaced.
-    marker: Name of a file that every folder of the kind holds.
+    path: Folder to make.
+    force: Whether an existing folder with the marker may be replaced.
+    marker: Name of a file that every folder made for this purpose holds.
 
   Raises:
-    Exists: saying which.
+    Exists: if `path` exists and may not be replaced.
   """
-  if os.path.lexists(path):
-    if not (Path(path) / marker).is_file():
-      raise Exists(f'{path} exists and holds no {marker}; it is not replaced, name another')
-    if not force:
-      raise Exists(f'{path} exists; --force replaces it')
+  if not os.path.lexists(path):
+    return
+
+  if not (Path(path) / marker).is_file():
+    raise Exists(f'{path} exists and holds no {marker}; it is not replaced, name another')
+  if not force:
+    raise Exists(f'{path} exists; --force replaces it')
 
 
 def write(path: str | os.PathLike, data: bytes, force: bool = True) -> None:
-  """Writes a file through a neighbour that is then renamed, its folder made if need be.
+  """Writes a file; if that fails, no part of it is left and an existing file is unchanged.
 
   Args:
-    path: The file.
-    data: Its content.
+    path: File to write; its folder is made if need be.
+    data: Content of the file.
     force: Whether an existing file may be replaced.
 
   Raises:
-    Exists: if it may not.
+    Exists: if `path` exists and may not be replaced, or is a folder.
   """
   path = Path(path)
   check_output(path, force)
   path.parent.mkdir(parents=True, exist_ok=True)
-  handle, name = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
+
+  # The draft lies in the same folder, because only within a file system is a rename atomic.
+  handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
   try:
     with os.fdopen(handle, 'wb') as file:
       file.write(data)
       file.flush()
       os.fsync(file.fileno())
-    os.chmod(name, 0o666 & ~_umask())
-    os.replace(name, path)
+    # `mkstemp` lets only the owner read.
+    os.chmod(draft, 0o666 & ~_umask())
+    os.replace(draft, path)
   except BaseException:
-    Path(name).unlink(missing_ok=True)
+    Path(draft).unlink(missing_ok=True)
     raise
 
 
 @contextlib.contextmanager
 def new_folder(path: str | os.PathLike, force: bool, marker: str) -> Iterator[Path]:
-  """Gives a folder to fill, and puts it at `path` when that is done.
+  """Gives a folder to fill, and moves it to `path` when the context is left without an exception.
 
   Args:
-    path: Where the folder is to be.
-    force: Whether an existing one of its kind may be replaced.
-    marker: Name of a file that every folder of the kind holds.
+    path: Folder to make.
+    force: Whether an existing folder with the marker may be replaced.
+    marker: Name of a file that every folder made for this purpose holds.
 
   Yields:
-    The folder to fill, beside `path`.
+    The folder to fill, next to `path`.
 
   Raises:
-    Exists: if `path` is there and may not be replaced.
+    Exists: if `path` exists and may not be replaced.
   """
   path = Path(path)
   check_folder(path, force, marker)
   path.parent.mkdir(parents=True, exist_ok=True)
+
   drafts = Path(tempfile.mkdtemp(dir=path.parent, prefix=f'.{path.name}.'))
-  draft, old = drafts / 'new', drafts / 'old'
+  draft = drafts / 'new'
+  old = drafts / 'old'
   try:
     draft.mkdir()
     yield draft
+    # A folder that is not empty can't be replaced by a rename; the old one is moved away first.
     if os.path.lexists(path):
       os.rename(path, old)
     try:
@@ -117,6 +129,7 @@ def new_folder(path: str | os.PathLike, force: bool, marker: str) -> Iterator[Pa
 
 
 def _umask() -> int:
+  """Returns the process's mask of permissions, which can only be read by setting it."""
   mask = os.umask(0)
   os.umask(mask)
   return mask

@@ -1,89 +1,109 @@
-"""The whole way on embedded photographs: train, export, compress, decompress, compare with JPEG."""
+"""All steps on embedded photographs: train, export, compress, decompress, compare with JPEG."""
 
-import io
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from tfusq import config, files, image_files, runs
-from tfusq.evaluation import evaluate, metrics, operating_points
+from tfusq.evaluation import metrics, operating_points, table
 from tfusq.export import client
 
 _IMAGES = Path(__file__).resolve().parent / 'images'
+_TITLE_HEIGHT = 16  # of Pillow's built-in font, with a margin
 
 
-def train_and_compare(out: str) -> str:
+def train_and_compare(out: str, bindings: Sequence[str] = ()) -> str:
   """Trains a small codec, writes it and its pictures, and compares it with JPEG.
 
   Args:
-    out: Folder for the run, the codec, the file, the decoded PNG and a side-by-side picture. A
-      second call resumes the run there.
+    out: Folder for the run, the codec, the compressed file, the decoded PNG and a side-by-side
+      picture. A second call resumes the run there.
+    bindings: Gin bindings that change the recipe.
 
   Returns:
-    A table with a line for tfusq and one for JPEG, and the names of what was written.
+    A table with a line for tfusq and one for JPEG, and the names of the files.
   """
   folder = Path(out)
-  start = time.perf_counter()
-  recipe = Path(config.search_path()[0]) / 'quickstart.gin'
-  config.parse([str(recipe)], [f'TRAIN_IMAGES = {str(_IMAGES / "train")!r}'], [])
-  config.build('train')(model_dir=str(folder / 'run'), recipe=config.recipe)
-  trained = time.perf_counter()
-  runs.export_codec(
-    config.build_parameter('train.codec'), folder / 'run', folder / 'codec', force=True
-  )
-
+  seconds = _train(folder, bindings)
   codec = client.ExportedCodec(folder / 'codec')
+
   (path,) = image_files.list_images(_IMAGES / 'heldout')
   image = image_files.read_image(path)
-  row = operating_points.measure(codec, image)
+  measurements = operating_points.measure(codec, image)
   compressed = codec.compress(image)
   decoded = codec.decompress(compressed)
+
+  jpeg = nearest_jpeg(image, len(compressed))
+  jpeg_decoded = image_files.decode(jpeg)
+  jpeg_measurements = operating_points.compare(image, jpeg_decoded, len(jpeg))
+
+  psnr, jpeg_psnr = metrics.psnr(image, decoded), metrics.psnr(image, jpeg_decoded)
+  sheet = side_by_side(
+    {
+      'original': image,
+      f'tfusq, {len(compressed)} bytes, {psnr:.2f} dB': decoded,
+      f'JPEG, {len(jpeg)} bytes, {jpeg_psnr:.2f} dB': jpeg_decoded,
+    }
+  )
   files.write(folder / f'{path.stem}.usq', compressed)
   files.write(folder / f'{path.stem}.png', image_files.encode(decoded, 'png'))
-
-  jpeg = nearest_jpeg(image, row['bytes'])
-  other = np.asarray(Image.open(io.BytesIO(jpeg)))
-  files.write(
-    folder / 'side_by_side.png',
-    image_files.encode(
-      side_by_side(
-        {
-          'original': image,
-          f'tfusq, {row["bytes"]:.0f} bytes, {row["psnr-rgb"]:.2f} dB': decoded,
-          f'JPEG, {len(jpeg)} bytes, {metrics.psnr(image, other):.2f} dB': other,
-        }
-      ),
-      'png',
-    ),
-  )
+  files.write(folder / 'side_by_side.png', image_files.encode(sheet, 'png'))
 
   height, width = image.shape[:2]
-  table = evaluate.format_rows(
-    [('tfusq', row), ('JPEG', operating_points.compare(image, other, len(jpeg)))]
-  )
+  rows = table.format_rows([('tfusq', measurements), ('JPEG', jpeg_measurements)])
   return (
-    f'\n{path.name}, {width}x{height}, not trained on; {trained - start:.0f} s of training\n'
-    f'{table}\n\n{folder}: codec/ {path.stem}.usq {path.stem}.png side_by_side.png'
+    f'\n{path.name}, {width}x{height}, not trained on; {seconds:.0f} s of training\n'
+    f'{rows}\n\n{folder}: codec/ {path.stem}.usq {path.stem}.png side_by_side.png'
   )
+
+
+def _train(folder: Path, bindings: Sequence[str]) -> float:
+  """Trains and exports the codec; returns the seconds of training."""
+  start = time.perf_counter()
+  recipe = Path(config.search_path()[0]) / 'quickstart.gin'
+  images = str(_IMAGES / 'train')
+  config.parse([str(recipe)], [f'TRAIN_IMAGES = {images!r}', *bindings], [])
+  config.build('train')(model_dir=str(folder / 'run'), recipe=config.recipe)
+  seconds = time.perf_counter() - start
+
+  codec = config.build_parameter('train.codec')
+  runs.export_codec(codec, folder / 'run', folder / 'codec', force=True)
+  return seconds
 
 
 def nearest_jpeg(image: np.ndarray, size: float) -> bytes:
-  """Returns the JPEG file of an image, 4:2:0 with optimized tables, nearest to a size in bytes."""
-  candidates = (
+  """Returns the JPEG file of an image, 4:2:0 with optimized tables, nearest to a size.
+
+  Args:
+    image: `uint8[height, width, 3]`, RGB.
+    size: Length in bytes.
+  """
+  # Pillow advises against qualities above 95.
+  candidates = [
     image_files.encode(image, 'jpeg', quality=quality, optimize=True) for quality in range(1, 96)
-  )
+  ]
   return min(candidates, key=lambda candidate: abs(len(candidate) - size))
 
 
 def side_by_side(images: dict[str, np.ndarray]) -> np.ndarray:
-  """Puts images of one size next to each other, their titles above."""
-  title = 16
+  """Puts images of one size next to each other, their titles above.
+
+  Args:
+    images: Images by title, `uint8[height, width, 3]`.
+
+  Returns:
+    The picture, `uint8[height + 16, width * len(images), 3]`.
+  """
   height, width = next(iter(images.values())).shape[:2]
-  sheet = Image.new('RGB', (width * len(images), height + title), 'white')
+  sheet = Image.new('RGB', (width * len(images), height + _TITLE_HEIGHT), 'white')
   draw = ImageDraw.Draw(sheet)
-  for column, (text, image) in enumerate(images.items()):
-    draw.text((column * width + 4, 2), text, 'black')
-    sheet.paste(Image.fromarray(image), (column * width, title))
+
+  for index, (title, image) in enumerate(images.items()):
+    left = index * width
+    draw.text((left + 4, 2), title, 'black')
+    sheet.paste(Image.fromarray(image), (left, _TITLE_HEIGHT))
+
   return np.asarray(sheet)

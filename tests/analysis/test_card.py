@@ -20,7 +20,7 @@ def quick(monkeypatch):
 TRAINING = distortion.Training
 
 
-def test_a_card_has_everything_of_surrogates_from_their_names(quick):
+def test_a_card_has_descriptions_pictures_and_tables(quick):
   page = card.write_card([tfusq.SUA(5.0), tfusq.SR()], Effort())
   text = re.sub('<[^>]+>', ' ', page)
   assert '<h1>SUA, SR</h1>' in page and 'r(s(y) + u)' in text and 'temperatures: alpha' in text
@@ -31,15 +31,20 @@ def test_a_card_has_everything_of_surrogates_from_their_names(quick):
   assert page.count('<td>SUA(alpha=5)</td>') >= 3 and page.count('<td>SR</td>') >= 3
 
 
+def by_surrogate(rows):
+  """Returns the distances to rounding in the order of temperatures, by surrogate."""
+  distances = {}
+  for row in rows:
+    distances.setdefault(row['surrogate'], []).append(row['distance to rounding'])
+  return distances
+
+
 def test_what_hardens_tends_to_rounding():
   rows = card.limits([tfusq.SUA(5.0), tfusq.SGA(0.5), tfusq.AUN()])
-  distance = {
-    name: [row['distance to rounding'] for row in rows if row['surrogate'] == name]
-    for name in ('SUA', 'SGA', 'AUN')
-  }
-  assert distance['AUN'] == [pytest.approx(1 / 3, abs=0.01)]
-  assert distance['SUA'][0] == pytest.approx(1 / 3, abs=0.01) and distance['SUA'][-1] < 0.03
-  assert distance['SGA'][0] < 0.01 < 0.2 < distance['SGA'][-1]
+  distances = by_surrogate(rows)
+  assert distances['AUN'] == [pytest.approx(1 / 3, abs=0.01)]
+  assert distances['SUA'][0] == pytest.approx(1 / 3, abs=0.01) and distances['SUA'][-1] < 0.03
+  assert distances['SGA'][0] < 0.01 < 0.2 < distances['SGA'][-1]
 
 
 class Dithered(tfusq.SUA):
@@ -56,18 +61,11 @@ class Dithered(tfusq.SUA):
 
 
 def test_each_temperature_moves_by_itself():
-  rows = card.limits([Dithered(5.0, 1.0)])
-  assert list(dict.fromkeys(row['surrogate'] for row in rows)) == [
-    'Dithered.alpha',
-    'Dithered.width',
-  ]
-  hard, narrow = (
-    min(row['distance to rounding'] for row in rows if row['surrogate'] == name)
-    for name in ('Dithered.alpha', 'Dithered.width')
-  )
-  assert hard < 0.03 < narrow
+  distances = by_surrogate(card.limits([Dithered(5.0, 1.0)]))
+  assert list(distances) == ['Dithered.alpha', 'Dithered.width']
+  assert min(distances['Dithered.alpha']) < 0.03 < min(distances['Dithered.width'])
 
 
-def test_costs_are_against_rounding(quick):
+def test_costs_are_relative_to_rounding(quick):
   (row,) = card.costs([tfusq.Round()])
   assert row['surrogate'] == 'Round' and 0.2 < row['relative to rounding'] < 5

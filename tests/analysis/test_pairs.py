@@ -1,4 +1,4 @@
-"""Against reference numbers, the paper's limits, and scalars."""
+"""Against reference numbers, limits that the paper states, and scalars."""
 
 import math
 
@@ -18,8 +18,9 @@ from tfusq.analysis import pairs, quadrature
   ],
 )
 def test_the_rate_of_pairs_is_that_of_the_reference(reference, name, surrogate):
-  for place, values in reference['rate2d'].items():
-    scale, correlation = (float(part.split('=')[1]) for part in place.split(','))
+  for key, values in reference['rate2d'].items():
+    scale_text, correlation_text = key.split(',')
+    scale, correlation = float(scale_text.split('=')[1]), float(correlation_text.split('=')[1])
     if correlation < 1 and scale < 4:
       assert pairs.rate(surrogate, scale, correlation) == pytest.approx(
         values['value'][name], abs=0.015
@@ -41,7 +42,7 @@ def test_of_pairs_that_are_independent_the_ideal_error_is_that_of_scalars(surrog
   assert pairs.mmse(surrogate, 0.7, 0.0) == pytest.approx(expected, rel=0.02)
 
 
-def test_components_that_share_noise_have_no_ideal_figure_but_uqs():
+def test_of_components_that_share_noise_only_uqs_has_an_ideal_error():
   class Shared(tfusq.SR):
     """SR with UQ-s's noise."""
 

@@ -11,17 +11,14 @@ from tfusq.analysis.study import AnalysisError, Study
 
 
 def test_a_surrogate_is_named_with_or_without_its_temperatures():
-  found = study.surrogates(['AUN', 'SUA(alpha=7)', 'SGA'])
-  assert [study.label(each) for each in found] == [
-    'AUN',
-    'SUA(alpha=7)',
-    *(f'SGA(tau={value:g})' for value in tfusq.SGA.typical_temperatures),
-  ]
+  named = study.surrogates(['AUN', 'SUA(alpha=7)', 'SGA'])
+  of_sga = [f'SGA(tau={value:g})' for value in tfusq.SGA.typical_temperatures]
+  assert [study.label(surrogate) for surrogate in named] == ['AUN', 'SUA(alpha=7)', *of_sga]
 
 
 def test_without_names_all_that_are_registered_are_taken():
-  kinds = {type(each).__name__ for each in study.surrogates([])}
-  assert {
+  registered, _ = study.registered_surrogates()
+  assert {type(surrogate).__name__ for surrogate in registered} >= {
     'Round',
     'AUN',
     'UQs',
@@ -33,7 +30,7 @@ def test_without_names_all_that_are_registered_are_taken():
     'SUAn',
     'SR',
     'SRA',
-  } <= kinds
+  }
 
 
 @pytest.mark.parametrize(
@@ -43,9 +40,11 @@ def test_without_names_all_that_are_registered_are_taken():
     ('SUA(alpha=x)', 'NAME or NAME'),
     ('SUA alpha', 'NAME or NAME'),
     ('1', 'NAME or NAME'),
+    ('tfusq.SUA', 'NAME or NAME'),
+    ('SUA()', 'SUA[(][)] is not built: TypeError'),
     ('SUA(beta=1)', 'SUA has no temperature beta; it has alpha'),
     ('SUA(alpha=-1)', 'positive number'),
-    ('STE', 'STE is no surrogate'),
+    ('STE', 'STE is not a surrogate'),
   ],
 )
 def test_what_is_no_surrogate_is_refused(name, reason):
@@ -59,8 +58,12 @@ def test_an_unknown_surrogate_is_refused():
 
 
 def test_what_is_named_twice_is_taken_once():
-  found = study.surrogates(['SUA(alpha=5)', 'AUN', 'SUA', 'AUN'])
-  assert [study.label(each) for each in found] == ['SUA(alpha=5)', 'AUN', 'SUA(alpha=0.5)']
+  named = study.surrogates(['SUA(alpha=5)', 'AUN', 'SUA', 'AUN'])
+  assert [study.label(surrogate) for surrogate in named] == [
+    'SUA(alpha=5)',
+    'AUN',
+    'SUA(alpha=0.5)',
+  ]
 
 
 class Demanding(tfusq.Surrogate):
@@ -71,7 +74,7 @@ class Demanding(tfusq.Surrogate):
     self.width = width
 
 
-def test_what_is_not_built_costs_its_own_row(monkeypatch, capsys):
+def test_what_is_not_built_costs_its_own_row(monkeypatch):
   plugin = plugins.Plugin('tfusq.surrogates', 'Demanding', 'there:Demanding', 'theirs', '1')
   monkeypatch.setattr(
     plugins,
@@ -81,9 +84,10 @@ def test_what_is_not_built_costs_its_own_row(monkeypatch, capsys):
       {'Broken': plugins.PluginError('Broken is broken')},
     ),
   )
-  assert [study.label(each) for each in study.surrogates([])] == ['AUN']
-  err = capsys.readouterr().err
-  assert 'left out: Broken is broken' in err and 'left out: Demanding is not built' in err
+  registered, left_out = study.registered_surrogates()
+  assert [study.label(surrogate) for surrogate in registered] == ['AUN']
+  broken, demanding = left_out
+  assert broken == 'Broken is broken' and demanding.startswith('Demanding is not built: TypeError')
   monkeypatch.setattr(plugins, 'claims', lambda name: [plugin])
   monkeypatch.setattr(plugins, 'load', lambda claimed: Demanding)
   with pytest.raises(AnalysisError, match='Demanding is not built: TypeError'):
@@ -103,13 +107,13 @@ class Limited(tfusq.SUA):
 
 
 def test_temperatures_stay_where_the_surrogate_takes_them():
-  kind, _ = study.annealed([Limited(2.0, 2.0)], 5)
-  assert kind.temperatures[0] == 0.5 and kind.temperatures[-1] <= 6 < 12.5
-  assert float(kind.make(4.0).second.value) == 3.0
+  alpha, _ = study.annealed([Limited(2.0, 2.0)], 5)
+  assert alpha.temperatures[0] == 0.5 and alpha.temperatures[-1] <= 6 < 12.5
+  assert float(alpha.make(4.0).second.value) == 3.0
 
 
 class TwoTemperatures(tfusq.SUA):
-  """A surrogate that tells its second temperature."""
+  """A surrogate that reports its second temperature."""
 
   typical_temperatures = {'alpha': (1.0, 5.0), 'beta': (2.0, 3.0)}
 
@@ -135,41 +139,54 @@ def test_a_temperature_of_which_no_value_is_taken_is_left_out():
         raise ValueError('beta is 2.5')
       super().__init__(alpha, beta)
 
-  (kind,) = study.annealed([Narrow(1.0, 2.5)], 3)
-  assert kind.name == 'Narrow.alpha' and len(kind.temperatures) == 3
+  (axis,) = study.annealed([Narrow(1.0, 2.5)], 3)
+  assert axis.name == 'Narrow.alpha' and len(axis.temperatures) == 3
+
+
+def test_a_surrogate_without_a_temperature_has_no_axis():
+  assert study.annealed([tfusq.SR()], 3) == []
 
 
 def test_estimators_are_those_that_are_admitted():
-  names = {type(each).__name__ for each in study.estimators(tfusq.SR())}
+  names = {type(estimator).__name__ for estimator in study.estimators(tfusq.SR())}
   assert {'STE', 'EP'} <= names and 'PGE' not in names
 
 
 def test_temperatures_go_beyond_the_typical_ones():
-  (kind,) = study.annealed([tfusq.SUA(1.0), tfusq.AUN(), tfusq.SUA(2.0)], 4)
+  (axis,) = study.annealed([tfusq.SUA(1.0), tfusq.AUN(), tfusq.SUA(2.0)], 4)
   low, high = min(tfusq.SUA.typical_temperatures), max(tfusq.SUA.typical_temperatures)
-  assert kind.name == 'SUA' and len(kind.temperatures) == 4
-  assert kind.temperatures[0] == pytest.approx(low / 2)
-  assert kind.temperatures[-1] == pytest.approx(2.5 * high)
-  assert float(kind.make(3.0).alpha.value) == 3
+  assert axis.name == 'SUA' and len(axis.temperatures) == 4
+  assert axis.temperatures[0] == pytest.approx(low / 2)
+  assert axis.temperatures[-1] == pytest.approx(2.5 * high)
+  assert float(axis.make(3.0).alpha.value) == 3
 
 
-def test_a_study_is_kept_as_data_and_picture(tmp_path, capsys):
-  rows = [
-    {'surrogate': name, 'scale': scale, 'bits': bits}
-    for name in ('AUN', 'SHA')
-    for scale, bits in ((0.1, math.inf), (1.0, 2 / 3))
-  ]
+def test_a_study_is_written_as_data_and_picture(tmp_path):
+  rows = []
+  for name in ('AUN', 'SHA'):
+    rows.append({'surrogate': name, 'scale': 0.1, 'bits': math.inf})
+    rows.append({'surrogate': name, 'scale': 1.0, 'bits': 2 / 3})
   figure = draw([[Panel('bits', 'rate [bits]', 'title', rows)]], 'scale', 'scale')
   (axes,) = figure.axes
   assert axes.get_ylabel() == 'rate [bits]' and axes.get_xlabel() == 'scale'
   # What is infinite is not drawn.
   assert [list(line.get_xdata()) for line in axes.lines] == [[1.0], [1.0]]
-  study.keep(Study('name', rows, figure), tmp_path, False)
+  paths = study.write_study(Study('name', rows, figure), tmp_path, False)
+  assert paths == (tmp_path / 'name.csv', tmp_path / 'name.png')
   lines = (tmp_path / 'name.csv').read_text().splitlines()
   assert lines[0] == 'surrogate,scale,bits' and lines[1] == 'AUN,0.1,inf' and len(lines) == 5
-  assert '0.66667' in capsys.readouterr().out and (tmp_path / 'name.png').exists()
+  assert (tmp_path / 'name.png').exists()
   with pytest.raises(files.Exists, match='name.csv'):
-    study.keep(Study('name', rows, figure), tmp_path, False)
+    study.write_study(Study('name', rows, figure), tmp_path, False)
+
+
+def test_a_table_has_numbers_to_the_right():
+  rows = [{'surrogate': 'AUN', 'bits': 2 / 3}, {'surrogate': 'SUA(alpha=5)', 'bits': math.inf}]
+  assert study.format_rows(rows).splitlines() == [
+    'surrogate        bits',
+    'AUN           0.66667',
+    'SUA(alpha=5)      inf',
+  ]
 
 
 def test_scales_are_spread_evenly_in_logarithms():

@@ -1,4 +1,4 @@
-"""The commands `tfusq analyze`, on what is quick."""
+"""The command `tfusq analyze`, with analyses that are quick."""
 
 import csv
 
@@ -67,17 +67,19 @@ class SharesItsNoise(tfusq.AUN):
 
 
 def test_what_is_not_measured_costs_its_own_row_unless_it_is_named(cli, tmp_path, monkeypatch):
-  found = [tfusq.Round(), SharesItsNoise()]
-  monkeypatch.setattr(study, 'surrogates', lambda names: found)
+  subjects = [tfusq.Round(), SharesItsNoise()]
+  monkeypatch.setattr(study, 'registered_surrogates', lambda: (subjects, ['Broken is broken']))
+  monkeypatch.setattr(study, 'surrogates', lambda names: subjects)
   code, out, err = cli('analyze', 'information', '--out', tmp_path / 'all')
   assert code == 0 and 'Round' in out and 'left out: SharesItsNoise: AnalysisError' in err
+  assert 'left out: Broken is broken' in err
   code, _, err = cli('analyze', 'information', 'SharesItsNoise', '--out', tmp_path / 'named')
   assert code == 1 and 'one noise for a whole batch' in err
 
 
 def test_what_is_no_surrogate_is_an_error_of_use(cli, tmp_path):
   code, _, err = cli('analyze', 'gradient', 'STE', '--out', tmp_path)
-  assert code == 1 and 'STE is no surrogate' in err
+  assert code == 1 and 'STE is not a surrogate' in err
 
 
 def test_the_network_needs_its_data(cli, tmp_path):
@@ -92,11 +94,11 @@ def test_scales_are_of_runs(cli, tmp_path):
 
 def test_statements_need_their_studies(cli, tmp_path):
   code, _, err = cli('analyze', 'statements', tmp_path)
-  assert code == 1 and 'information.csv is not there' in err
+  assert code == 1 and 'information.csv does not exist' in err
 
 
-def test_every_study_is_a_module_with_a_run():
+def test_every_study_is_a_module_that_measures():
   import importlib
 
   for name in analyze.STUDIES:
-    assert callable(importlib.import_module(f'tfusq.analysis.studies.{name}').run)
+    assert callable(importlib.import_module(f'tfusq.analysis.studies.{name}').measure)

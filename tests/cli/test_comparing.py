@@ -164,16 +164,13 @@ def test_one_lambda_is_reported_by_its_costs(cli, tmp_path):
   config.parse(['paper/small/annealing.gin'], [], [])
   rates = {'linear to 4': 0.95, 'linear to 8': 1.0, 'linear to 12': 1.3}
   for run in config.build_configurable('Sweep').runs():
+    rate = rates[run.cell['annealing']] + 0.01 * run.seed
+    curve = make_curve((rate,), (30.0,), codecs=[{'point': 'x', 'lmbda': run.lmbda}])
+    curve = dataclasses.replace(curve, images=[{'point': 'x', 'bpp': rate, 'psnr-rgb': None}])
     for stage in ('joint', 'post'):
       path = run.result(tmp_path, stage, 'kodak')
       path.parent.mkdir(parents=True, exist_ok=True)
-      rate = rates[run.cell['annealing']] + 0.01 * run.seed
-      path.write_bytes(
-        dataclasses.replace(
-          make_curve((rate,), (30.0,), codecs=[{'point': 'x', 'lmbda': run.lmbda}]),
-          images=[{'point': 'x', 'bpp': rate, 'psnr-rgb': None}],
-        ).to_json()
-      )
+      path.write_bytes(curve.to_json())
   code, out, _ = cli(*words)
   assert code == 0 and 'kodak: cost at lambda 0.0067, %' in out and 'BD-rate, %' not in out
   line = next(line for line in out.splitlines() if 'linear to 4' in line)
@@ -184,6 +181,25 @@ def test_one_lambda_is_reported_by_its_costs(cli, tmp_path):
   three = 'Sweep.lmbdas = (0.0067, 0.0067, 0.0067)'
   code, out, _ = cli(*words, '--gin_bindings', three)  # of no known anchor, but with costs
   assert code == 0 and out.startswith('kodak: no anchor is of these images') and 'cost at' in out
+
+
+def test_a_report_needs_runs_csv_alone_and_names_its_line(cli, curves, tmp_path):
+  words = ('sweep', 'paper/small/rates.gin', '--results', tmp_path, '--images', 'kodak', '--report')
+  words = (*words, '--anchor', curves[0])
+  config.parse(['paper/small/rates.gin'], [], [])
+  for number, run in enumerate(config.build_configurable('Sweep').runs()):
+    for stage in ('joint', 'post'):
+      path = run.result(tmp_path, stage, 'kodak')
+      path.parent.mkdir(parents=True, exist_ok=True)
+      path.write_bytes(make_curve((RATES[number],), (QUALITIES[number],)).to_json())
+  code, out, _ = cli(*words)
+  assert code == 0 and 'BD-rate, %' in out
+  for path in tmp_path.glob('*/*.json'):
+    path.unlink()
+  assert cli(*words) == (0, out, '')
+  (tmp_path / 'runs.csv').write_text('edited')
+  code, _, err = cli(*words)
+  assert code == 1 and f'{tmp_path / "runs.csv"}, line 1: ' in err and err.count('\n') == 1
 
 
 @pytest.mark.slow
@@ -223,7 +239,13 @@ Sweep.seeds = (0,)
   )
   assert run(*words).count('minutes') == 1
   assert run(*words).count('finished before') == 1
-  results = sorted(path.name for path in (tmp_path / 'results').rglob('*.json'))
-  assert results == [f'lambda_0.001-seed_0-{stage}-heldout.json' for stage in ('joint', 'post')]
+  results = sorted((tmp_path / 'results').rglob('*.json'))
+  assert [path.name for path in results] == [
+    f'lambda_0.001-seed_0-{stage}-heldout.json' for stage in ('joint', 'post')
+  ]
   (picture,) = (tmp_path / 'results').rglob('*.png')
   assert picture.name == 'lambda_0.001-seed_0-training.png'
+  for path in results:
+    path.unlink()
+  assert run(*words).count('finished before') == 1  # runs.csv has all
+  assert run(*words, '--dry_run') == ''

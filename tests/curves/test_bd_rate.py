@@ -5,7 +5,7 @@ import pytest
 
 from making import QUALITIES, RATES, make_curve
 from tfusq.curves import anchors
-from tfusq.curves.bd_rate import bd_rate, report
+from tfusq.curves.bd_rate import compare, report
 from tfusq.curves.curve import CurveError, read_curve
 
 # Kodak, published: CompressAI's mbt2018-mean (MSE, float PSNR), its four lowest rates, ...
@@ -20,7 +20,7 @@ MBT2018_MEAN = make_curve(
   'name, published', [('kodak-bpg444-compressai', -0.46), ('kodak-bpg444-tfc', 1.46)]
 )
 def test_published_figures_are_reproduced(name, published):
-  result = bd_rate(pinned_curve(name), MBT2018_MEAN)
+  result = compare(pinned_curve(name), MBT2018_MEAN)
   assert set(result.percent) == {'pchip', 'akima'}
   for percent in result.percent.values():
     assert percent == pytest.approx(published, abs=0.05)
@@ -35,7 +35,7 @@ def pinned_curve(name):
 def test_a_constant_factor_of_rate_is_the_bd_rate(factor):
   anchor = make_curve(RATES, QUALITIES, 'anchor')
   for shown in (slice(None), slice(1, 5)):
-    result = bd_rate(anchor, make_curve(factor * RATES[shown], QUALITIES[shown]))
+    result = compare(anchor, make_curve(factor * RATES[shown], QUALITIES[shown]))
     for percent in result.percent.values():
       assert percent == pytest.approx(100 * (factor - 1), abs=1e-9 if shown == slice(None) else 0.2)
 
@@ -46,14 +46,14 @@ def test_it_is_the_mean_log_rate_difference_over_the_common_qualities():
   test = make_curve(10 ** ((QUALITIES - 29) / 14), QUALITIES)
   middle = (QUALITIES[0] + QUALITIES[-1]) / 2
   expected = 100 * (10 ** ((middle - 29) / 14 - (middle - 30) / 16) - 1)
-  for percent in bd_rate(anchor, test).percent.values():
+  for percent in compare(anchor, test).percent.values():
     assert percent == pytest.approx(expected, rel=1e-9)
 
 
 def test_only_the_lowest_rates_are_used_if_so_asked():
   anchor = make_curve(RATES, QUALITIES, 'anchor')
   bent = RATES * np.array([1, 1, 1, 1, 2, 2])
-  result = bd_rate(anchor, make_curve(bent, QUALITIES), lowest=4)
+  result = compare(anchor, make_curve(bent, QUALITIES), lowest=4)
   assert result.percent['pchip'] == pytest.approx(0, abs=0.5)
   assert (result.low, result.high) == (26.2, 34.9) and len(result.rates) == 4
 
@@ -71,7 +71,7 @@ def test_only_the_lowest_rates_are_used_if_so_asked():
   ],
 )
 def test_what_makes_it_doubtful_is_said(bpp, psnr, warning):
-  warnings = bd_rate(make_curve(RATES, QUALITIES, 'anchor'), make_curve(bpp, psnr)).warnings
+  warnings = compare(make_curve(RATES, QUALITIES, 'anchor'), make_curve(bpp, psnr)).warnings
   assert any(warning in text for text in warnings)
   text, failures = report(make_curve(RATES, QUALITIES, 'anchor'), 'ab', [make_curve(bpp, psnr)])
   assert f'warning: ours: {warnings[0]}' in text and 'anchor, sha256 ab' in text and (not failures)
@@ -88,18 +88,18 @@ def test_what_makes_it_doubtful_is_said(bpp, psnr, warning):
 )
 def test_what_has_no_bd_rate_is_refused(bpp, psnr, reason):
   with pytest.raises(CurveError, match=reason):
-    bd_rate(make_curve(RATES, QUALITIES, 'anchor'), make_curve(bpp, psnr))
+    compare(make_curve(RATES, QUALITIES, 'anchor'), make_curve(bpp, psnr))
 
 
 def test_a_curve_beside_itself_gives_nothing():
   anchor = make_curve(RATES, QUALITIES, 'anchor')
-  assert bd_rate(anchor, anchor).percent == {'pchip': 0.0, 'akima': 0.0}
+  assert compare(anchor, anchor).percent == {'pchip': 0.0, 'akima': 0.0}
 
 
 def test_interpolations_that_differ_are_remarked():
   anchor = make_curve(RATES, QUALITIES, 'anchor')
   bent = make_curve((0.1, 0.12, 0.9, 1.0), (26.5, 30.0, 30.5, 38.0))
-  result = bd_rate(anchor, bent)
+  result = compare(anchor, bent)
   assert np.ptp(list(result.percent.values())) > 1
   assert any('interpolations differ' in remark for remark in result.warnings)
 

@@ -10,19 +10,22 @@ from tfusq.evaluation import metrics, operating_points
 from tfusq.evaluation.operating_points import ExportedPoint, Mismatch, anchor_points, measure
 from tfusq.export import container
 from tfusq.image_files import image_hash
+from tfusq.transforms import pixels
 
 
-def test_figures_are_of_real_bytes(exported_codec, photograph):
+def test_measurements_are_of_real_bytes(exported_codec, photograph):
   image = photograph[:64]
-  figures = measure(exported_codec, image)
+  measurements = measure(exported_codec, image)
   data = exported_codec.compress(image)
-  assert figures['bytes'] == len(data)
-  assert figures['bpp'] == pytest.approx(8 * len(data) / (64 * 451))
-  assert figures['coded-bpp'] == pytest.approx(
+  assert measurements['bytes'] == len(data)
+  assert measurements['bpp'] == pytest.approx(8 * len(data) / (64 * 451))
+  assert measurements['coded-bpp'] == pytest.approx(
     8 * (len(data) - container.read_header(data).bytes) / (64 * 451)
   )
-  assert figures['psnr-rgb'] == pytest.approx(metrics.psnr(image, exported_codec.decompress(data)))
-  assert figures['estimated-bpp'] == pytest.approx(figures['coded-bpp'], rel=0.1)
+  assert measurements['psnr-rgb'] == pytest.approx(
+    metrics.psnr(image, exported_codec.decompress(data))
+  )
+  assert measurements['estimated-bpp'] == pytest.approx(measurements['coded-bpp'], rel=0.1)
 
 
 def test_a_decoder_that_differs_is_an_error(exported_codec, photograph):
@@ -42,25 +45,25 @@ def test_an_exported_codec_is_known_by_its_identity(exported_path, photograph):
   description = json.loads((exported_path / 'codec.json').read_text())
   assert (point.label, point.description) == (description['identity'], description)
   assert ExportedPoint(str(exported_path)).key == point.key
-  with point.open() as figures:
-    assert figures(photograph[:32, :32])['bytes'] > 0
+  with point.open() as measure_image:
+    assert measure_image(photograph[:32, :32])['bytes'] > 0
 
 
 def test_mismatch_is_of_the_training_time_forward_calculation_against_rounding(photograph):
   codec = make_codec()
   image = photograph[:64, :80]
-  figures = operating_points.train_test_mismatch(codec, 30)(image)
+  measurements = operating_points.train_test_mismatch(codec, 30)(image)
   alpha = codec.temperatures()['y/rate/SUA.alpha']
   assert float(alpha) == pytest.approx(1 + 11 * 30 / 60)
-  x = tf.image.convert_image_dtype(image, tf.float32)[None]
+  x = pixels.from_uint8(image)[None]
   soft = codec.soft(x, tf.constant([int(image_hash(image)[:8], 16)], tf.int64))
   hard = codec.hard(x)
-  assert figures['surrogate-bpp'] == pytest.approx(float(soft.bpp), rel=1e-5)
-  assert figures['surrogate-psnr-rgb'] == pytest.approx(
+  assert measurements['surrogate-bpp'] == pytest.approx(float(soft.bpp), rel=1e-5)
+  assert measurements['surrogate-psnr-rgb'] == pytest.approx(
     float(tf.image.psnr(x, soft.reconstruction, 1)[0]), abs=1e-3
   )
-  assert figures['rate-mismatch'] == pytest.approx(float(soft.bpp - hard.bpp), abs=1e-5)
-  assert figures['distortion-mismatch'] == pytest.approx(
+  assert measurements['rate-mismatch'] == pytest.approx(float(soft.bpp - hard.bpp), abs=1e-5)
+  assert measurements['distortion-mismatch'] == pytest.approx(
     255**2 * float(soft.mse - hard.mse), abs=1e-2
   )
 
@@ -69,9 +72,9 @@ def test_rounding_has_no_mismatch(photograph):
   rounding = tfusq.Quantizer(tfusq.Round(), tfusq.STE())
   codec = make_codec(rate=rounding, distortion=rounding)
   codec.quantizers['z'] = (rounding, rounding)
-  figures = operating_points.train_test_mismatch(codec, 0)(photograph[:64, :64])
-  assert figures['rate-mismatch'] == pytest.approx(0, abs=1e-5)
-  assert figures['distortion-mismatch'] == pytest.approx(0, abs=1e-3)
+  measurements = operating_points.train_test_mismatch(codec, 0)(photograph[:64, :64])
+  assert measurements['rate-mismatch'] == pytest.approx(0, abs=1e-5)
+  assert measurements['distortion-mismatch'] == pytest.approx(0, abs=1e-3)
 
 
 def test_a_live_anchor_is_a_point_at_each_setting(photograph):
@@ -79,6 +82,6 @@ def test_a_live_anchor_is_a_point_at_each_setting(photograph):
   assert len(points) >= 6 and len({point.key for point in points}) == len(points)
   rates = []
   for point in (points[0], points[-1]):
-    with point.open() as figures:
-      rates.append(figures(photograph[:64, :64])['bpp'])
+    with point.open() as measure_image:
+      rates.append(measure_image(photograph[:64, :64])['bpp'])
   assert rates[0] != rates[1] and point.description['setting'] and point.description['versions']

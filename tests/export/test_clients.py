@@ -13,37 +13,51 @@ from making import last_convolution, make_codec
 from tfusq.export import saved_model
 
 ENVIRONMENTS = {
-  'of 2.14': ['tensorflow~=2.14.0', 'tensorflow-compression==2.14.1'],
-  'newer': ['tensorflow-cpu==2.17.1', 'tensorflow-compression-ops'],
+  'tensorflow 2.14': ['tensorflow~=2.14.0', 'tensorflow-compression==2.14.1'],
+  'tensorflow 2.17': ['tensorflow-cpu==2.17.1', 'tensorflow-compression-ops'],
 }
+
+
+SMALL_CODECS = {
+  'serial': {
+    'model': functools.partial(tfusq.Cheng, hidden=12),
+    'zero_centre': False,
+    'entropy_model': tfusq.GaussianMixture(),
+  },
+  'groups': {'model': functools.partial(tfusq.ELIC, groups=(2, 4), analysis=tfusq.Convolutional())},
+}
+
+
+def make_environment(folder, packages):
+  """Makes a virtual environment with packages; returns its interpreter."""
+  interpreter = str(folder / 'bin' / 'python')
+  subprocess.run([sys.executable, '-m', 'venv', str(folder)], check=True)
+  subprocess.run([interpreter, '-m', 'pip', 'install', '--quiet', *packages], check=True)
+  return interpreter
+
+
+def export_small_codec(folder, options):
+  """Exports an untrained codec whose latents are not all zero."""
+  codec = make_codec(4, 6, **options)
+  for variable in codec.model.variables:
+    variable.assign_add(0.1 * tf.random.stateless_normal(variable.shape, [1, 2]))
+  last = last_convolution(codec.model.analysis)
+  last.kernel.assign(30 * last.kernel)
+  saved_model.export(codec.centred_model, folder, {})
 
 
 @pytest.mark.slow
 def test_clients_of_two_versions_read_each_others_files(exported_path, photograph, tmp_path):
   interpreters = []
   for name, packages in ENVIRONMENTS.items():
-    subprocess.run([sys.executable, '-m', 'venv', str(tmp_path / name)], check=True)
-    interpreters.append(str(tmp_path / name / 'bin' / 'python'))
-    subprocess.run([interpreters[-1], '-m', 'pip', 'install', '--quiet', *packages], check=True)
+    interpreters.append(make_environment(tmp_path / name, packages))
+
   paths = [exported_path]
-  for name, options in {
-    'serial': {
-      'model': functools.partial(tfusq.Cheng, hidden=12),
-      'zero_centre': False,
-      'entropy_model': tfusq.GaussianMixture(),
-    },
-    'groups': {
-      'model': functools.partial(tfusq.ELIC, groups=(2, 4), analysis=tfusq.Convolutional())
-    },
-  }.items():
-    codec = make_codec(4, 6, **options)
-    for variable in codec.model.variables:
-      variable.assign_add(0.1 * tf.random.stateless_normal(variable.shape, [1, 2]))
-    last = last_convolution(codec.model.analysis)
-    last.kernel.assign(30 * last.kernel)
+  for name, options in SMALL_CODECS.items():
     paths.append(tmp_path / name)
-    saved_model.export(codec.centred_model, paths[-1], {})
-  images = {'odd': photograph[:83, :131], 'small': photograph[:17, :23], 'whole': photograph}
+    export_small_codec(paths[-1], options)
+
+  images = {'odd': photograph[:83, :131], 'small': photograph[:17, :23], 'large': photograph}
   for number, codec in enumerate(paths):
     work = tmp_path / f'work{number}'
     work.mkdir()

@@ -20,14 +20,15 @@ def paths(exported_path, tmp_path_factory):
 
 
 def signature_of(path, name):
-  """As `tfci.py` takes a signature: the graph imported, inputs and outputs by sorted key."""
+  """Returns a signature as `tfci.py` does: the graph imported, inputs and outputs by sorted key."""
   metagraph = tf.compat.v1.MetaGraphDef.FromString(path.read_bytes())
   imported = tf.compat.v1.wrap_function(lambda: tf.compat.v1.train.import_meta_graph(metagraph), [])
-  inputs, outputs = (
-    [imported.graph.as_graph_element(tensors[key].name) for key in sorted(tensors)]
-    for tensors in (metagraph.signature_def[name].inputs, metagraph.signature_def[name].outputs)
-  )
-  return imported.prune(inputs, outputs)
+
+  def elements(infos):
+    return [imported.graph.as_graph_element(infos[key].name) for key in sorted(infos)]
+
+  signature = metagraph.signature_def[name]
+  return imported.prune(elements(signature.inputs), elements(signature.outputs))
 
 
 def test_tfci_compresses_and_decompresses(paths, exported_codec, photograph):
@@ -37,11 +38,12 @@ def test_tfci_compresses_and_decompresses(paths, exported_codec, photograph):
   packed = tfc.PackedTensors()
   packed.model = metagraph.stem
   packed.pack(tensors)
+
   packed = tfc.PackedTensors(packed.string)
   receiver = signature_of(metagraph, 'receiver')
   (back,) = receiver(*packed.unpack([tensor.dtype for tensor in receiver.inputs]))
   data, _, reconstruction = exported_codec.evaluate(image)
-  assert tensors[0].numpy().tolist() == [data]  # our file, whole
+  assert tensors[0].numpy().tolist() == [data]  # the whole file
   np.testing.assert_array_equal(back, reconstruction[None])
 
 
@@ -53,7 +55,7 @@ def test_tfci_compresses_and_decompresses(paths, exported_codec, photograph):
   ],
 )
 def test_a_serial_context_survives(options, photograph, tmp_path):
-  """Its loop, once weights are constants and the graph is pruned."""
+  """The loop is still right when weights are constants and the graph is pruned."""
   codec = make_codec(4, 6, zero_centre=False, **options)
   last = last_convolution(codec.model.analysis)
   last.kernel.assign(100 * last.kernel)

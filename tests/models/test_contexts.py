@@ -6,65 +6,6 @@ from tfusq import Part, transforms
 from tfusq.models import contexts
 from tfusq.transforms import exact
 
-CHANNELS = 3
-
-
-def serial(height, width):
-  """A context of random weights, and a quantized latent."""
-  tf.keras.utils.set_random_seed(height + 100 * width)
-  y_hat = tf.round(4 * tf.random.stateless_normal([1, height, width, CHANNELS], [1, 2]))
-  context = contexts.Serial(
-    contexts.Causal(4),
-    contexts.parameter_network([7, 2 * CHANNELS]),
-    tf.random.stateless_normal([1, height, width, 5], [3, 4]),
-  )
-  context.raw(y_hat)
-  for layer in (context._context, *context._parameters.layers):
-    if hasattr(layer, 'bias'):
-      layer.bias.assign(tf.random.stateless_normal(layer.bias.shape, [5, 6]))
-  return context, y_hat
-
-
-def scanned(context, y_hat):
-  """What a scan over `y_hat` gives for raw parameters, and returns."""
-
-  def visit(state, part, raw):
-    found, count = state
-    found = tf.tensor_scatter_nd_update(found, part.positions[:, None], raw[0, :, 0])
-    return (found, count + 1), part.of(y_hat)
-
-  positions = y_hat.shape[1] * y_hat.shape[2]
-  (found, count), result = context.scan(
-    visit, (tf.zeros([positions, 2 * CHANNELS]), tf.constant(0)), Part('y')
-  )
-  return tf.reshape(found, [1, *y_hat.shape[1:3], -1]), result, count
-
-
-@pytest.mark.parametrize('height, width', [(1, 1), (1, 7), (7, 1), (2, 3), (5, 9), (9, 5), (8, 24)])
-def test_a_scan_computes_what_the_whole_latent_does_bit_for_bit(height, width, mode):
-  context, y_hat = serial(height, width)
-  with exact.arithmetic():
-    found, result, waves = mode(lambda: scanned(context, y_hat))()
-    whole = context.raw(y_hat)
-  np.testing.assert_array_equal(found, whole)
-  np.testing.assert_array_equal(result, y_hat)
-  assert int(waves) == width + 3 * (height - 1)
-  np.testing.assert_allclose(context.raw(y_hat), whole, atol=0.02)  # in floats
-
-
-def test_a_scan_reads_what_was_visited_and_not_what_follows():
-  """Each wave's parameters are functions of the waves before."""
-  context, y_hat = serial(4, 6)
-
-  def decode(state, part, raw):
-    return state, tf.round(raw[..., :CHANNELS])
-
-  with exact.arithmetic():
-    _, decoded = context.scan(decode, tf.constant(0), Part('y'))
-    raw = context.raw(decoded)
-  np.testing.assert_array_equal(decoded, np.round(raw[..., :CHANNELS]))
-  assert np.abs(decoded).max() > 0
-
 
 @pytest.mark.parametrize('height, width', [(1, 1), (1, 4), (3, 3), (4, 6)])
 def test_colours_take_turns_and_join_to_the_whole(height, width):

@@ -1,6 +1,6 @@
 """One codec in many clients: who writes which file, and who decodes whose to what.
 
-    python tests/clients.py --codec CODEC --images FOLDER [--python INTERPRETER ...]
+    python tests/support/clients.py --codec CODEC --images FOLDER [--python INTERPRETER ...]
 
 Each interpreter runs the exported codec in processes of its own, with one and two threads and with
 oneDNN's kernels on and off. It needs TensorFlow and the range coder's operations, from
@@ -46,12 +46,22 @@ print(tf.__version__)
 
 
 def clients(interpreters):
-  """Returns `(interpreter, threads, oneDNN)` of every client."""
+  """Returns every client: interpreter, number of threads, and whether oneDNN is on."""
   return list(itertools.product(interpreters, (1, 2), (0, 1)))
 
 
 def run(client, codec, source, target):
-  """Runs a client over a folder of images or of files; returns its TensorFlow's version."""
+  """Runs a client over a folder of images or of files.
+
+  Args:
+    client: One of `clients`.
+    codec: Folder of an exported codec.
+    source: Folder of images, as `.npy`, or of compressed files.
+    target: Folder to make for what the client writes.
+
+  Returns:
+    Version of the client's TensorFlow.
+  """
   interpreter, threads, onednn = client
   target.mkdir()
   result = subprocess.run(
@@ -70,62 +80,79 @@ def compare(interpreters, codec, images, folder):
 
   Args:
     interpreters: Paths of Python interpreters.
-    codec: An exported codec.
-    images: Arrays by name.
-    folder: An empty one to work in.
+    codec: Folder of an exported codec.
+    images: Images by name, `uint8[height, width, 3]`.
+    folder: Empty folder to work in.
 
   Yields:
-    Writer, reader (each version, threads, oneDNN), how many files the writer has in common with
-    the first, how many the reader decodes, how many of these to the writer's own pixels, and the
-    greatest difference of a pixel.
+    Writer and reader (each version, threads, oneDNN), the number of files that the writer has in
+    common with the first one, the number that the reader decodes, the number of these with the
+    writer's own pixels, and the greatest difference of a pixel.
   """
   folder = Path(folder)
   (folder / 'images').mkdir()
   for name, image in images.items():
     np.save(folder / 'images' / f'{name}.npy', image)
+
   (folder / 'files').mkdir()
-  everyone = clients(interpreters)
+  all_clients = clients(interpreters)
   labels = []
-  for k, client in enumerate(everyone):
-    version = run(client, codec, folder / 'images', folder / f'written{k}')
+  for index, client in enumerate(all_clients):
+    written = folder / f'written{index}'
+    version = run(client, codec, folder / 'images', written)
     labels.append(f'{version} {client[1]} {"on" if client[2] else "off"}')
     for name in images:
-      (folder / f'written{k}' / f'{name}.usq').rename(folder / 'files' / f'{k}{name}.usq')
-  for k, client in enumerate(everyone):
-    run(client, codec, folder / 'files', folder / f'read{k}')
-  for writer, reader in itertools.product(range(len(everyone)), repeat=2):
-    same = decoded = equal = worst = 0
-    for name in images:
-      first, file = (folder / 'files' / f'{k}{name}.usq' for k in (0, writer))
-      same += first.read_bytes() == file.read_bytes()
-      ours, theirs = (folder / f'read{k}' / f'{file.name}.npy' for k in (writer, reader))
-      if theirs.exists():
-        decoded += 1
-        apart = np.abs(np.load(ours).astype(int) - np.load(theirs)).max()
-        equal += apart == 0
-        worst = max(worst, apart)
-    yield labels[writer], labels[reader], same, decoded, equal, worst
+      (written / f'{name}.usq').rename(folder / 'files' / f'{index}{name}.usq')
+
+  for index, client in enumerate(all_clients):
+    run(client, codec, folder / 'files', folder / f'read{index}')
+
+  for writer, reader in itertools.product(range(len(labels)), repeat=2):
+    yield labels[writer], labels[reader], *_agreement(folder, images, writer, reader)
+
+
+def _agreement(folder, names, writer, reader):
+  """Compares a writer's files with the first one's, and a reader's pixels with the writer's."""
+  same = decoded = equal = worst = 0
+
+  for name in names:
+    first = folder / 'files' / f'0{name}.usq'
+    file = folder / 'files' / f'{writer}{name}.usq'
+    same += first.read_bytes() == file.read_bytes()
+
+    writers_pixels = folder / f'read{writer}' / f'{file.name}.npy'
+    readers_pixels = folder / f'read{reader}' / f'{file.name}.npy'
+    if readers_pixels.exists():
+      decoded += 1
+      difference = np.abs(np.load(writers_pixels).astype(int) - np.load(readers_pixels)).max()
+      equal += difference == 0
+      worst = max(worst, difference)
+
+  return same, decoded, equal, worst
 
 
 def main():
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument('--codec', required=True)
   parser.add_argument('--images', required=True)
-  parser.add_argument('--python', action='append', default=[], help='repeatable; beside this one')
+  parser.add_argument(
+    '--python', action='append', default=[], help='repeatable, in addition to this one'
+  )
   arguments = parser.parse_args()
   from tfusq import image_files
 
-  images = {
-    path.stem: image_files.read_image(path) for path in image_files.list_images(arguments.images)
-  }
+  images = {}
+  for path in image_files.list_images(arguments.images):
+    images[path.stem] = image_files.read_image(path)
+
   print(
     f'{len(images)} images; TensorFlow, threads, oneDNN of writer and reader\n'
     f'{"writer":<16}{"reader":<16}{"files as first":>15}{"decoded":>9}{"equal":>7}{"worst":>7}'
   )
+  interpreters = [sys.executable, *arguments.python]
+  codec = Path(arguments.codec).resolve()
   with tempfile.TemporaryDirectory() as folder:
-    for row in compare(
-      [sys.executable, *arguments.python], Path(arguments.codec).resolve(), images, folder
-    ):
+    for row in compare(interpreters, codec, images, folder):
       print('{:<16}{:<16}{:>15}{:>9}{:>7}{:>7}'.format(*row))
 
 

@@ -1,10 +1,11 @@
 """Mutated and hostile files: none may crash, hang, ask for all memory, or become another picture.
 
-    python tests/fuzz.py --codec CODEC --image IMAGE [--mutated 10000] [--hostile 2000]
+    python tests/support/fuzz.py --codec CODEC --image IMAGE [--mutated 10000] [--hostile 2000]
 
-A mutated file has bytes flipped, cut, doubled, moved or replaced. A hostile one has its checksum
-made right again, after a header that claims another image, strings of equal or random bytes,
-sections swapped or resized, or checks of indexes replaced: it must end in an error or a picture.
+A mutated file has bytes flipped, removed, doubled, replaced or reversed. A hostile one has the
+right checksum again, after a header that claims another image size, strings of equal or random
+bytes, sections swapped or resized, or checks of indexes replaced: it must end in an error or a
+picture.
 """
 
 import argparse
@@ -14,70 +15,104 @@ import struct
 import time
 
 import numpy as np
-from tqdm import tqdm
 
-from tfusq.export import container
+from tfusq.export import container, container_ops
+from tfusq.progress import track
+
+# Smallest, largest, flat, as many pixels as are allowed, and narrow.
+_HOSTILE_SIDES = [(1, 1), (65535, 65535), (65535, 1), (1, 65535), (5792, 5792), (4, 8000)]
+_FILLERS = [b'\xff', b'\0', b'\x80', b'\x01\xfe']
 
 
 def mutate(data, rng):
-  """Returns a changed file."""
+  """Returns a file with one to three changes.
+
+  Args:
+    data: The file.
+    rng: NumPy's random generator.
+  """
   data = bytearray(data)
+
   for _ in range(rng.integers(1, 4)):
-    place, length = int(rng.integers(len(data))), int(rng.geometric(0.2))
-    kind = rng.integers(5)
-    if kind == 0:
-      data[place] ^= 1 << int(rng.integers(8))
-    elif kind == 1:
-      del data[place : place + length]
-    elif kind == 2:
-      data[place:place] = data[place : place + length]
-    elif kind == 3:
-      data[place : place + length] = rng.bytes(length)
+    start = int(rng.integers(len(data)))
+    stop = start + int(rng.geometric(0.2))
+    change = rng.integers(5)
+    if change == 0:
+      data[start] ^= 1 << int(rng.integers(8))
+    elif change == 1:
+      del data[start:stop]
+    elif change == 2:
+      data[start:start] = data[start:stop]
+    elif change == 3:
+      data[start:stop] = rng.bytes(stop - start)
     else:
-      data[place:] = data[place:][::-1] if rng.integers(2) else b''
+      data[start:] = data[start:][::-1] if rng.integers(2) else b''
     if not data:
       data = bytearray(b'U')
+
   return bytes(data)
 
 
 def sealed(data):
-  """Returns a file whose checksum is right, given one with any."""
+  """Returns a file with the right checksum, given one with any."""
   header = container.read_header(data)
-  start = header.bytes - 4
-  content = data[:start] + data[header.bytes :]
-  checksum = container.fingerprint_of(content)
-  return data[:start] + checksum + data[header.bytes :]
+  checksum = container.positions(len(header.sections), header.parts)['checksum']
+  before, after = data[: checksum.start], data[checksum.stop :]
+  return before + container_ops.fingerprint_of(before + after) + after
+
+
+def split(data):
+  """Returns the header and the sections of a file."""
+  header = container.read_header(data)
+  sections = []
+  start = header.bytes
+  for length in header.sections:
+    sections.append(data[start : start + length])
+    start += length
+  return data[: header.bytes], sections
+
+
+def joined(header, sections):
+  """Returns the file of a header and sections, with their lengths and the right checksum."""
+  header = bytearray(header)
+  start = container.positions(len(sections), 0)['lengths'].start
+  struct.pack_into(f'<{len(sections)}I', header, start, *map(len, sections))
+  return sealed(bytes(header) + b''.join(sections))
 
 
 def forge(data, rng):
-  """Returns a hostile file with the right checksum."""
-  header = container.read_header(data)
-  fixed, sections = bytearray(data[: header.bytes]), []
-  place = header.bytes
-  for length in header.sections:
-    sections.append(data[place : place + length])
-    place += length
-  kind = rng.integers(6)
-  if kind == 0:  # another image, small or huge or flat
-    sides = [(1, 1), (65535, 65535), (65535, 1), (1, 65535), (5792, 5792), (4, 8000)]
-    chosen = sides[rng.integers(len(sides))] if rng.integers(4) == 0 else rng.integers(1, 700, 2)
-    fixed[12:16] = struct.pack('<HH', *map(int, chosen))
-  elif kind == 1:
-    filler = [b'\xff', b'\0', b'\x80', b'\x01\xfe'][rng.integers(4)]
-    sections[rng.integers(len(sections))] = filler * int(rng.integers(0, 3000))
-  elif kind == 2:
+  """Returns a hostile file with the right checksum.
+
+  Args:
+    data: A file to change.
+    rng: NumPy's random generator.
+  """
+  header, sections = split(data)
+  header = bytearray(header)
+  positions = container.positions(len(sections), container.read_header(data).parts)
+  chosen = rng.integers(len(sections))
+  change = rng.integers(6)
+
+  if change == 0:
+    if rng.integers(4) == 0:
+      height, width = _HOSTILE_SIDES[rng.integers(len(_HOSTILE_SIDES))]
+    else:
+      height, width = rng.integers(1, 700, 2)
+    header[positions['height']] = struct.pack('<H', int(height))
+    header[positions['width']] = struct.pack('<H', int(width))
+  elif change == 1:
+    sections[chosen] = _FILLERS[rng.integers(len(_FILLERS))] * int(rng.integers(0, 3000))
+  elif change == 2:
     sections = sections[::-1]
-  elif kind == 3:
-    which = rng.integers(len(sections))
-    sections[which] = rng.bytes(int(rng.integers(0, 3000)))
-  elif kind == 4:
-    which = rng.integers(len(sections))
-    sections[which] = sections[which][: int(rng.integers(len(sections[which]) + 1))]
+  elif change == 3:
+    sections[chosen] = rng.bytes(int(rng.integers(0, 3000)))
+  elif change == 4:
+    sections[chosen] = sections[chosen][: int(rng.integers(len(sections[chosen]) + 1))]
   else:
-    checks = slice(18 + 4 * len(sections), header.bytes - 4)
-    fixed[checks] = rng.bytes(checks.stop - checks.start)
-  struct.pack_into(f'<{len(sections)}I', fixed, 18, *map(len, sections))
-  return sealed(bytes(fixed) + b''.join(sections))
+    checks = positions['checks']
+    header[checks] = rng.bytes(checks.stop - checks.start)
+
+  return joined(header, sections)
 
 
 def fuzz(codec, image, mutated, hostile, seed=0):
@@ -86,32 +121,39 @@ def fuzz(codec, image, mutated, hostile, seed=0):
   Args:
     codec: An `ExportedCodec`.
     image: `uint8[height, width, 3]`.
-    mutated: How many files to mutate.
-    hostile: How many to forge.
-    seed: Of the changes.
+    mutated: Number of files to mutate.
+    hostile: Number of hostile files to forge.
+    seed: Seed of the changes.
 
   Returns:
-    For both kinds a counter of outcomes (an error's text, 'picture', 'unchanged', or 'GARBAGE': a
-    picture from a mutated file), and the longest time in seconds.
+    For mutated and for hostile files a counter of outcomes (an error's text, 'picture',
+    'unchanged', or 'GARBAGE': a picture from a mutated file), and the longest time in seconds.
   """
   rng = np.random.default_rng(seed)
-  whole = codec.compress(image)
+  original = codec.compress(image)
   results = []
-  for change, count in ((mutate, mutated), (forge, hostile)):
-    outcomes, longest = collections.Counter(), 0.0
-    for _ in tqdm(range(count), unit='file'):
-      data = change(whole, rng)
+
+  for change, count, picture in ((mutate, mutated, 'GARBAGE'), (forge, hostile, 'picture')):
+    outcomes = collections.Counter()
+    longest = 0.0
+    for _ in track(range(count), 'file'):
+      data = change(original, rng)
       start = time.perf_counter()
-      try:
-        codec.decompress(data)
-        outcome = 'unchanged' if data == whole else 'picture' if change is forge else 'GARBAGE'
-      except container.ContainerError as error:
-        outcome = str(error).split(':')[0].split(';')[0][:60]
-        outcome = ''.join('#' if letter.isdigit() else letter for letter in outcome)
-      outcomes[outcome] += 1
+      outcomes[_outcome(codec, data, 'unchanged' if data == original else picture)] += 1
       longest = max(longest, time.perf_counter() - start)
     results.append((outcomes, longest))
+
   return results
+
+
+def _outcome(codec, data, picture):
+  """Decodes a file; returns `picture` or the error's text, its digits masked."""
+  try:
+    codec.decompress(data)
+  except container.ContainerError as error:
+    text = str(error).split(':')[0].split(';')[0][:60]
+    return ''.join('#' if letter.isdigit() else letter for letter in text)
+  return picture
 
 
 def main():
@@ -125,14 +167,15 @@ def main():
   from tfusq.export import client
 
   codec = client.ExportedCodec(client.find(arguments.codec))
-  results = fuzz(
-    codec, image_files.read_image(arguments.image), arguments.mutated, arguments.hostile
-  )
+  image = image_files.read_image(arguments.image)
+  results = fuzz(codec, image, arguments.mutated, arguments.hostile)
+
   for name, (outcomes, longest) in zip(('mutated', 'hostile'), results):
     print(f'{name}: {sum(outcomes.values())} files, longest {longest:.2f} s')
     for outcome, count in outcomes.most_common():
       print(f'  {count:>6}  {outcome}')
-  print(f'peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB')
+  gibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+  print(f'peak memory {gibibytes:.2f} GiB')
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""Report cards: what the analyses say of surrogates, on one page, from their names alone."""
+"""Report cards: the results of the analyses on surrogates, on one page of HTML."""
 
 import base64
 import html
@@ -20,15 +20,22 @@ from tfusq.quantization.estimators import STE
 from tfusq.quantization.quantizer import Quantizer
 from tfusq.quantization.surrogates import AUN, SR, SRA, SUA, Round, Surrogate
 
-_LATENT = (8, 16, 16, 192)  # of the timings
-_ROUNDS = 15
-_PANELS = (
+# Shape of the latent in timings: that of eight images of 256 x 256 pixels.
+_LATENT = (8, 16, 16, 192)
+_TIMING_ROUNDS = 15
+# Study, column, title, and the values of other columns that its rows must have.
+_MISMATCH_PANELS = (
   ('information', 'difference', "information beyond rounding's [bits]", {'mean': 0.0}),
-  ('rate', 'difference', 'estimated less true rate, mean 0 [bits]', {'mean': 0.0}),
-  ('rate', 'difference', 'estimated less true rate, mean 1/2 [bits]', {'mean': 0.5}),
+  ('rate', 'difference', 'estimated minus true rate, mean 0 [bits]', {'mean': 0.0}),
+  ('rate', 'difference', 'estimated minus true rate, mean 1/2 [bits]', {'mean': 0.5}),
   ('distortion', 'relative', "squared error of a trained synthesis / rounding's", {}),
   ('distortion', 'ideal_relative', "squared error of the ideal decoder / rounding's", {}),
 )
+_GRADIENT_PANELS = (
+  ('relative_bias', 'mean absolute bias'),
+  ('relative_deviation', 'standard deviation'),
+)
+_BACKDROP_DASHES = ('-', '--', '-.', ':', (0, (1, 3)), (0, (6, 3)))
 _STYLE = """
 body { font: 16px/1.45 sans-serif; max-width: 1180px; margin: 2em auto; padding: 0 1em }
 table { border-collapse: collapse; margin: 1em 0 }
@@ -39,215 +46,251 @@ img { max-width: 100% }
 
 
 def backdrop() -> list[Surrogate]:
-  """Returns the paper's surrogates that a card is drawn before."""
+  """Returns the paper's surrogates, with which a card compares its subjects."""
   return [Round(), AUN(), SUA(5.0), SUA(10.0), SR(), SRA(10.0)]
 
 
 def write_card(subjects: Sequence[Surrogate], effort: Effort) -> str:
-  """Returns a page of HTML on surrogates, with its pictures in it.
+  """Returns a page of HTML on surrogates, with its pictures embedded.
 
   Args:
-    subjects: One or more; several are compared.
-    effort: Of the analyses.
+    subjects: One or more surrogates, which are compared with each other and with `backdrop`.
+    effort: Effort of the analyses.
   """
-  ours = [study.label(subject) for subject in subjects]
-  behind = [each for each in backdrop() if study.label(each) not in ours]
-  everything = [*subjects, *behind]
-  found = {
-    'information': information.run(everything, effort)[0].rows,
-    'rate': rate.of_scalars(everything, effort).rows,
-    'distortion': distortion.over_scales(everything, effort).rows,
-    'gradient': gradient.over_scales(everything, effort)[0].rows,
+  subject_names = [study.label(subject) for subject in subjects]
+  compared = list(subjects)
+  for surrogate in backdrop():
+    if study.label(surrogate) not in subject_names:
+      compared.append(surrogate)
+
+  rows_by_study = {
+    'information': information.measure(compared, effort)[0].rows,
+    'rate': rate.of_scalars(compared, effort).rows,
+    'distortion': distortion.over_scales(compared, effort).rows,
   }
-  kinds = list(dict.fromkeys(type(subject) for subject in subjects))
-  title = ', '.join(kind.__name__ for kind in kinds)
-  parts = [
-    f'<!DOCTYPE html><meta charset="utf-8"><title>{html.escape(title)}</title>',
-    f'<style>{_STYLE}</style><h1>{html.escape(title)}</h1>',
+  gradient_rows = gradient.over_scales(compared, effort)[0].rows
+  classes = list(dict.fromkeys(type(subject) for subject in subjects))
+
+  return '\n'.join(
+    [
+      *_head(classes),
+      '<h2>Mismatch and information</h2>',
+      _image_html(_draw_mismatch(rows_by_study, subject_names)),
+      '<h2>Gradient of the rate</h2>',
+      f'<p>Over latents in [-1.5, 1.5].{_remark_on_expected_gradient(classes)}</p>',
+      _table_html(_risk_rows(gradient_rows, subject_names)),
+      _image_html(_draw_gradient(gradient_rows, subject_names)),
+      '<h2>Temperature</h2>',
+      _table_html(limits(subjects)),
+      '<h2>Cost</h2>',
+      _table_html(costs(subjects)),
+    ]
+  )
+
+
+def _head(classes):
+  """Returns the head of the page, and a paragraph on each class of surrogates."""
+  title = html.escape(', '.join(cls.__name__ for cls in classes))
+  lines = [
+    f'<!DOCTYPE html><meta charset="utf-8"><title>{title}</title>',
+    f'<style>{_STYLE}</style><h1>{title}</h1>',
   ]
-  for kind in kinds:
-    first, *rest = catalogue.describe(kind.__name__)
-    parts.append(
-      f'<p><b>{html.escape(kind.__name__)}</b>: {html.escape(first)}<br>'
-      f'{html.escape("; ".join(rest))}</p>'
+  for cls in classes:
+    summary, *properties = catalogue.describe(cls.__name__)
+    lines.append(
+      f'<p><b>{html.escape(cls.__name__)}</b>: {html.escape(summary)}<br>'
+      f'{html.escape("; ".join(properties))}</p>'
     )
-  parts += [
-    '<h2>Mismatch and information</h2>',
-    _image(_mismatch(found, ours)),
-    '<h2>Gradient of the rate</h2>',
-    f'<p>Over latents in [-1.5, 1.5].{_exact(kinds)}</p>',
-    _table(_risks(found['gradient'], ours)),
-    _image(_gradients(found['gradient'], ours)),
-    '<h2>Temperature</h2>',
-    _table(limits(subjects)),
-    '<h2>Cost</h2>',
-    _table(costs(subjects)),
-  ]
-  return '\n'.join(parts)
+  return lines
 
 
-def _exact(kinds):
-  exact = [kind.__name__ for kind in kinds if kind.has_secant()]
-  return f' EP, for {" and ".join(exact)}, has neither bias nor variance.' if exact else ''
+def _remark_on_expected_gradient(classes):
+  names = [cls.__name__ for cls in classes if cls.has_secant()]
+  if not names:
+    return ''
+  return f' EP, for {" and ".join(names)}, has neither bias nor variance.'
 
 
 def limits(subjects: Sequence[Surrogate]) -> list[dict]:
   """Returns how far from rounding surrogates are, on average, as their temperatures move.
 
-  For each temperature of each kind, the mean of `|y_tilde - round(y)|` over latents in every
-  phase: 1/3 of additive uniform noise, 1/4 of the latent itself.
+  The distance is the mean of `|y_tilde - round(y)|` over latents at evenly spaced phases. It is 1/3
+  for additive uniform noise and 1/4 for the latent itself.
+
+  Args:
+    subjects: The surrogates.
+
+  Returns:
+    A row for each value of each temperature of each class; one row for a class without any.
   """
   rows = []
-  y = tf.constant(np.tile((np.arange(1000) + 0.5) / 1000, [100, 1]))
-  for cls in dict.fromkeys(map(type, subjects)):
-    instance = next(each for each in subjects if type(each) is cls)
-    kinds = study.annealed([instance], 9, beyond=8)
-    if not kinds:
-      rows.append(
-        {
-          'surrogate': cls.__name__,
-          'temperature': 'none',
-          'distance to rounding': _distance(instance, y),
-        }
-      )
-    rows += [
-      {
-        'surrogate': kind.name,
-        'temperature': value,
-        'distance to rounding': _distance(kind.make(value), y),
-      }
-      for kind in kinds
-      for value in kind.temperatures
-    ]
+  phases = (np.arange(1000) + 0.5) / 1000
+  y = tf.constant(np.tile(phases, [100, 1]))
+
+  for subject in study.first_of_each_class(subjects):
+    # Eight times beyond the typical range at both ends, to show the limits.
+    axes = study.annealed([subject], 9, beyond=8)
+    if not axes:
+      rows.append(_limit_row(type(subject).__name__, 'none', subject, y))
+    for axis in axes:
+      for temperature in axis.temperatures:
+        rows.append(_limit_row(axis.name, temperature, axis.make(temperature), y))
   return rows
 
 
-def _distance(surrogate, y):
+def _limit_row(name, temperature, surrogate, y):
   y_tilde = surrogate(y, surrogate.noise(y, tf.constant([0, 1])))
-  return float(tf.reduce_mean(tf.abs(y_tilde - tf.round(y))))
+  distance = tf.reduce_mean(tf.abs(y_tilde - tf.round(y)))
+  return {
+    'surrogate': name,
+    'temperature': temperature,
+    'distance to rounding': float(distance),
+  }
 
 
 def costs(subjects: Sequence[Surrogate]) -> list[dict]:
-  """Returns times of noise, forward and backward calculation by STE, against rounding's."""
-  baseline, *times = _seconds([Round(), *subjects])
-  return [
-    {
-      'surrogate': study.label(subject),
-      'milliseconds': 1e3 * seconds,
-      'relative to rounding': seconds / baseline,
-    }
-    for subject, seconds in zip(subjects, times)
-  ]
+  """Returns times of noise, forward and backward calculation by STE, relative to rounding.
+
+  Args:
+    subjects: The surrogates.
+
+  Returns:
+    A row for each surrogate.
+  """
+  rounding_seconds, *subject_seconds = _seconds([Round(), *subjects])
+  rows = []
+  for subject, seconds in zip(subjects, subject_seconds, strict=True):
+    rows.append(
+      {
+        'surrogate': study.label(subject),
+        'milliseconds': 1e3 * seconds,
+        'relative to rounding': seconds / rounding_seconds,
+      }
+    )
+  return rows
 
 
 def _seconds(surrogates):
-  steps = []
-  y = tf.random.stateless_normal(_LATENT, [0, 0])
-  for surrogate in surrogates:
-    quantizer = Quantizer(surrogate, STE())
+  """Returns the median time of a training step's quantization by each surrogate."""
+  steps = [_timed_step(surrogate) for surrogate in surrogates]
+  for step in steps:
+    step(tf.constant([0, 0]))  # traces it
 
-    @tf.function(autograph=False)
-    def step(seed, quantizer=quantizer):
-      with tf.GradientTape() as tape:
-        tape.watch(y)
-        loss = tf.reduce_sum(tf.square(quantizer(y, quantizer.noise(y, seed))))
-      return tape.gradient(loss, y)
-
-    step(tf.constant([0, 0]))
-    steps.append(step)
-  times = []
-  for number in range(_ROUNDS):  # side by side, so that a busy machine is busy for all
-    seed = tf.constant([0, number])
-    for step in steps:
+  # Surrogates take turns, so that a busy machine is busy for all.
+  times = np.zeros([_TIMING_ROUNDS, len(steps)])
+  for round_index in range(_TIMING_ROUNDS):
+    seed = tf.constant([0, round_index])
+    for step_index, step in enumerate(steps):
       start = time.perf_counter()
       step(seed).numpy()
-      times.append(time.perf_counter() - start)
-  return np.median(np.reshape(times, [_ROUNDS, -1]), 0).tolist()
+      times[round_index, step_index] = time.perf_counter() - start
+  return np.median(times, 0).tolist()
 
 
-def _mismatch(found, ours):
+def _timed_step(surrogate):
+  quantizer = Quantizer(surrogate, STE())
+  y = tf.random.stateless_normal(_LATENT, [0, 0])
+
+  @tf.function(autograph=False)
+  def step(seed):
+    with tf.GradientTape() as tape:
+      tape.watch(y)
+      y_tilde = quantizer(y, quantizer.noise(y, seed))
+      loss = tf.reduce_sum(tf.square(y_tilde))
+    return tape.gradient(loss, y)
+
+  return step
+
+
+def _draw_mismatch(rows_by_study, subject_names):
   with matplotlib.rc_context(plot.STYLE):
     figure = Figure(figsize=(13, 8), layout='constrained')
     *grid, legend = figure.subplots(2, 3).flat
-    for axes, (study, key, title, where) in zip(grid, _PANELS, strict=True):
-      rows = [
-        row for row in found[study] if all(row[name] == value for name, value in where.items())
-      ]
-      _lines(axes, rows, key, ours)
+
+    for axes, (study_name, key, title, coordinates) in zip(grid, _MISMATCH_PANELS, strict=True):
+      rows = [row for row in rows_by_study[study_name] if coordinates.items() <= row.items()]
+      _draw_over_scale(axes, rows, key, subject_names)
       axes.set_title(title, fontsize=10)
       axes.set_xlabel(study.SCALES)
+
     legend.set_axis_off()
     legend.legend(*grid[0].get_legend_handles_labels(), loc='center')
   return figure
 
 
-def _gradients(rows, ours):
-  names = list(dict.fromkeys(row['estimator'] for row in rows if row['surrogate'] in ours))
+def _draw_gradient(rows, subject_names):
+  subject_rows = [row for row in rows if row['surrogate'] in subject_names]
+  estimators = list(dict.fromkeys(row['estimator'] for row in subject_rows))
+
   with matplotlib.rc_context(plot.STYLE):
     figure = Figure(figsize=(13, 8), layout='constrained')
-    grid = figure.subplots(2, len(names), sharex=True, sharey='row', squeeze=False)
-    for line, (key, label) in zip(
-      grid, (('relative_bias', 'mean absolute bias'), ('relative_deviation', 'standard deviation'))
-    ):
-      for axes, name in zip(line, names):
-        _lines(axes, [row for row in rows if row['estimator'] == name], key, ours)
+    grid = figure.subplots(2, len(estimators), sharex=True, sharey='row', squeeze=False)
+
+    for axes_of_row, (key, label) in zip(grid, _GRADIENT_PANELS, strict=True):
+      for axes, estimator in zip(axes_of_row, estimators, strict=True):
+        estimator_rows = [row for row in rows if row['estimator'] == estimator]
+        _draw_over_scale(axes, estimator_rows, key, subject_names)
         axes.set_yscale('log')
-        axes.set_title(name)
-      line[0].set_ylabel(f'{label} / mean absolute gradient')
-    for axes in grid[1]:
+        axes.set_title(estimator)
+      axes_of_row[0].set_ylabel(f'{label} / mean absolute gradient')
+    for axes in grid[-1]:
       axes.set_xlabel(study.SCALES)
   return figure
 
 
-def _lines(axes, rows, key, ours):
-  """Draws surrogates over the scale: ours in colour, the backdrop in grey."""
-  styles = dict(
-    zip(
-      dict.fromkeys(row['surrogate'] for row in rows if row['surrogate'] not in ours),
-      ('-', '--', '-.', ':', (0, (1, 3)), (0, (6, 3))),
-    )
-  )
-  for name in dict.fromkeys(row['surrogate'] for row in rows):
-    points = [
-      (row['scale'], row[key]) for row in rows if row['surrogate'] == name and np.isfinite(row[key])
-    ]
-    style = (
-      {'color': f'C{ours.index(name)}', 'linewidth': 2.2, 'zorder': 3}
-      if name in ours
-      else {'color': '0.6', 'linestyle': styles[name]}
-    )
-    axes.plot(*(zip(*points) if points else ([], [])), label=name, **style)
+def _draw_over_scale(axes, rows, key, subject_names):
+  """Draws a line for each surrogate: subjects in colour, the backdrop in grey."""
+  names = list(dict.fromkeys(row['surrogate'] for row in rows))
+  backdrop_names = [name for name in names if name not in subject_names]
+
+  for name in names:
+    finite = [row for row in rows if row['surrogate'] == name and np.isfinite(row[key])]
+    if name in subject_names:
+      style = {'color': f'C{subject_names.index(name)}', 'linewidth': 2.2, 'zorder': 3}
+    else:
+      style = {'color': '0.6', 'linestyle': _BACKDROP_DASHES[backdrop_names.index(name)]}
+    # A line without points is drawn too, for the legend.
+    scales = [row['scale'] for row in finite]
+    values = [row[key] for row in finite]
+    axes.plot(scales, values, label=name, **style)
+
   axes.set_xscale('log')
 
 
-def _risks(rows, ours):
-  return [
-    {
-      'surrogate': row['surrogate'],
-      'estimator': row['estimator'],
-      'scale': row['scale'],
-      'mean absolute bias [bits]': row['bias'],
-      '+-': row['bias_error'],
-      'variance [bits^2]': row['variance'],
-    }
-    for row in rows
-    if row['surrogate'] in ours and row['scale'] in gradient.SCALES
-  ]
+def _risk_rows(rows, subject_names):
+  """Returns the rows of the subjects at Table II's scales, under headings for people."""
+  selected = []
+  for row in rows:
+    if row['surrogate'] in subject_names and row['scale'] in gradient.SCALES:
+      selected.append(
+        {
+          'surrogate': row['surrogate'],
+          'estimator': row['estimator'],
+          'scale': row['scale'],
+          'mean absolute bias [bits]': row['bias'],
+          '+-': row['bias_error'],
+          'variance [bits^2]': row['variance'],
+        }
+      )
+  return selected
 
 
-def _image(figure):
+def _image_html(figure):
   buffer = io.BytesIO()
   with matplotlib.rc_context(plot.STYLE):
     figure.savefig(buffer, format='png', dpi=110)
-  return f'<img src="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
+  encoded = base64.b64encode(buffer.getvalue()).decode()
+  return f'<img src="data:image/png;base64,{encoded}">'
 
 
-def _table(rows):
-  head = ''.join(f'<th>{html.escape(key)}</th>' for key in rows[0])
-  body = ''.join(
-    '<tr>'
-    + ''.join(f'<td>{html.escape(study.cell(value))}</td>' for value in row.values())
-    + '</tr>'
-    for row in rows
-  )
-  return f'<table><tr>{head}</tr>{body}</table>'
+def _table_html(rows):
+  lines = [_row_html('th', rows[0])]
+  for row in rows:
+    values = [study.format_value(value) for value in row.values()]
+    lines.append(_row_html('td', values))
+  return f'<table>{"".join(lines)}</table>'
+
+
+def _row_html(tag, values):
+  cells = [f'<{tag}>{html.escape(value)}</{tag}>' for value in values]
+  return f'<tr>{"".join(cells)}</tr>'

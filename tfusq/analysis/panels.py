@@ -12,7 +12,10 @@ from matplotlib.lines import Line2D
 
 from tfusq.curves import plot
 
+# On logarithmic axes, values that are not greater are rounding errors.
 _NEGLIGIBLE = 1e-6
+# A line has about this many markers, even where it has many points.
+_MARKERS_OF_A_LINE = 12
 _DASHES = ('-', '--', ':', '-.')
 _MARKERS = 'os^Dv<>pX*P'
 
@@ -21,12 +24,12 @@ class Panel(NamedTuple):
   """One pair of axes of a picture, with a line for each surrogate.
 
   Attributes:
-    key: Of the rows, what is drawn.
-    label: Of the vertical axis.
-    title: Above.
-    rows: With a `surrogate` each.
-    scale: Of the vertical axis, Matplotlib's name: `linear`, `symlog`, or `log`, which leaves out
-      what is no more than rounding errors.
+    key: Name of the column that is drawn.
+    label: Label of the vertical axis.
+    title: Title above the axes.
+    rows: Rows of a study, each with a `surrogate`.
+    scale: Matplotlib's name for the scale of the vertical axis: `linear`, `symlog`, or `log`, which
+      leaves out values that are only rounding errors.
   """
 
   key: str
@@ -36,64 +39,93 @@ class Panel(NamedTuple):
   scale: str = 'linear'
 
   def points(self, over: str, name: str) -> list[tuple[float, float]]:
-    """Returns what is drawn of one surrogate; values that are not finite are left out."""
-    pairs = ((row[over], row[self.key]) for row in self.rows if row['surrogate'] == name)
-    return [
-      (x, y) for x, y in pairs if math.isfinite(y) and (y > _NEGLIGIBLE or self.scale != 'log')
-    ]
+    """Returns the points that are drawn of one surrogate.
+
+    Args:
+      over: Name of the column on the horizontal axis.
+      name: The surrogate's value in the column `surrogate`.
+
+    Returns:
+      Pairs of coordinates; values that are not finite are left out.
+    """
+    points = []
+    for row in self.rows:
+      if row['surrogate'] == name and self._is_drawn(row[self.key]):
+        points.append((row[over], row[self.key]))
+    return points
+
+  def _is_drawn(self, value):
+    return math.isfinite(value) and (self.scale != 'log' or value > _NEGLIGIBLE)
 
 
 def draw(
   panels: Sequence[Sequence[Panel]], over: str, label: str, logarithmic: bool = True
 ) -> Figure:
-  """Draws panels in rows and columns; a surrogate has one style in all, and its kind one colour.
+  """Draws panels in rows and columns, in which a surrogate has the same style everywhere.
 
   Args:
-    panels: In rows.
-    over: Key of the rows, the horizontal axis.
-    label: Of the horizontal axes.
-    logarithmic: Whether they are.
+    panels: Rows of panels, all of one length; the first panel of a row labels the vertical axis.
+    over: Name of the column on the horizontal axis.
+    label: Label of the horizontal axes.
+    logarithmic: Whether the horizontal axes are logarithmic.
   """
+  all_panels = list(itertools.chain.from_iterable(panels))
+  styles = _styles(_names(all_panels))
+
   with matplotlib.rc_context(plot.STYLE):
-    figure = Figure(
-      figsize=(4.5 * len(panels[0]) + 3, 4.2 * len(panels) + 0.8), layout='constrained'
-    )
+    size = (4.5 * len(panels[0]) + 3, 4.2 * len(panels) + 0.8)
+    figure = Figure(figsize=size, layout='constrained')
     grid = figure.subplots(len(panels), len(panels[0]), squeeze=False, sharex=True, sharey='row')
-    names = list(
-      dict.fromkeys(row['surrogate'] for panel in itertools.chain(*panels) for row in panel.rows)
-    )
-    styles = _styles(names)
-    for axes, panel in zip(grid.flat, itertools.chain(*panels)):
-      for name in names:
-        points = panel.points(over, name)
-        if points:
-          # Markers thin out where a curve has many points.
-          axes.plot(*zip(*points), **styles[name], markevery=max(1, len(points) // 12))
-      axes.set_title(panel.title)
+
+    for axes, panel in zip(grid.flat, all_panels, strict=True):
+      _draw_panel(axes, panel, over, styles)
       if logarithmic:
         axes.set_xscale('log')
-      axes.set_yscale(panel.scale)
-    for line, row in zip(grid, panels):
-      line[0].set_ylabel(row[0].label)
+    for axes_of_row, panels_of_row in zip(grid, panels):
+      axes_of_row[0].set_ylabel(panels_of_row[0].label)
     for axes in grid[-1]:
       axes.set_xlabel(label)
-    figure.legend(
-      [Line2D([], [], **styles[name]) for name in names], names, loc='outside right upper'
-    )
+
+    handles = [Line2D([], [], **style) for style in styles.values()]
+    figure.legend(handles, list(styles), loc='outside right upper')
   return figure
 
 
+def _names(panels):
+  """Returns the names of the surrogates, in the order in which they first occur."""
+  names = {}
+  for panel in panels:
+    names |= dict.fromkeys(row['surrogate'] for row in panel.rows)
+  return list(names)
+
+
+def _draw_panel(axes, panel, over, styles):
+  for name, style in styles.items():
+    points = panel.points(over, name)
+    if points:
+      x, y = zip(*points)
+      axes.plot(x, y, **style, markevery=max(1, len(points) // _MARKERS_OF_A_LINE))
+  axes.set_title(panel.title)
+  axes.set_yscale(panel.scale)
+
+
 def _styles(names):
-  """Returns the style of each surrogate: the last of a kind is solid, those before are dashed."""
-  kinds = {}
+  """Returns the style of each surrogate, one colour and marker for each class.
+
+  Names of one class differ in their temperatures. The last of them is solid and the others are
+  dashed, so that the hardest stands out if they get harder.
+  """
+  names_by_class = {}
   for name in names:
-    kinds.setdefault(re.split('[.(]', name)[0], []).append(name)
-  return {
-    name: {
-      'color': f'C{number % 10}',
-      'marker': _MARKERS[number % len(_MARKERS)],
-      'linestyle': _DASHES[(len(group) - 1 - place) % len(_DASHES)],
-    }
-    for number, group in enumerate(kinds.values())
-    for place, name in enumerate(group)
-  }
+    class_name = re.split('[.(]', name)[0]
+    names_by_class.setdefault(class_name, []).append(name)
+
+  styles = {}
+  for number, names_of_class in enumerate(names_by_class.values()):
+    for rank, name in enumerate(reversed(names_of_class)):
+      styles[name] = {
+        'color': f'C{number % 10}',
+        'marker': _MARKERS[number % len(_MARKERS)],
+        'linestyle': _DASHES[rank % len(_DASHES)],
+      }
+  return {name: styles[name] for name in names}

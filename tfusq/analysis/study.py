@@ -1,24 +1,27 @@
-"""What the analyses share: which surrogates they are of, and how their figures are kept."""
+"""What the studies share: the surrogates and estimators they take, and how results are written."""
 
 import ast
 import csv
 import functools
 import io
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from tfusq import files, plugins, testing
+from tfusq import catalogue, files, plugins
 from tfusq.curves import plot
 from tfusq.errors import Error
+from tfusq.quantization import temperature
 from tfusq.quantization.estimators import Estimator
 from tfusq.quantization.surrogates import Surrogate
 from tfusq.quantization.temperature import Schedule, temperature_parameters
 
+_Object = TypeVar('_Object')
+
+# Label of axes over the scale.
 SCALES = 'standard deviation of the latent'
 
 
@@ -27,29 +30,29 @@ class AnalysisError(Error, ValueError):
 
 
 class Effort(NamedTuple):
-  """How much an analysis does.
+  """How much an analysis computes.
 
   Attributes:
-    full: Whether as much as for publication, or what two cores do in two minutes.
-    seed: Of all that is random.
+    full: Whether it computes as much as for publication, or what two cores do in two minutes.
+    seed: Seed of everything random.
   """
 
   full: bool = False
   seed: int = 0
 
   def scales(self) -> list[float]:
-    """Returns standard deviations of latents, from 0.1 to 4."""
+    """Returns standard deviations of latents, from 0.1 to 4 and evenly spaced in logarithms."""
     return np.geomspace(0.1, 4, 25 if self.full else 7).tolist()
 
 
 class Study(NamedTuple):
-  """The figures of one analysis.
+  """The results of one analysis.
 
   Attributes:
-    name: Of its files.
-    rows: Dictionaries with the same keys; numbers or strings.
-    figure: The same as a picture.
-    printed: Whether its rows are few enough to print.
+    name: Name of its files, without their endings.
+    rows: Dictionaries with the same keys; values are numbers or strings.
+    figure: A picture of the rows.
+    printed: Whether there are few enough rows to print.
   """
 
   name: str
@@ -59,99 +62,105 @@ class Study(NamedTuple):
 
 
 def surrogates(names: Sequence[str]) -> list[Surrogate]:
-  """Returns surrogates by plugin name, such as `AUN`, `SUA(alpha=5)` or, at each of its typical
-  temperatures, `SUA`; what is named twice, once.
+  """Returns surrogates that are named by their plugins and temperatures.
 
   Args:
-    names: Which; if empty all that are registered, but for those that can't be loaded or built,
-      which are listed on standard error.
+    names: Names such as `AUN`, `SUA(alpha=5)` or `SUA`, which stands for a surrogate at each of its
+      typical temperatures.
+
+  Returns:
+    The surrogates in this order, without repetitions.
 
   Raises:
-    AnalysisError: if one is written otherwise, is no surrogate, or can't be built.
-    PluginError: if one is unknown or broken.
+    AnalysisError: if a name is written otherwise, is not a surrogate's, or can't be built.
+    PluginError: if a plugin is unknown or broken.
   """
-  found = (
-    [instance for cls in _registered(Surrogate) for instance in testing.instances(cls)]
-    if not names
-    else [instance for name in names for instance in _named(name)]
-  )
-  return list({label(instance): instance for instance in found}.values())
+  named = []
+  for name in names:
+    named += _build(name)
+  return _without_repetitions(named)
 
 
-def _named(text):
-  try:
-    call = ast.parse(text, mode='eval').body
-    name, arguments = (call.func, call.keywords) if isinstance(call, ast.Call) else (call, None)
-    if not isinstance(name, ast.Name) or isinstance(call, ast.Call) and call.args:
-      raise ValueError
-    values = {each.arg: ast.literal_eval(each.value) for each in arguments or ()}
-  except (SyntaxError, ValueError):
-    raise AnalysisError(
-      f'a surrogate is written NAME or NAME(temperature=NUMBER), not {text}'
-    ) from None
-  cls = plugins.load(plugins.claims(name.id))
+def registered_surrogates() -> tuple[list[Surrogate], list[str]]:
+  """Returns all registered surrogates, at each of their typical temperatures.
+
+  Returns:
+    The surrogates, and why plugins are left out that can't be loaded or built.
+  """
+  built, left_out = catalogue.build_all(Surrogate)
+  return _without_repetitions(built), left_out
+
+
+def _without_repetitions(built):
+  return list({label(surrogate): surrogate for surrogate in built}.values())
+
+
+def _build(text):
+  """Returns the surrogates that a name such as `SUA(alpha=5)` or `SUA` stands for."""
+  name, values = _parse(text)
+  cls = plugins.load(plugins.claims(name))
   if not issubclass(cls, Surrogate):
-    raise AnalysisError(f'{name.id} is no surrogate')
-  others = values.keys() - set(temperature_parameters(cls))
-  if others:
+    raise AnalysisError(f'{name} is not a surrogate')
+
+  known = temperature_parameters(cls)
+  unknown = set(values or ()) - set(known)
+  if unknown:
     raise AnalysisError(
-      f'{name.id} has no temperature {", ".join(sorted(others))}; it has '
-      f'{", ".join(temperature_parameters(cls)) or "none"}'
+      f'{name} has no temperature {", ".join(sorted(unknown))}; it has {", ".join(known) or "none"}'
     )
+
   try:
-    return testing.instances(cls) if arguments is None else [cls(**values)]
+    return temperature.instances(cls) if values is None else [cls(**values)]
   except Exception as error:  # whatever a plugin raises
     raise AnalysisError(f'{text} is not built: {type(error).__name__}: {error}') from error
 
 
+def _parse(text):
+  """Returns the plugin's name and the temperatures by name; None where there are no parentheses."""
+  try:
+    match ast.parse(text, mode='eval').body:
+      case ast.Name(id=name):
+        return name, None
+      case ast.Call(func=ast.Name(id=name), args=[], keywords=keywords):
+        return name, {keyword.arg: ast.literal_eval(keyword.value) for keyword in keywords}
+  except (SyntaxError, ValueError):
+    pass  # reported like any other expression
+  raise AnalysisError(f'a surrogate is written NAME or NAME(temperature=NUMBER), not {text}')
+
+
 @functools.cache
-def estimators_by_name() -> dict[str, Estimator]:
-  """Returns the registered estimators of gradients that can be built."""
-  return {cls.__name__: testing.instances(cls)[0] for cls in _registered(Estimator)}
+def registered_estimators() -> tuple[list[Estimator], list[str]]:
+  """Returns one object of each registered estimator of gradients.
+
+  Returns:
+    The estimators, and why plugins are left out that can't be loaded or built.
+  """
+  built, left_out = catalogue.build_all(Estimator)
+  return first_of_each_class(built), left_out
 
 
 def estimators(surrogate: Surrogate) -> list[Estimator]:
   """Returns the registered estimators of the rate's gradient that a surrogate admits."""
-  return [each for each in estimators_by_name().values() if _admits(each, surrogate)]
+  registered, _ = registered_estimators()
+  return [estimator for estimator in registered if _admits(estimator, surrogate)]
 
 
 def _admits(estimator, surrogate):
   try:
     estimator.check(surrogate)
-  except Exception:  # Undefined, or what a plugin raises
+  except Exception:  # `Undefined`, or whatever a plugin raises
     return False
   return True
 
 
-def _registered(base) -> list[type]:
-  """Returns the plugins of a kind that load and build; the others cost their own row only."""
-  loaded, errors = plugins.load_all()
-  left_out = [str(error) for error in errors.values()]
-  found = []
-  for cls in loaded.values():
-    if issubclass(cls, base):
-      try:
-        testing.instances(cls)
-      except Exception as error:
-        left_out.append(f'{cls.__name__} is not built: {type(error).__name__}: {error}')
-      else:
-        found.append(cls)
-  for reason in left_out:
-    print(f'left out: {reason}', file=sys.stderr)
-  return found
-
-
-class Annealed(NamedTuple):
-  """A kind of surrogate with a temperature to move.
+class TemperatureAxis(NamedTuple):
+  """A class of surrogates and one of its temperatures, along which a study moves it.
 
   Attributes:
-    name: Of the kind; where it has more temperatures than one, with that which moves, such as
-      `Kind.tau`.
-    temperatures: From half the least of its typical values to two and a half times the greatest,
-      as far as it takes them.
-    make: Gives the surrogate from a temperature or a schedule; where there are more temperatures
-      than one, the others are those of the first of its kind, or if they are not told, the last of
-      their typical values.
+    name: Name of the class; if it has several temperatures, with the one that moves, such as
+      `Dithered.alpha`.
+    temperatures: Values of the temperature, ascending; only those that the class accepts.
+    make: Function that returns the surrogate at a value or with a schedule of this temperature.
   """
 
   name: str
@@ -159,37 +168,56 @@ class Annealed(NamedTuple):
   make: Callable[[float | Schedule], Surrogate]
 
 
-def annealed(subjects: Sequence[Surrogate], count: int, beyond: float = 1.0) -> list[Annealed]:
-  """Returns each temperature of each kind of surrogate, with those of `count` values it takes.
+def annealed(
+  subjects: Sequence[Surrogate], count: int, beyond: float = 1.0
+) -> list[TemperatureAxis]:
+  """Returns an axis for each temperature of each class of surrogates.
+
+  The values go from half the least typical temperature to two and a half times the greatest. If a
+  class has several temperatures, the others keep the values of its first object among the subjects,
+  or, where the object does not report them, the last of their typical values.
 
   Args:
-    subjects: Of the kinds.
-    count: How many values.
-    beyond: By what factor further to go on both sides.
+    subjects: Surrogates of the classes.
+    count: Number of values on an axis, before those are left out that the class refuses.
+    beyond: Factor by which the values extend further at both ends.
+
+  Returns:
+    The axes; a temperature of which the class accepts no value has none.
   """
-  kinds = []
-  for cls in dict.fromkeys(map(type, subjects)):
+  axes = []
+  for subject in first_of_each_class(subjects):
+    cls = type(subject)
     names = temperature_parameters(cls)
-    typical = testing.typical_temperatures(cls)
-    subject = next(each for each in subjects if type(each) is cls)
-    others = {**typical[-1], **testing.present_temperatures(subject)}
+    typical = temperature.typical_temperatures(cls)
+    others = typical[-1] | temperature.present_temperatures(subject)
+
     for name in names:
       make = functools.partial(_make, cls, name, others)
-      values = [each[name] for each in typical]
-      values = np.geomspace(min(values) / (2 * beyond), 2.5 * beyond * max(values), count).tolist()
-      taken = [value for value in values if _takes(make, value)]
-      if taken:
-        kinds.append(
-          Annealed(cls.__name__ if len(names) == 1 else f'{cls.__name__}.{name}', taken, make)
-        )
-  return kinds
+      typical_values = [values[name] for values in typical]
+      least = min(typical_values) / (2 * beyond)
+      greatest = 2.5 * beyond * max(typical_values)
+      values = np.geomspace(least, greatest, count).tolist()
+      accepted = [value for value in values if _is_accepted(make, value)]
+      if accepted:
+        axis_name = cls.__name__ if len(names) == 1 else f'{cls.__name__}.{name}'
+        axes.append(TemperatureAxis(axis_name, accepted, make))
+  return axes
 
 
-def _make(cls, name, others, temperature):
-  return cls(**{**others, name: temperature})
+def first_of_each_class(subjects: Sequence[_Object]) -> list[_Object]:
+  """Returns the first object of each class, in their order."""
+  first = {}
+  for subject in subjects:
+    first.setdefault(type(subject), subject)
+  return list(first.values())
 
 
-def _takes(make, value):
+def _make(cls, name, others, value):
+  return cls(**{**others, name: value})
+
+
+def _is_accepted(make, value):
   try:
     make(value)
   except Exception:  # whatever a plugin raises
@@ -199,43 +227,51 @@ def _takes(make, value):
 
 def label(surrogate: Surrogate) -> str:
   """Returns what a surrogate is called in tables and legends, such as `SUA(alpha=5)`."""
-  return testing.describe(surrogate).removesuffix('()').replace(' = ', '=')
+  return temperature.describe(surrogate).removesuffix('()').replace(' = ', '=')
 
 
-def keep(study: Study, folder: Path, force: bool) -> None:
-  """Prints a study's rows, and writes them and its picture.
+def write_study(study: Study, folder: Path, force: bool) -> tuple[Path, Path]:
+  """Writes a study's rows and its picture.
 
   Args:
-    study: What.
-    folder: For `NAME.csv` and `NAME.png`.
+    study: The study.
+    folder: Folder for `NAME.csv` and `NAME.png`.
     force: Whether existing files may be replaced.
 
+  Returns:
+    The paths of both files.
+
   Raises:
-    Exists: if they may not.
+    Exists: if a file exists that may not be replaced.
   """
-  if study.printed:
-    print(table(study.rows))
   buffer = io.StringIO()
   writer = csv.DictWriter(buffer, study.rows[0], lineterminator='\n')
   writer.writeheader()
   writer.writerows(study.rows)
-  path = folder / f'{study.name}.csv'
-  files.write(path, buffer.getvalue().encode(), force)
-  plot.save(study.figure, path.with_suffix('.png'), force)
-  print(f'{path} {path.with_suffix(".png")}\n')
+
+  csv_path = folder / f'{study.name}.csv'
+  picture_path = csv_path.with_suffix('.png')
+  files.write(csv_path, buffer.getvalue().encode(), force)
+  plot.save(study.figure, picture_path, force)
+  return csv_path, picture_path
 
 
-def table(rows: list[dict]) -> str:
-  """Returns rows as text: a line for each, under their keys; numbers are set to the right."""
-  cells = [list(rows[0]), *([cell(value) for value in row.values()] for row in rows)]
-  widths = [max(map(len, column)) for column in zip(*cells)]
-  sides = ['<' if isinstance(value, str) else '>' for value in rows[0].values()]
-  return '\n'.join(
-    '  '.join(f'{cell:{side}{width}}' for cell, side, width in zip(line, sides, widths)).rstrip()
-    for line in cells
-  )
+def format_rows(rows: Sequence[dict]) -> str:
+  """Returns rows as a table in plain text, under their keys; numbers are set to the right."""
+  lines = [list(rows[0])]
+  for row in rows:
+    lines.append([format_value(value) for value in row.values()])
+  widths = [max(map(len, column)) for column in zip(*lines)]
+
+  aligned = []
+  for line in lines:
+    cells = []
+    for cell, width, value in zip(line, widths, rows[0].values()):
+      cells.append(cell.ljust(width) if isinstance(value, str) else cell.rjust(width))
+    aligned.append('  '.join(cells).rstrip())
+  return '\n'.join(aligned)
 
 
-def cell(value: float | str) -> str:
-  """Returns a value as it stands in a table."""
+def format_value(value: float | str) -> str:
+  """Returns a value as it stands in a table: floats with five significant digits."""
   return f'{value:.5g}' if isinstance(value, float) else str(value)

@@ -23,7 +23,9 @@ STUDIES = {
   'network': "greatest bias of STE's gradient against the networks' size, on MNIST (Fig. 6)",
   'gradient': "bias and variance of the rate's gradient (Sec. 4.4, as in Table II)",
 }
-# The files of those analyses that write others than their own name.
+# Analyses that measure all registered estimators of gradients, too.
+_WITH_ESTIMATORS = ('gradient', 'laplacian')
+# Names of the files that an analysis writes, where they are not just its own.
 OUTPUTS = {
   'distortion': ('distortion', 'distortion_temperature', 'distortion_of_pairs'),
   'rate': ('rate', 'rate_of_pairs'),
@@ -46,7 +48,7 @@ def add(commands: Commands) -> None:
 
 
 def _add_study(analyses, name, description):
-  command = add_command(analyses, name, study, description)
+  command = add_command(analyses, name, run_study, description)
   command.add_argument(
     'names',
     nargs='*',
@@ -63,22 +65,26 @@ def _add_pages(analyses):
   command = add_command(
     analyses,
     'table2',
-    table2,
+    print_table_2,
     "bias and variance of gradient estimators of the rate, compared with the paper's",
   )
   command.add_argument('--samples', type=int, default=8000, help='noise samples at each point')
 
-  command = add_command(analyses, 'card', card, "one page on surrogates, compared with the paper's")
+  command = add_command(
+    analyses, 'card', write_page, "one page on surrogates, compared with the paper's"
+  )
   command.add_argument('names', nargs='+', metavar='surrogate', help=_SURROGATES_HELP)
   command.add_argument('--seed', type=seed, default=0, help='seed of everything random')
   command.add_argument('--out', default='card.html', help='HTML to write')
-  command.add_argument('--full', action='store_true', help='finer, and tens of minutes, not two')
+  command.add_argument(
+    '--full', action='store_true', help='finer, and tens of minutes instead of two'
+  )
   add_force(command)
 
   command = add_command(
     analyses,
     'statements',
-    statements,
+    check_statements,
     "the paper's statements in Sec. 4.2 to 4.4, and whether the results in a folder bear them out",
   )
   command.add_argument('folder', help='folder with the CSV files of the studies')
@@ -88,7 +94,7 @@ def _add_runs(analyses):
   command = add_command(
     analyses,
     'code_length',
-    code_length,
+    measure_code_length,
     "bytes of a run's strings over the images of a folder, compared with the float64 ideal",
   )
   command.add_argument('--model_dir', required=True, help='run directory')
@@ -98,7 +104,7 @@ def _add_runs(analyses):
   command = add_command(
     analyses,
     'scales',
-    scales,
+    collect_scales,
     'the scales that trained codecs estimate over images, and the share at the bound (Fig. 8)',
   )
   command.add_argument(
@@ -114,7 +120,7 @@ def _add_runs(analyses):
   command = add_command(
     analyses,
     'run',
-    diagnose,
+    diagnose_run,
     'mismatch and gradient noise of a training run at its checkpoints, and what to change',
   )
   command.add_argument('model_dir', help='run directory')
@@ -129,48 +135,59 @@ def _add_output(command, full='finer, and tens of minutes instead of one'):
   add_force(command)
 
 
-def study(arguments: argparse.Namespace) -> None:
-  """Runs one of the paper's simulations with surrogates, and keeps its results."""
-  from tfusq.analysis.study import Effort, surrogates
+def run_study(arguments: argparse.Namespace) -> None:
+  """Runs one of the paper's simulations with surrogates, and writes its results."""
+  from tfusq.analysis.study import Effort, registered_estimators, surrogates
 
   _check_output(arguments)
-  simulation = importlib.import_module(f'tfusq.analysis.studies.{arguments.analysis}')
+  study = importlib.import_module(f'tfusq.analysis.studies.{arguments.analysis}')
   effort = Effort(arguments.full, arguments.seed)
-  subjects = surrogates(arguments.names)
-  if not arguments.names:
-    least = min(effort.scales())
-    subjects = [subject for subject in subjects if _measurable(subject, least)]
+
+  left_out = []
+  if arguments.names:
+    subjects = surrogates(arguments.names)
+  else:
+    subjects, left_out = _measurable_surrogates(min(effort.scales()))
+  if arguments.analysis in _WITH_ESTIMATORS:
+    _, estimators_left_out = registered_estimators()
+    left_out += estimators_left_out
+  _report_left_out(left_out)
+
   data = {'mnist': arguments.mnist} if 'mnist' in arguments else {}
-  _keep(arguments, simulation.run(subjects, effort, **data))
+  _write(arguments, study.measure(subjects, effort, **data))
 
 
-def table2(arguments: argparse.Namespace) -> None:
+def print_table_2(arguments: argparse.Namespace) -> None:
   """Prints Table II."""
-  from tfusq.analysis.studies.table2 import print_table2
+  from tfusq.analysis.studies.table2 import report
 
-  print_table2(arguments.samples)
+  print(report(arguments.samples))
 
 
-def card(arguments: argparse.Namespace) -> None:
+def write_page(arguments: argparse.Namespace) -> None:
   """Writes a page on surrogates."""
   from tfusq.analysis.card import write_card
-  from tfusq.analysis.study import Effort, surrogates
+  from tfusq.analysis.study import Effort, registered_estimators, surrogates
 
   files.check_output(arguments.out, arguments.force)
-  page = write_card(surrogates(arguments.names), Effort(arguments.full, arguments.seed))
+  subjects = surrogates(arguments.names)
+  _, estimators_left_out = registered_estimators()
+  _report_left_out(estimators_left_out)
+
+  page = write_card(subjects, Effort(arguments.full, arguments.seed))
   files.write(arguments.out, page.encode(), arguments.force)
   print(arguments.out)
 
 
-def statements(arguments: argparse.Namespace) -> None:
+def check_statements(arguments: argparse.Namespace) -> None:
   """Prints the paper's statements with what was measured."""
   from tfusq.analysis import statements
-  from tfusq.analysis.study import table
+  from tfusq.analysis.study import format_rows
 
-  print(table(statements.check(Path(arguments.folder))))
+  print(format_rows(statements.check(Path(arguments.folder))))
 
 
-def code_length(arguments: argparse.Namespace) -> None:
+def measure_code_length(arguments: argparse.Namespace) -> None:
   """Prints what a run's code costs."""
   from tfusq import runs
   from tfusq.analysis.studies.code_length import print_code_length
@@ -179,17 +196,18 @@ def code_length(arguments: argparse.Namespace) -> None:
   print_code_length(codec, arguments.folder)
 
 
-def scales(arguments: argparse.Namespace) -> None:
-  """Collects the scales that runs' codecs estimate, and keeps their distribution."""
+def collect_scales(arguments: argparse.Namespace) -> None:
+  """Collects the scales that runs' codecs estimate, and writes their distribution."""
   from tfusq import runs
   from tfusq.analysis.studies import scales
 
   _check_output(arguments)
   codecs = (runs.load_run(path, arguments.gin_search_path) for path in arguments.model_dir)
-  _keep(arguments, scales.run(codecs, arguments.folder, None if arguments.full else 6))
+  image_count = None if arguments.full else 6
+  _write(arguments, scales.measure(codecs, arguments.folder, image_count))
 
 
-def diagnose(arguments: argparse.Namespace) -> None:
+def diagnose_run(arguments: argparse.Namespace) -> None:
   """Measures a training run, and says what to change."""
   from tfusq import runs
   from tfusq.analysis.studies import diagnosis
@@ -197,22 +215,36 @@ def diagnose(arguments: argparse.Namespace) -> None:
   _check_output(arguments)
   codec = runs.load_run(arguments.model_dir, arguments.gin_search_path)
   images, draws = (24, 16) if arguments.full else (6, 6)
-  found = diagnosis.diagnose(codec, arguments.model_dir, arguments.folder, images, draws)
-  _keep(arguments, [diagnosis.study(found)])
-  print('\n'.join(diagnosis.recommend(found)) or 'no rule asks for a change')
+  measured = diagnosis.diagnose(codec, arguments.model_dir, arguments.folder, images, draws)
+  _write(arguments, [diagnosis.study(measured)])
+  print('\n'.join(diagnosis.recommend(measured)) or 'no rule asks for a change')
 
 
-def _measurable(surrogate, least_scale):
-  """Whether a surrogate's law can be tabulated; says so where it can't, and leaves it out."""
+def _measurable_surrogates(least_scale):
+  """Returns the registered surrogates whose law can be tabulated, and why others are left out.
+
+  A plugin that is broken must not keep the others from being measured.
+  """
   from tfusq.analysis import quadrature
-  from tfusq.analysis.study import label
+  from tfusq.analysis.study import label, registered_surrogates
 
-  try:
-    quadrature.conditional(surrogate, least_scale)
-  except Exception as error:  # whatever a plugin raises
-    print(f'left out: {label(surrogate)}: {type(error).__name__}: {error}', file=sys.stderr)
-    return False
-  return True
+  registered, left_out = registered_surrogates()
+  measurable = []
+  for surrogate in registered:
+    try:
+      quadrature.conditional(surrogate, least_scale)
+    except Exception as error:  # whatever a plugin raises
+      left_out.append(f'{label(surrogate)}: {type(error).__name__}: {error}')
+    else:
+      measurable.append(surrogate)
+
+  return measurable, left_out
+
+
+def _report_left_out(reasons):
+  # A plugin that can't be imported is left out of the surrogates and of the estimators.
+  for reason in dict.fromkeys(reasons):
+    print(f'left out: {reason}', file=sys.stderr)
 
 
 def _check_output(arguments):
@@ -227,8 +259,13 @@ def _check_output(arguments):
       files.check_output(out / f'{name}.{kind}', arguments.force)
 
 
-def _keep(arguments, results):
-  from tfusq.analysis.study import keep
+def _write(arguments, results):
+  """Prints the rows of results, and writes them and their pictures."""
+  from tfusq.analysis.study import format_rows, write_study
 
   for result in results:
-    keep(result, Path(arguments.out), arguments.force)
+    # Printed first, so that hours of work are not lost if writing fails.
+    if result.printed:
+      print(format_rows(result.rows))
+    csv_path, picture_path = write_study(result, Path(arguments.out), arguments.force)
+    print(f'{csv_path} {picture_path}\n')

@@ -1,8 +1,11 @@
 """`tfusq evaluate`, `tfusq bdrate` and `tfusq plot`: rates and qualities, compared and drawn."""
 
+from __future__ import annotations
+
 import argparse
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tfusq import files
 from tfusq.cli.arguments import (
@@ -18,15 +21,22 @@ from tfusq.cli.arguments import (
   positive,
 )
 
-_CURVE_HELP = "JSON of `evaluate`, or CompressAI's"
+if TYPE_CHECKING:
+  from matplotlib.figure import Figure
+
+  from tfusq.evaluation.evaluate import Point
+
+_CURVE_HELP = "JSON file of `evaluate`, or CompressAI's"
 
 
 def add(commands: Commands) -> None:
   """Adds the commands."""
   _add_evaluate(commands)
 
-  command = add_command(commands, 'bdrate', bdrate, 'how many percent more bits at equal quality')
-  command.add_argument('anchor', help=f'{ANCHOR_HELP}; what to compare with')
+  command = add_command(
+    commands, 'bdrate', bdrate, 'percentage of additional bits at equal quality'
+  )
+  command.add_argument('anchor', help=f'{ANCHOR_HELP}; the curve to compare with')
   command.add_argument('curves', nargs='+', metavar='curve', help=_CURVE_HELP)
   add_axes(command)
   command.add_argument(
@@ -34,10 +44,12 @@ def add(commands: Commands) -> None:
   )
 
   command = add_command(
-    commands, 'plot', plot, 'draw rate-distortion curves, or the course of training'
+    commands, 'plot', plot, 'draw rate-distortion curves, or the course of a training'
   )
   command.add_argument('curves', nargs='*', metavar='curve', help=_CURVE_HELP)
-  command.add_argument('--out', action='append', required=True, help='PNG or SVG; repeatable')
+  command.add_argument(
+    '--out', action='append', required=True, help='PNG or SVG to write; repeatable'
+  )
   command.add_argument(
     '--anchor', action='append', default=[], help=f'{ANCHOR_HELP}; drawn dashed; repeatable'
   )
@@ -45,7 +57,7 @@ def add(commands: Commands) -> None:
     '--model_dir',
     action='append',
     default=[],
-    help='instead, run directories to draw one after another: joint stage, post stage',
+    help='run directory, whose training is drawn instead; repeatable: joint stage, post stage',
   )
   command.add_argument('--title', default='', help='title of the picture')
   add_axes(command)
@@ -62,7 +74,7 @@ def _add_evaluate(commands: Commands) -> None:
     action='append',
     default=[],
     help=(
-      'exported codec; repeatable, several make a curve; when nothing is named, '
+      'exported codec; repeatable, several make a curve; by default '
       f'${CODEC_VARIABLE}, or else ./codec'
     ),
   )
@@ -70,62 +82,81 @@ def _add_evaluate(commands: Commands) -> None:
     '--model_dir',
     action='append',
     default=[],
-    help='run directory, for its train-test mismatch too; repeatable',
+    help='run directory, whose train-test mismatch is measured too; repeatable',
   )
-  command.add_argument('--anchor', help='live anchor, at all its settings, such as x265 or jpeg')
+  command.add_argument(
+    '--anchor', help='live anchor, evaluated at all its settings, such as x265 or jpeg'
+  )
   add_gin_search_path(command)
   command.add_argument('--name', help='name of the curve in legends and tables')
   command.add_argument(
     '--json',
     help=(
-      'also write the curve here, which compressai.utils.plot reads too; an interrupted evaluation '
-      'resumes'
+      'file to write the curve to, which compressai.utils.plot reads too; the same command resumes '
+      'an interrupted evaluation'
     ),
   )
-  command.add_argument('--csv', help='also write a line for each image here')
+  command.add_argument('--csv', help='file to write a line for each image to')
   command.set_defaults(default_codec=DEFAULT_CODEC)
   add_force(command)
 
 
 def evaluate(arguments: argparse.Namespace) -> None:
-  """Prints real bytes and quality over a folder."""
+  """Prints real bytes and quality over a folder of images, and writes them to files."""
   from tfusq import image_files
-  from tfusq.evaluation import evaluate, operating_points
+  from tfusq.evaluation import table
+  from tfusq.evaluation.evaluate import evaluate as evaluate_points
+  from tfusq.evaluation.journal import Journal
 
+  outputs = _evaluation_outputs(arguments)
+  name = arguments.name or arguments.anchor or Path(arguments.json or 'tfusq').stem
+  with tempfile.TemporaryDirectory() as scratch:
+    points = _operating_points(arguments, Path(scratch))
+    journal = Journal(f'{outputs[0]}.partial' if outputs else None)
+    curve, errors = evaluate_points(points, arguments.folder, name, journal)
+
+  print(table.format_curve(curve))
+  if arguments.csv:
+    files.write(arguments.csv, table.to_csv(curve), arguments.force)
+  if arguments.json:
+    files.write(arguments.json, curve.to_json(), arguments.force)
+  journal.remove()
+
+  # Images that can't be read do not stop the evaluation, but make the command fail.
+  if errors:
+    raise image_files.ImageError('; '.join(map(str, errors)))
+
+
+def _evaluation_outputs(arguments: argparse.Namespace) -> list[str]:
+  """Returns the files to write, after checking that they may be written."""
   outputs = [path for path in (arguments.json, arguments.csv) if path]
   for path in outputs:
     files.check_output(path, arguments.force)
+
   if len({Path(path).resolve() for path in outputs}) < len(outputs):
     raise files.Exists(f'--json and --csv are both {arguments.json}; name two files')
+  return outputs
+
+
+def _operating_points(arguments: argparse.Namespace, scratch: Path) -> list[Point]:
+  """Returns the operating points; the codecs of runs are exported to a scratch folder."""
+  from tfusq.evaluation import operating_points
 
   codecs = arguments.codec
   if not (codecs or arguments.model_dir or arguments.anchor):
     codecs = [arguments.default_codec]
 
-  with tempfile.TemporaryDirectory() as scratch:
-    points = [operating_points.ExportedPoint(path) for path in codecs]
-    for number, path in enumerate(arguments.model_dir):
-      exported = Path(scratch) / str(number)
-      points.append(operating_points.RunPoint(path, arguments.gin_search_path, exported))
-    if arguments.anchor:
-      points += operating_points.anchor_points(arguments.anchor)
-
-    name = arguments.name or arguments.anchor or Path(arguments.json or 'tfusq').stem
-    journal = evaluate.Journal(f'{outputs[0]}.partial' if outputs else None)
-    curve, errors = evaluate.evaluate(points, arguments.folder, name, journal)
-
-  print(evaluate.table(curve))
-  if arguments.csv:
-    files.write(arguments.csv, evaluate.to_csv(curve), arguments.force)
-  if arguments.json:
-    files.write(arguments.json, curve.to_json(), arguments.force)
-  journal.remove()
-  if errors:
-    raise image_files.ImageError('; '.join(map(str, errors)))
+  points: list[Point] = [operating_points.ExportedPoint(path) for path in codecs]
+  for number, path in enumerate(arguments.model_dir):
+    exported = scratch / str(number)
+    points.append(operating_points.RunPoint(path, arguments.gin_search_path, exported))
+  if arguments.anchor:
+    points += operating_points.anchor_points(arguments.anchor)
+  return points
 
 
 def bdrate(arguments: argparse.Namespace) -> None:
-  """Prints BD-rates of curves."""
+  """Prints the BD-rates of curves relative to an anchor."""
   from tfusq.curves import bd_rate
   from tfusq.curves.curve import CurveError, read_curve
   from tfusq.curves.reference import read_anchor
@@ -133,20 +164,20 @@ def bdrate(arguments: argparse.Namespace) -> None:
   curves = [read_curve(path) for path in arguments.curves]
   anchor, digest = read_anchor(arguments.anchor, curves)
   rate, quality = _axes(arguments)
-  text, failures = bd_rate.report(anchor, digest, curves, rate, quality, arguments.lowest)
-  print(text)
+  report, failures = bd_rate.report(anchor, digest, curves, rate, quality, arguments.lowest)
+  print(report)
   if failures:
     raise CurveError('; '.join(failures))
 
 
 def plot(arguments: argparse.Namespace) -> None:
-  """Draws rate-distortion curves, or the stages of a training run."""
+  """Draws rate-distortion curves, or the stages of a training."""
   from tfusq.curves.plot import PlotError, save
 
   for path in arguments.out:
     files.check_output(path, arguments.force)
   if bool(arguments.model_dir) == bool(arguments.curves):
-    raise PlotError('say what to draw: curves, or run directories by --model_dir')
+    raise PlotError('say what to draw: either curves, or run directories by --model_dir')
 
   figure = _training_figure(arguments) if arguments.model_dir else _curves_figure(arguments)
   for path in arguments.out:
@@ -154,7 +185,8 @@ def plot(arguments: argparse.Namespace) -> None:
     print(path)
 
 
-def _training_figure(arguments):
+def _training_figure(arguments: argparse.Namespace) -> Figure:
+  """Draws the training of run directories, one after the other."""
   from tfusq.curves.plot import PlotError, plot_training
   from tfusq.training.events import read_scalars
 
@@ -165,7 +197,8 @@ def _training_figure(arguments):
   return plot_training(scalars, arguments.title)
 
 
-def _curves_figure(arguments):
+def _curves_figure(arguments: argparse.Namespace) -> Figure:
+  """Draws rate-distortion curves, anchors dashed."""
   from tfusq.curves.curve import read_curve
   from tfusq.curves.plot import plot_curves
   from tfusq.curves.reference import read_anchor
@@ -176,8 +209,8 @@ def _curves_figure(arguments):
   return plot_curves(curves, anchors, rate, quality, arguments.title)
 
 
-def _axes(arguments):
-  """Returns the keys of rate and quality."""
+def _axes(arguments: argparse.Namespace) -> tuple[str, str]:
+  """Returns the keys of rate and quality in a curve's results."""
   if arguments.surrogate:
     return 'surrogate-bpp', 'surrogate-psnr-rgb'
   return 'bpp', arguments.quality

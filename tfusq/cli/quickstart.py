@@ -1,4 +1,4 @@
-"""`tfusq quickstart`."""
+"""`tfusq quickstart`: all steps on embedded photographs."""
 
 import argparse
 
@@ -13,11 +13,13 @@ def add(commands: Commands) -> None:
     quickstart,
     'train a small codec on embedded photographs, and compress one it has not seen',
   )
-  command.add_argument('--out', default='quickstart', help='folder for run, codec and pictures')
+  command.add_argument(
+    '--out', default='quickstart', help='folder for the run, the codec and pictures'
+  )
 
 
 def quickstart(arguments: argparse.Namespace) -> None:
-  """Trains and tries a small codec on embedded photographs."""
+  """Trains a small codec on embedded photographs and compares it with JPEG."""
   from tfusq.quickstart import train_and_compare
 
   print(train_and_compare(arguments.out))

@@ -38,7 +38,7 @@ def add(commands: Commands) -> None:
   command.add_argument(
     '--report',
     action='store_true',
-    help="print and write the table, beside the paper's numbers, and a picture",
+    help="print and write the tables, with the paper's numbers, and a picture",
   )
   command.add_argument(
     '--anchor',
@@ -52,116 +52,72 @@ def add(commands: Commands) -> None:
 
 
 def sweep(arguments: argparse.Namespace) -> None:
-  """Does the runs of a sweep, or reports them."""
+  """Does the runs of a sweep, or makes the report on them."""
   from tfusq import config
-  from tfusq.sweeps import sweep
+  from tfusq.sweeps.job import Job, part
+  from tfusq.sweeps.results import ResultsFolder
+  from tfusq.sweeps.sweep import SweepError
 
-  own = [binding for binding in arguments.gin_bindings if binding.startswith('Sweep.')]
-  config.parse([arguments.file], own, arguments.gin_search_path)
+  bindings = arguments.gin_bindings
+  sweep_bindings = [binding for binding in bindings if binding.startswith('Sweep.')]
+  config.parse([arguments.file], sweep_bindings, arguments.gin_search_path)
   if not config.bound_parameters('Sweep'):
-    raise sweep.SweepError(f'{arguments.file} binds no Sweep')
+    raise SweepError(f'{arguments.file} binds no Sweep')
   grid = config.build_configurable('Sweep')
-  job = sweep.Job(
-    Path(arguments.model_dir),
-    Path(arguments.results),
-    arguments.images,
-    [binding for binding in arguments.gin_bindings if binding not in own],
-    arguments.gin_search_path,
-  )
+  results = ResultsFolder(Path(arguments.results))
   if arguments.report:
-    _report(grid, job, arguments.anchor)
+    _report(grid, results, arguments.images, arguments.anchor)
     return
+
+  job = Job(
+    model_dir=Path(arguments.model_dir),
+    results=results,
+    images=arguments.images,
+    gin_bindings=[binding for binding in bindings if binding not in sweep_bindings],
+    gin_search_path=arguments.gin_search_path,
+  )
   job.check()
-  runs = sweep.part(grid.runs(), arguments.part)
+  runs = part(grid.runs(), arguments.part)
   if arguments.dry_run:
     for run in runs:
       for command in job.commands(run):
         print(shlex.join(['tfusq', *command]))
     return
-  failures = sweep.perform(job, runs)
+  _perform(job, runs)
+
+
+def _perform(job, runs):
+  """Does runs, prints what became of each, and gathers the results."""
+  from tfusq.sweeps.job import perform
+  from tfusq.sweeps.sweep import SweepError
+
+  failures = []
+  for number, outcome in enumerate(perform(job, runs), 1):
+    print(f'{number} of {len(runs)}  {outcome.run.name}: {outcome.remark}', flush=True)
+    if outcome.failure:
+      failures.append(outcome.failure)
+  job.results.gather()
   if failures:
-    raise sweep.SweepError('\n'.join([f'{len(failures)} of {len(runs)} runs failed', *failures]))
+    raise SweepError('\n'.join([f'{len(failures)} of {len(runs)} runs failed', *failures]))
 
 
-def _report(grid, job, anchors):
-  """Prints a sweep's tables; writes them, their figures and a picture beside the results."""
+def _report(grid, results, folders, anchors):
+  """Gathers results; prints the report, and writes it and its pictures into their folder."""
   from tfusq import config
-  from tfusq.sweeps import costs as sweep_costs
-  from tfusq.sweeps import report, sweep
-
-  paper = report.read_paper(Path(config.search_path()[0]) / 'paper' / 'paper_tables.csv')
-  lines, tables, costs, references = [], [], [], {}
-  for images in map(sweep.images_name, job.images):
-    if grid.cost_anchor:
-      costs += sweep_costs.tabulate(grid, job.results, images, paper)
-    curves = _curves(grid, job.results, images, range(len(grid.cells())))
-    reference, line = _reference(grid, anchors, curves)
-    lines.append(f'{images}: {line}')
-    if reference:
-      references[images] = reference
-      tables.append(report.tabulate(grid, job.results, images, reference, paper))
-  shown = report.best_cells(grid, tables or costs)
-  if len(references) > 1:
-    tables.append(report.average(grid, tables, paper))
-  tables += costs
-  text = '\n'.join([*lines, *(report.text(grid, table, shown) for table in tables)])
-  print(text)
-  if tables:
-    files.write(job.results / 'report.txt', f'{text}\n'.encode())
-    files.write(job.results / 'report.csv', report.to_csv(grid, tables, shown))
-  for images, reference in references.items():
-    _draw(job.results, images, _curves(grid, job.results, images, shown), reference)
-
-
-def _reference(grid, anchors, curves):
-  """Returns what BD-rates are against, or None, and a line that says so."""
-  if not curves:
-    return None, 'no cell has all its rates yet'
-  if len(grid.lmbdas) < (3 if grid.cost_anchor else 2):
-    return None, (
-      f'{len(grid.lmbdas)} lambdas are too few for BD-rates; Sweep.cost_anchor gives costs'
-    )
-  from tfusq.curves.anchors import AnchorError
-
-  try:
-    reference, content = _anchor_of(anchors, curves)
-  except AnchorError as error:
-    if not grid.cost_anchor:
-      raise
-    return None, str(error)
-  return reference, f'anchor {reference.name}, sha256 {content}'
-
-
-def _curves(grid, results, images, numbers):
-  """Returns the curves of some cells after the post stage, of the first seed that is complete."""
-  from tfusq.sweeps import report
-
-  cells = grid.cells()
-  by_seed = [report.curves_of(grid, results, cells[number], 'post', images) for number in numbers]
-  return [next(iter(found.values())) for found in by_seed if found]
-
-
-def _draw(results, images, curves, reference):
   from tfusq.curves import plot
+  from tfusq.sweeps.report import make_report
+  from tfusq.sweeps.sweep import images_name
 
-  figure = plot.plot_curves(curves, [reference], title=f'{images}, post stage')
-  for kind in plot.FORMATS:
-    plot.save(figure, results / f'report-{images}{kind}', force=True)
-
-
-def _anchor_of(names, curves):
-  """Returns the first that is of these images, of the anchors asked for or else the pinned ones."""
-  from tfusq.curves.anchors import AnchorError, pinned
-  from tfusq.curves.curve import CurveError
-  from tfusq.curves.reference import read_anchor
-
-  reasons = []
-  for name in names or pinned.pinned():
-    try:
-      return read_anchor(name, curves)
-    except (AnchorError, CurveError) as error:
-      reasons.append(str(error))
-  raise AnchorError(
-    'no anchor is of these images; evaluate a live one and give its file with '
-    f'--anchor ({"; ".join(reasons)})'
-  )
+  results.gather()
+  images = [images_name(folder) for folder in folders]
+  paper_path = Path(config.search_path()[0]) / 'paper' / 'paper_tables.csv'
+  report = make_report(grid, results, images, anchors, paper_path)
+  print(report.text)
+  if report.table_csv:
+    files.write(results.path / 'report.txt', f'{report.text}\n'.encode())
+    files.write(results.path / 'report.csv', report.table_csv)
+  for picture in report.pictures:
+    title = f'{picture.images}, post stage'
+    figure = plot.plot_curves(picture.curves, [picture.anchor], title=title)
+    for suffix in plot.FORMATS:
+      plot.save(figure, results.path / f'report-{picture.images}{suffix}', force=True)

@@ -1,8 +1,12 @@
 """Bjontegaard-delta rate: how many percent more bits a codec takes at equal quality.
 
-The mean difference of log rate over the qualities that both curves reach [1], interpolated by the
-`bjontegaard` package [2] with its two piecewise methods. A cubic through all points, as in [1], is
-left out: it is made for four points and misses curves of more by percents.
+It is the mean difference of log rate over the qualities that both curves reach [1]:
+
+    BD-rate = 100 (exp(mean over quality of (log R_test - log R_anchor)) - 1)
+
+Between their points the curves are interpolated by the `bjontegaard` package [2] with its two
+piecewise methods. A cubic through all points, as in [1], is left out: it is made for four points
+and misses curves of more by percents.
 
 #### References
 [1] G. Bjontegaard. "Calculation of average PSNR differences between RD-curves." VCEG-M33, 2001.
@@ -11,6 +15,7 @@ left out: it is made for four points and misses curves of more by percents.
 """
 
 import warnings
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,14 +32,14 @@ class BDRate(NamedTuple):
   """A comparison of two curves.
 
   Attributes:
-    percent: Rate of the test beyond the anchor's at equal quality, for each of `METHODS`; negative
-      if it needs less.
-    rates: Of the test's points that were used.
-    anchor_points: How many points of the anchor were used.
+    percent: Rate of the tested curve relative to the anchor's at equal quality, in percent above
+      it, for each of `METHODS`; negative if it needs less.
+    rates: Rates of the tested curve's points that were used, ascending.
+    anchor_points: Number of the anchor's points that were used.
     low: Lowest quality that both reach, dB.
-    high: Highest such quality, dB.
-    overlap: What part of the test's range of qualities that is, 0 to 1.
-    warnings: Why not to trust it.
+    high: Highest quality that both reach, dB.
+    overlap: Share of the tested curve's range of qualities that both reach, 0 to 1.
+    warnings: Reasons to doubt the comparison.
   """
 
   percent: dict[str, float]
@@ -46,43 +51,34 @@ class BDRate(NamedTuple):
   warnings: list[str]
 
 
-def bd_rate(
+def compare(
   anchor: Curve,
   test: Curve,
   rate: str = 'bpp',
   quality: str = 'psnr-rgb',
   lowest: int | None = None,
 ) -> BDRate:
-  """Compares two curves.
+  """Compares a curve with an anchor.
 
   Args:
-    anchor: What to compare with; all its points are used.
-    test: What is compared.
-    rate: Key of both curves' results.
-    quality: Another; MS-SSIM is taken in dB.
-    lowest: How many of the test's points to use, those of the lowest rates; by default all.
+    anchor: Anchor's curve; all its points are used.
+    test: Curve to compare.
+    rate: Key of the rate in both curves' results.
+    quality: Key of the quality in both curves' results; MS-SSIM is taken in dB.
+    lowest: Number of points of the tested curve to use, those of the lowest rates; by default all.
 
   Raises:
-    CurveError: if a curve has less than two points, two of equal quality, or not these figures, or
+    CurveError: if a curve has less than two points, two of equal quality, or no such results, or
       if the curves' qualities do not overlap.
   """
-  import bjontegaard
-
   rates, qualities = test.points(rate, quality)
   if lowest is not None:
     kept = np.sort(np.argsort(rates)[:lowest])
     rates, qualities = rates[kept], qualities[kept]
   anchor_rates, anchor_qualities = anchor.anchor_points(rate, quality)
-  remarks = []
-  for curve, what, r, q in (
-    (anchor, 'the anchor', anchor_rates, anchor_qualities),
-    (test, 'the curve', rates, qualities),
-  ):
-    _check(curve, r, q)
-    if len(r) < MIN_POINTS:
-      remarks.append(f'{what} has only {len(r)} points; {MIN_POINTS} are usual')
-    if not (np.diff(r) > 0).all():
-      remarks.append(f'{what} is not monotone: more bits for less quality')
+
+  remarks = _check(anchor, 'the anchor', anchor_rates, anchor_qualities)
+  remarks += _check(test, 'the curve', rates, qualities)
   low = max(anchor_qualities[0], qualities[0])
   high = min(anchor_qualities[-1], qualities[-1])
   if low >= high:
@@ -93,36 +89,52 @@ def bd_rate(
   overlap = (high - low) / (qualities[-1] - qualities[0])
   if overlap < MIN_OVERLAP:
     remarks.append(f'the anchor spans only {100 * overlap:.0f} % of the range of the curve')
-  with warnings.catch_warnings():
-    warnings.simplefilter('ignore')  # of overlap relative to both ranges together
-    percent = {
-      method: float(
-        bjontegaard.bd_rate(
-          anchor_rates, anchor_qualities, rates, qualities, method, require_matching_points=False
-        )
-      )
-      for method in METHODS
-    }
+
+  percent = _interpolate(anchor_rates, anchor_qualities, rates, qualities)
   if np.ptp(list(percent.values())) > MAX_DIFFERENCE:
     remarks.append('the interpolations differ; more points would tell')
   return BDRate(
-    percent,
-    sorted(map(float, rates)),
-    len(anchor_rates),
-    float(low),
-    float(high),
-    float(overlap),
-    remarks,
+    percent=percent,
+    rates=sorted(rates.tolist()),
+    anchor_points=len(anchor_rates),
+    low=float(low),
+    high=float(high),
+    overlap=float(overlap),
+    warnings=remarks,
   )
 
 
-def _check(curve, rates, qualities):
+def _interpolate(anchor_rates, anchor_qualities, rates, qualities):
+  """Returns the BD-rate in percent by each method."""
+  import bjontegaard
+
+  percent = {}
+  with warnings.catch_warnings():
+    # The package warns of little overlap relative to both ranges together; `compare` of little
+    # overlap relative to the tested curve, whose part outside the anchor's range does not count.
+    warnings.simplefilter('ignore')
+    for method in METHODS:
+      value = bjontegaard.bd_rate(
+        anchor_rates, anchor_qualities, rates, qualities, method, require_matching_points=False
+      )
+      percent[method] = float(value)
+  return percent
+
+
+def _check(curve, role, rates, qualities):
+  """Refuses points without a BD-rate; returns reasons to doubt one. Qualities ascend."""
   if len(rates) < 2:
     raise CurveError(f'{curve.name} has a single point; a curve needs two')
   if not (rates > 0).all():
     raise CurveError(f'{curve.name} has a rate that is not positive')
   if not (np.diff(qualities) > 0).all():
     raise CurveError(f'{curve.name} has two points of equal quality')
+  remarks = []
+  if len(rates) < MIN_POINTS:
+    remarks.append(f'{role} has only {len(rates)} points; {MIN_POINTS} are usual')
+  if not (np.diff(rates) > 0).all():
+    remarks.append(f'{role} is not monotone: more bits for less quality')
+  return remarks
 
 
 def _range(qualities):
@@ -131,52 +143,54 @@ def _range(qualities):
 
 def report(
   anchor: Curve,
-  content_hash: str,
-  curves: list[Curve],
+  digest: str,
+  curves: Sequence[Curve],
   rate: str = 'bpp',
   quality: str = 'psnr-rgb',
   lowest: int | None = None,
 ) -> tuple[str, list[str]]:
   """Returns comparisons with an anchor as text, with what they rest on.
 
-  What can't be compared does not keep the others from it.
+  A curve that cannot be compared does not keep the others from it.
 
   Args:
-    anchor: What to compare with.
-    content_hash: SHA-256 of the anchor's file, hexadecimal.
-    curves: What is compared.
-    rate: Key of all curves' results.
-    quality: Another.
-    lowest: How many points of each curve to use, those of the lowest rates; by default all.
+    anchor: Anchor's curve.
+    digest: SHA-256 of the anchor's file, hexadecimal.
+    curves: Curves to compare.
+    rate: Key of the rate in all curves' results.
+    quality: Key of the quality in all curves' results.
+    lowest: Number of points of each curve to use, those of the lowest rates; by default all.
 
   Returns:
-    The text, and why there is no figure for each curve that has none.
+    The text, and the reason for each curve that has no BD-rate.
 
   Raises:
-    CurveError: if the anchor lacks these figures.
+    CurveError: if the anchor lacks these results.
   """
   rates, qualities = anchor.anchor_points(rate, quality)
+  methods = ''.join(f'{method:>9}' for method in METHODS)
   lines = [
-    f'anchor  {anchor.name}, sha256 {content_hash}',
+    f'anchor  {anchor.name}, sha256 {digest}',
     f'        {len(rates)} points, {rate} {rates.min():.4f} to {rates.max():.4f}, '
     f'{quality} {_range(qualities)}',
-    f'{"BD-rate, %":<31}'
-    + ''.join(f'{method:>9}' for method in METHODS)
-    + f'{"overlap, dB":>17}{"of it":>7}  {rate} of the points',
+    f'{"BD-rate, %":<31}{methods}{"overlap, dB":>17}{"of it":>7}  {rate} of the points',
   ]
-  remarks, failures = [], []
+  remarks = []
+  failures = []
   for curve in curves:
     try:
-      result = bd_rate(anchor, curve, rate, quality, lowest)
+      comparison = compare(anchor, curve, rate, quality, lowest)
     except CurveError as error:
-      lines.append(f'{curve.name:<30} ' + ''.join(f'{"none":>9}' for _ in METHODS))
+      lines.append(f'{curve.name:<30} ' + f'{"none":>9}' * len(METHODS))
       failures.append(str(error))
       continue
-    lines.append(
-      f'{curve.name:<30} '
-      + ''.join(f'{result.percent[method]:>9.3f}' for method in METHODS)
-      + f'{f"{result.low:.2f} to {result.high:.2f}":>17}{100 * result.overlap:>5.0f} %  '
-      + ' '.join(f'{value:.4f}' for value in result.rates)
-    )
-    remarks += [f'{curve.name}: {remark}' for remark in result.warnings]
-  return '\n'.join([*lines, *(f'warning: {remark}' for remark in remarks)]), failures
+    lines.append(_line(curve.name, comparison))
+    remarks += [f'warning: {curve.name}: {remark}' for remark in comparison.warnings]
+  return '\n'.join([*lines, *remarks]), failures
+
+
+def _line(name, comparison):
+  percent = ''.join(f'{comparison.percent[method]:>9.3f}' for method in METHODS)
+  qualities = f'{comparison.low:.2f} to {comparison.high:.2f}'
+  rates = ' '.join(f'{rate:.4f}' for rate in comparison.rates)
+  return f'{name:<30} {percent}{qualities:>17}{100 * comparison.overlap:>5.0f} %  {rates}'

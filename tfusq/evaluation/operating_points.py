@@ -1,4 +1,4 @@
-"""What can be evaluated: an exported codec, a training run, a live anchor at one setting."""
+"""Operating points: an exported codec, a training run, or a live anchor at one setting."""
 
 import contextlib
 import hashlib
@@ -17,6 +17,7 @@ from tfusq.evaluation import metrics
 from tfusq.evaluation.evaluate import Measure
 from tfusq.export import client, container
 from tfusq.training.codec import Codec
+from tfusq.transforms import pixels
 
 
 class Mismatch(Error, RuntimeError):
@@ -24,10 +25,10 @@ class Mismatch(Error, RuntimeError):
 
 
 class ExportedPoint:
-  """A SavedModel codec."""
+  """Operating point of a SavedModel codec."""
 
   def __init__(self, path: str):
-    """Finds it without loading it.
+    """Finds the codec without loading it.
 
     Args:
       path: An exported codec, or a folder with one.
@@ -35,37 +36,40 @@ class ExportedPoint:
     Raises:
       CodecError: if there is none that compresses.
     """
-    self._path = client.find(path, compresses=True)
-    description = (self._path / client.DESCRIPTION).read_bytes()
-    self.description = json.loads(description)
-    self.label = self.description['identity']
-    # The identity is of what decoding needs; the index has a checksum of every weight.
-    index = (self._path / 'variables' / 'variables.index').read_bytes()
-    self.key = hashlib.sha256(type(self).__name__.encode() + description + index).hexdigest()[:32]
+    self._folder = client.find(path, compresses=True)
+    self.description = self._folder.description
+    self.label = self._folder.identity
+
+    # The identity is a hash of what decoding needs; another encoder may share it. The index of the
+    # variables has a checksum of every weight.
+    index = (self._folder.path / 'variables' / 'variables.index').read_bytes()
+    identifying = type(self).__name__.encode() + self._folder.description_json + index
+    self.key = hashlib.sha256(identifying).hexdigest()[:32]
 
   @contextlib.contextmanager
   def open(self) -> Iterator[Measure]:
-    """Gives the function from an image to its figures; loads the codec."""
-    codec = client.ExportedCodec(self._path)
-    codec.decompress(codec.compress(np.zeros([16, 16, 3], np.uint8)))  # the first call is slower
+    """Loads the codec and gives the function from an image to its measurements."""
+    codec = client.ExportedCodec(self._folder)
+    # The first call is slower, and would spoil the first image's times.
+    codec.decompress(codec.compress(np.zeros([16, 16, 3], np.uint8)))
     yield lambda image: measure(codec, image)
 
 
 class RunPoint(ExportedPoint):
-  """A training run at its newest checkpoint, with its train-test mismatch."""
+  """Operating point of a training run at its newest checkpoint, with its train-test mismatch."""
 
   def __init__(self, model_dir: str, gin_search_path: list[str], scratch: Path):
-    """Exports its codec.
+    """Exports the run's codec.
 
     Args:
       model_dir: Run directory.
-      gin_search_path: Folders.
-      scratch: Folder for the exported codec.
+      gin_search_path: Folders with gin files.
+      scratch: Folder to make for the exported codec.
 
     Raises:
-      TrainingError: if it is no run.
-      TransferError: if it has no checkpoint.
-      ExportError: if its codec has no bitstream.
+      TrainingError: if the directory holds no run.
+      TransferError: if the run has no checkpoint.
+      ExportError: if the run's codec has no bitstream.
     """
     self._codec = runs.build_codec(model_dir, gin_search_path)
     runs.export_codec(self._codec, model_dir, scratch)
@@ -73,23 +77,24 @@ class RunPoint(ExportedPoint):
 
   @contextlib.contextmanager
   def open(self) -> Iterator[Measure]:
-    """Gives the function from an image to its figures; loads the codec."""
+    """Loads the codec and gives the function from an image to its measurements."""
     mismatch = train_test_mismatch(self._codec, self.description['step'])
-    with super().open() as real:
-      yield lambda image: {**real(image), **mismatch(image)}
+    with super().open() as measure_exported:
+      yield lambda image: {**measure_exported(image), **mismatch(image)}
 
 
 class AnchorPoint:
-  """A live anchor at one of its settings."""
+  """Operating point of a live anchor."""
 
   def __init__(self, anchor: live.LiveAnchor, setting: int):
     """Initializer.
 
     Args:
-      anchor: Which.
-      setting: One of its points.
+      anchor: The anchor.
+      setting: One of the anchor's points.
     """
-    self._anchor, self._setting = anchor, setting
+    self._anchor = anchor
+    self._setting = setting
     self.description = {
       'anchor': anchor.name,
       'description': anchor.description,
@@ -101,10 +106,10 @@ class AnchorPoint:
 
   @contextlib.contextmanager
   def open(self) -> Iterator[Measure]:
-    """Gives the function from an image to its figures."""
+    """Gives the function from an image to its measurements."""
     yield self._measure
 
-  def _measure(self, image):
+  def _measure(self, image: np.ndarray) -> dict[str, float]:
     coded = self._anchor.code(image, self._setting)
     return {
       **compare(image, coded.decoded, coded.bytes),
@@ -116,42 +121,61 @@ class AnchorPoint:
 def anchor_points(name: str) -> list[AnchorPoint]:
   """Returns a live anchor at each of its settings.
 
+  Args:
+    name: Name of the anchor.
+
   Raises:
-    AnchorError: if it is not there; says what is, and what to install.
+    AnchorError: if the anchor is not available; lists those that are, and what to install.
   """
   anchor = live.find_live(name)
   return [AnchorPoint(anchor, setting) for setting in anchor.points]
 
 
 def measure(codec: client.ExportedCodec, image: np.ndarray) -> dict[str, float]:
-  """Compresses, decompresses and compares one image, `uint8[height, width, 3]`.
+  """Compresses, decompresses and compares one image.
+
+  Args:
+    codec: A loaded codec.
+    image: `uint8[height, width, 3]`, RGB.
 
   Returns:
-    The figures of `evaluate.FIGURES` that need real bytes.
+    The measurements of `table.COLUMNS` that need real bytes.
 
   Raises:
     Mismatch: if the decoder does not give the encoder's reconstruction.
   """
   start = time.perf_counter()
-  written = codec.compress(image)
+  data = codec.compress(image)
   encoded = time.perf_counter()
-  decoded = codec.decompress(written)
+  decoded = codec.decompress(data)
   end = time.perf_counter()
-  again, bits, reconstruction = codec.evaluate(image)
-  if again != written or not np.array_equal(decoded, reconstruction):
+
+  # Apart from the timed calls, because `evaluate` also estimates and reconstructs.
+  evaluated, bits, reconstruction = codec.evaluate(image)
+  if evaluated != data or not np.array_equal(decoded, reconstruction):
     raise Mismatch('the decoder does not give what the encoder reconstructs')
-  pixels = image.shape[0] * image.shape[1]
+
+  pixel_count = image.shape[0] * image.shape[1]
   return {
-    **compare(image, decoded, len(written)),
-    'coded-bpp': 8 * sum(container.read_header(written).sections) / pixels,
-    'estimated-bpp': float(bits.sum()) / pixels,
+    **compare(image, decoded, len(data)),
+    'coded-bpp': 8 * sum(container.read_header(data).sections) / pixel_count,
+    'estimated-bpp': float(bits.sum()) / pixel_count,
     'encoding_time': encoded - start,
     'decoding_time': end - encoded,
   }
 
 
 def compare(image: np.ndarray, decoded: np.ndarray, size: int) -> dict[str, float]:
-  """Returns rate and quality of a decoded image whose file has `size` bytes."""
+  """Returns rate and quality of a decoded image.
+
+  Args:
+    image: Original, `uint8[height, width, 3]`, RGB.
+    decoded: Decoded image of the same size.
+    size: Length of the compressed file in bytes.
+
+  Returns:
+    The measurements of `table.COLUMNS` that need only the file's length and the images.
+  """
   return {
     'bytes': size,
     'bpp': 8 * size / (image.shape[0] * image.shape[1]),
@@ -163,28 +187,41 @@ def compare(image: np.ndarray, decoded: np.ndarray, size: int) -> dict[str, floa
 def train_test_mismatch(codec: Codec, step: int) -> Measure:
   """Returns the function from an image to its train-test mismatch (Sec. 4.2, 4.3).
 
-  The rate and distortion of the training-time forward calculation, at the temperatures of `step`,
-  and what rounding adds or saves: everything is on floats, and z counts as y does. Noise is drawn
-  once for an image, as a function of its content.
+  The measurements are the rate R~ and the distortion D~ of the training-time forward calculation,
+  with soft quantization at the temperatures of `step`, and
+
+      dR = R~ - R
+      dD = 255^2 (D~ - D)
+
+  where R and D are the rate and the mean squared error of the same networks with rounding. Rates
+  are in bits per pixel and count all latents, the hyperlatents included; pixels are floats from 0
+  to 1, neither rounded nor clipped. Noise is drawn once for an image, as a function of its content.
+
+  Args:
+    codec: A created codec.
+    step: Training step that determines the temperatures.
+
+  Returns:
+    Function that gives `surrogate-bpp`, R~; `surrogate-psnr-rgb`, D~ as a PSNR in dB;
+    `rate-mismatch`, dR; and `distortion-mismatch`, dD.
   """
   codec.anneal(tf.constant(step, tf.int64))
 
   @tf.function(input_signature=[tf.TensorSpec([1, None, None, 3]), tf.TensorSpec([1], tf.int64)])
-  def figures(x, index):
-    soft, hard = codec.soft(x, index), codec.hard(x)
-    return soft.bpp, soft.mse, hard.bpp, hard.mse
+  def calculate(x, index):
+    training, testing = codec.soft(x, index), codec.hard(x)
+    return training.bpp, training.mse, testing.bpp, testing.mse
 
   def mismatch(image):
-    index = int(image_files.image_hash(image)[:8], 16)
-    x = tf.image.convert_image_dtype(image, tf.float32)[None]
-    soft_rate, soft_error, hard_rate, hard_error = (
-      float(value) for value in figures(x, tf.constant([index], tf.int64))
-    )
+    # The noise is seeded by 32 bits of the hash.
+    index = tf.constant([int(image_files.image_hash(image)[:8], 16)], tf.int64)
+    results = calculate(pixels.from_uint8(image)[None], index)
+    training_bpp, training_mse, testing_bpp, testing_mse = map(float, results)
     return {
-      'surrogate-bpp': soft_rate,
-      'surrogate-psnr-rgb': -10 * np.log10(soft_error),
-      'rate-mismatch': soft_rate - hard_rate,
-      'distortion-mismatch': 255**2 * (soft_error - hard_error),
+      'surrogate-bpp': training_bpp,
+      'surrogate-psnr-rgb': -10 * np.log10(training_mse),
+      'rate-mismatch': training_bpp - testing_bpp,
+      'distortion-mismatch': 255**2 * (training_mse - testing_mse),
     }
 
   return mismatch

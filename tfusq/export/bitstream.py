@@ -13,9 +13,9 @@ import tensorflow as tf
 
 from tfusq.coding import Coder
 from tfusq.errors import Error
-from tfusq.export import container
+from tfusq.export import container, container_ops
 from tfusq.models import CentredModel, Part, Visitor
-from tfusq.models.contexts import Serial
+from tfusq.models.wavefront import Serial
 from tfusq.quantization.rounding import quantize
 from tfusq.transforms import exact
 from tfusq.transforms.pixels import from_uint8
@@ -108,7 +108,7 @@ class _CodingVisitor(Visitor):
     parameters, index = self._index(part, raw)
     # The indexes of an unconditional entropy model are the same on every machine.
     if self._entropy_models[part.latent].channels:
-      index = self._verified(container.fingerprint(index), index)
+      index = self._verified(container_ops.fingerprint(index), index)
 
     state = self._states[part.latent]
     self._states[part.latent], y_hat = self._code(state, part, raw, parameters, index)
@@ -125,7 +125,7 @@ class _CodingVisitor(Visitor):
     state, y_hat = self._code(state, part, raw, parameters, index)
 
     chained = tf.concat([tf.cast(state.check, tf.int32), tf.reshape(index, [-1])], 0)
-    return state._replace(check=container.fingerprint(chained)), y_hat
+    return state._replace(check=container_ops.fingerprint(chained)), y_hat
 
   def _index(self, part, raw):
     parameters = self._entropy_models[part.latent].parameters(raw)
@@ -186,8 +186,7 @@ class Encoder(_CodingVisitor):
     # The range coder never returns from symbols that are not finite.
     is_finite = tf.reduce_all(tf.math.is_finite(y)) & tf.reduce_all(tf.math.is_finite(raw))
     message = f'the latent {part.latent} or what it is conditioned on is not finite'
-    with tf.control_dependencies([tf.debugging.Assert(is_finite, [message])]):
-      y = tf.identity(y)
+    y = container_ops.verified(y, (is_finite, message))
 
     symbols, y_hat = quantize(y, self._centred_model.centre(part.latent, parameters))
     symbols = tf.cast(symbols, tf.int32)
@@ -244,8 +243,7 @@ class Decoder(_CodingVisitor):
 
   def _verified(self, check, value):
     is_equal = tf.reduce_all(tf.equal(check, next(self._checks)))
-    with tf.control_dependencies([tf.debugging.Assert(is_equal, [_INDEX_MISMATCH])]):
-      return tf.identity(value)
+    return container_ops.verified(value, (is_equal, _INDEX_MISMATCH))
 
 
 class EncodedImage(NamedTuple):
@@ -289,13 +287,12 @@ def encode(
   sides = tf.cast(tf.shape(image)[:2], tf.int64)
   sides_fit = tf.reduce_all((sides > 0) & (sides <= container.MAX_SIDE))
   pixels_fit = tf.reduce_prod(sides) <= container.MAX_PIXELS
-  with tf.control_dependencies([tf.debugging.Assert(sides_fit & pixels_fit, [_IMAGE_LIMITS])]):
-    x = from_uint8(image)[None]
+  image = container_ops.verified(image, (sides_fit & pixels_fit, _IMAGE_LIMITS))
 
-  encoder = encoder_class(centred_model, coders, x)
+  encoder = encoder_class(centred_model, coders, from_uint8(image)[None])
   with exact.arithmetic():
     y_hat = centred_model.model.walk(encoder, 1, height, width)
-  data = container.pack(identity, height, width, encoder.strings(), encoder.checks)
+  data = container_ops.pack(identity, height, width, encoder.strings(), encoder.checks)
   return EncodedImage(data, encoder, y_hat, height, width)
 
 
@@ -315,7 +312,7 @@ def decode(
     `InvalidArgumentError` unless all of the file's checks hold.
   """
   model = centred_model.model
-  height, width, strings, checks = container.unpack(data, identity, len(coders), model.parts)
+  height, width, strings, checks = container_ops.unpack(data, identity, len(coders), model.parts)
   height, width = tf.cast(height, tf.int32), tf.cast(width, tf.int32)
 
   decoder = Decoder(centred_model, coders, strings, checks)

@@ -1,9 +1,10 @@
-"""An exported codec from Python: what the command line uses."""
+"""Exported codecs from Python, as the command line uses them."""
 
 import json
 import os
-import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,118 +13,215 @@ from tfusq.export import container
 
 DESCRIPTION = 'codec.json'
 
+# TensorFlow's messages can be long, and may quote the whole graph.
+_MESSAGE_CHARACTERS = 200
+
 
 class CodecError(Error, RuntimeError):
-  """No codec, not the one that a file needs, or a damaged one."""
+  """An exported codec that is missing, damaged, unsuitable for a file, or out of memory."""
 
 
-def find(path: str | os.PathLike, identity: str | None = None, compresses: bool = False) -> Path:
-  """Finds a codec without loading it.
+class CodecFolder(NamedTuple):
+  """An exported codec that is not loaded.
+
+  Attributes:
+    path: Folder of the codec.
+    description_json: `codec.json` as it is in the folder.
+    description: Contents of `codec.json`.
+  """
+
+  path: Path
+  description_json: bytes
+  description: dict[str, Any]
+
+  @property
+  def identity(self) -> str:
+    """Identity of the codec, hexadecimal."""
+    return str(self.description['identity'])
+
+  @property
+  def decoder_only(self) -> bool:
+    """Whether the codec can't compress."""
+    return bool(self.description.get('decoder_only'))
+
+
+def find(
+  path: str | os.PathLike, identity: str | None = None, compresses: bool = False
+) -> CodecFolder:
+  """Finds a codec without loading it, and without TensorFlow.
 
   Args:
     path: An exported codec, or a folder that holds several.
-    identity: The one wanted, hexadecimal; None if there must be only one.
-    compresses: Whether to leave out those that only decompress.
+    identity: Identity of the codec, hexadecimal; None if there must be only one.
+    compresses: Whether to leave out codecs that only decompress.
 
   Returns:
-    The exported codec's folder.
+    The codec.
 
   Raises:
-    CodecError: if there is none, or more than one to choose from; lists those there are.
+    CodecError: if there is no such codec, or more than one to choose from; lists those available.
   """
-  codecs, damaged, decoders = {}, [], []
-  for description in sorted([Path(path) / DESCRIPTION, *Path(path).glob(f'*/{DESCRIPTION}')]):
-    if description.is_file():
-      try:
-        content = json.loads(description.read_bytes())
-        if compresses and content.get('decoder_only'):
-          decoders.append(str(description.parent))
-        else:
-          codecs.setdefault(str(content['identity']), description.parent)
-      except (ValueError, KeyError, TypeError, AttributeError):
-        damaged.append(str(description))
-  if decoders and not codecs:
-    raise CodecError(f'{", ".join(decoders)} decompresses only')
+  codecs, decoders, damaged = _list_codecs(path, compresses)
+
   if not codecs:
-    raise CodecError(
-      f'{", ".join(damaged)} is damaged' if damaged else f'no exported codec in {path}'
-    )
-  listing = ', '.join(f'{folder} ({name})' for name, folder in codecs.items())
-  if identity is not None:
-    if identity not in codecs:
-      raise CodecError(f'the file was written by codec {identity}; there are: {listing}')
-    return codecs[identity]
-  if len(codecs) > 1:
-    raise CodecError(f'{path} holds several codecs, name one: {listing}')
-  return next(iter(codecs.values()))
+    if decoders:
+      raise CodecError(f'{", ".join(decoders)} decompresses only')
+    if damaged:
+      raise CodecError(f'{", ".join(damaged)} is damaged')
+    raise CodecError(f'no exported codec in {path}')
+
+  listing = ', '.join(f'{codec.path} ({name})' for name, codec in codecs.items())
+  if identity is None:
+    if len(codecs) > 1:
+      raise CodecError(f'{path} holds several codecs, name one: {listing}')
+    return next(iter(codecs.values()))
+
+  if identity not in codecs:
+    raise CodecError(f'the file was written by codec {identity}; available: {listing}')
+  return codecs[identity]
+
+
+def _list_codecs(
+  path: str | os.PathLike, compresses: bool
+) -> tuple[dict[str, CodecFolder], list[str], list[str]]:
+  """Lists the codecs in a folder, by identity, those left out, and damaged descriptions."""
+  codecs: dict[str, CodecFolder] = {}
+  decoders = []
+  damaged = []
+
+  for file in sorted([Path(path) / DESCRIPTION, *Path(path).glob(f'*/{DESCRIPTION}')]):
+    if not file.is_file():
+      continue
+    try:
+      codec = read_folder(file.parent)
+    except CodecError:
+      damaged.append(str(file))  # does not hide the others
+      continue
+    if compresses and codec.decoder_only:
+      decoders.append(str(codec.path))
+    else:
+      codecs.setdefault(codec.identity, codec)
+
+  return codecs, decoders, damaged
+
+
+def read_folder(path: str | os.PathLike) -> CodecFolder:
+  """Reads the description of an exported codec.
+
+  Args:
+    path: Folder of the codec.
+
+  Returns:
+    The codec.
+
+  Raises:
+    CodecError: if the folder holds no codec, or its description is damaged.
+  """
+  try:
+    description_json = (Path(path) / DESCRIPTION).read_bytes()
+    codec = CodecFolder(Path(path), description_json, json.loads(description_json))
+    codec.identity, codec.decoder_only  # noqa: B018  (raises unless it is a description)
+  except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    raise CodecError(_damaged(path, error)) from error
+  return codec
 
 
 class ExportedCodec:
-  """A SavedModel codec."""
+  """A loaded SavedModel codec.
 
-  def __init__(self, path: str | os.PathLike):
-    """Loads it (and TensorFlow).
+  Attributes:
+    description: Contents of `codec.json`.
+  """
+
+  def __init__(self, codec: CodecFolder | str | os.PathLike):
+    """Loads the codec, and TensorFlow.
 
     Args:
-      path: An exported codec's folder.
+      codec: The codec from `find`, or its folder.
 
     Raises:
-      CodecError: if it is damaged.
+      CodecError: if the codec is damaged.
     """
+    # Imported here, so that a wrong command line is refused at once.
     import tensorflow as tf
     import tensorflow_compression  # noqa: F401  (registers the operations)
 
+    folder = codec if isinstance(codec, CodecFolder) else read_folder(codec)
+    self.description = folder.description
     self._errors = tf.errors
+
+    names = ('decompress',) if folder.decoder_only else ('compress', 'decompress', 'evaluate')
     try:
-      self.description = json.loads((Path(path) / DESCRIPTION).read_bytes())
-      self._codec = tf.saved_model.load(str(path))
-      functions = [
-        getattr(self._codec, name)
-        for name in (
-          ('decompress',)
-          if self.description.get('decoder_only')
-          else ('compress', 'decompress', 'evaluate')
-        )
-      ]
-      assert all(map(callable, functions))
-    except Exception as error:  # TensorFlow raises many kinds
-      raise CodecError(
-        f'{path} is damaged or no codec: {type(error).__name__}: '
-        f'{" ".join(str(error).split())[:200]}'
-      ) from error
+      self._codec = tf.saved_model.load(str(folder.path))
+      for name in names:
+        if not callable(getattr(self._codec, name)):
+          raise TypeError(f'{name} is no function')
+    except Exception as error:  # of a damaged SavedModel TensorFlow raises nearly anything
+      raise CodecError(_damaged(folder.path, error)) from error
 
   def compress(self, image: np.ndarray) -> bytes:
-    """Returns the file of an image, `uint8[height, width, 3]`.
+    """Compresses an image.
+
+    Args:
+      image: `uint8[height, width, 3]`, RGB.
+
+    Returns:
+      The file.
 
     Raises:
-      ContainerError: if no file can hold it; says why.
-      CodecError: if TensorFlow fails, as for want of memory.
+      ContainerError: if no file can hold the image; says why.
+      CodecError: if TensorFlow fails, for example for want of memory.
     """
     return self._call(self._codec.compress, image).numpy()
 
   def decompress(self, data: bytes) -> np.ndarray:
-    """Returns the image of a file.
+    """Decompresses a file.
+
+    Args:
+      data: The file.
+
+    Returns:
+      The image, `uint8[height, width, 3]`.
 
     Raises:
-      ContainerError: if the file is not this codec's, truncated, corrupt, or can't be decoded on
-        this machine.
-      CodecError: if TensorFlow fails, as for want of memory.
+      ContainerError: if the file was written by another codec, is truncated or corrupt, or can't be
+        decoded on this machine.
+      CodecError: if TensorFlow fails, for example for want of memory.
     """
-    container.read_header(data)
     return self._call(self._codec.decompress, data).numpy()
 
   def evaluate(self, image: np.ndarray) -> tuple[bytes, np.ndarray, np.ndarray]:
-    """Returns the file, estimated bits of each section, and the decoder's image."""
+    """Compresses an image and reports what the encoder knows.
+
+    Args:
+      image: `uint8[height, width, 3]`, RGB.
+
+    Returns:
+      The file; the estimated bits of each section, `float32[sections]`; and the image that the
+      encoder reconstructs, `uint8[height, width, 3]`.
+
+    Raises:
+      ContainerError: if no file can hold the image; says why.
+      CodecError: if TensorFlow fails, for example for want of memory.
+    """
     result = self._call(self._codec.evaluate, image)
     return result['data'].numpy(), result['bits'].numpy(), result['reconstruction'].numpy()
 
-  def _call(self, function, argument):
+  def _call(self, function: Callable[[Any], Any], argument: np.ndarray | bytes) -> Any:
+    """Calls a function of the codec and translates TensorFlow's errors."""
     try:
       return function(argument)
     except self._errors.OpError as error:
-      reason = re.search(r'assertion failed: \[(.*?)\]', error.message)
-      if reason is None:  # memory, for one
-        raise CodecError(
-          f'TensorFlow: {type(error).__name__}: {" ".join(error.message.split())[:200]}'
-        ) from error
-      raise container.ContainerError(reason[1]) from error
+      reason = container.refusal(error.message)
+      if reason is not None:
+        raise container.ContainerError(reason) from error
+      raise CodecError(f'TensorFlow: {type(error).__name__}: {_one_line(error.message)}') from error
+
+
+def _damaged(path: str | os.PathLike, error: Exception) -> str:
+  return f'{path} is damaged or no codec: {type(error).__name__}: {_one_line(str(error))}'
+
+
+def _one_line(message: str) -> str:
+  """Returns the beginning of a message, its line breaks replaced by spaces."""
+  return ' '.join(message.split())[:_MESSAGE_CHARACTERS]

@@ -1,123 +1,223 @@
-"""Whole folders of images and files, with one codec loaded and one trace for all sizes."""
+"""Compressing and decompressing image files, one or a folder of them."""
 
+import functools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from pathlib import Path
-
-from tqdm import tqdm
+from typing import NamedTuple
 
 from tfusq import files, image_files
 from tfusq.errors import Error
-from tfusq.export import client, container
+from tfusq.export import container
+from tfusq.export.client import CodecError, ExportedCodec
+from tfusq.progress import track
 
 SUFFIX = '.usq'
 
 
 class BulkError(Error, RuntimeError):
-  """What could not be done, one line for each file; everything else was."""
+  """Files of a folder that could not be coded, one line for each; all others were."""
 
 
-def compress_folder(
-  codec: client.ExportedCodec,
+class Conversion(NamedTuple):
+  """Size of one compressed image, or the sum over several.
+
+  Attributes:
+    compressed_bytes: Length of the compressed files in bytes.
+    pixels: Number of pixels.
+    description: Size of the one image, or number of files.
+  """
+
+  compressed_bytes: int
+  pixels: int
+  description: str
+
+  @property
+  def rate(self) -> str:
+    """Length and rate in words; empty if nothing was coded."""
+    if not self.pixels:
+      return ''
+    bpp = 8 * self.compressed_bytes / self.pixels
+    return f'{self.compressed_bytes} bytes, {bpp:.4f} bpp'
+
+
+def compress_file(
+  load: Callable[[], ExportedCodec],
   source: str | os.PathLike,
   target: str | os.PathLike,
   force: bool = False,
-) -> str:
+) -> Conversion:
+  """Compresses an image.
+
+  Args:
+    load: Function that returns the codec; called when the image was read.
+    source: Image of any format that `image_files.read_image` reads.
+    target: File to write.
+    force: Whether to replace an existing file.
+
+  Returns:
+    Size of the file and of the image.
+
+  Raises:
+    Exists: if `target` exists and may not be replaced, is a folder, or is the image.
+    ImageError: if the image can't be read.
+    ContainerError: if no file can hold the image.
+    CodecError: if the codec can't be loaded, or TensorFlow fails.
+  """
+  files.check_output(target, force, source)
+  image = image_files.read_image(source)
+  data = load().compress(image)
+  files.write(target, data, force)
+  return _conversion(data, *image.shape[:2])
+
+
+def decompress_file(
+  load: Callable[[str], ExportedCodec],
+  source: str | os.PathLike,
+  target: str | os.PathLike,
+  force: bool = False,
+) -> Conversion:
+  """Decompresses a file to PNG.
+
+  Args:
+    load: Function that returns the codec of an identity, hexadecimal.
+    source: Compressed file.
+    target: PNG to write.
+    force: Whether to replace an existing file.
+
+  Returns:
+    Size of the file and of the image.
+
+  Raises:
+    Exists: if `target` exists and may not be replaced, is a folder, or is the compressed file.
+    ImageError: if `target` is not named like a PNG.
+    ContainerError: if the file can't be decoded.
+    CodecError: if the codec can't be loaded, or TensorFlow fails.
+  """
+  files.check_output(target, force, source)
+  if Path(target).suffix.lower() != '.png':
+    raise image_files.ImageError(f'the output is a PNG; {target} is named otherwise')
+
+  data = Path(source).read_bytes()
+  header = container.read_header(data)
+  image = load(header.identity.hex()).decompress(data)
+  files.write(target, image_files.encode(image, 'png'), force)
+  return _conversion(data, header.height, header.width)
+
+
+def compress_folder(
+  load: Callable[[], ExportedCodec],
+  source: str | os.PathLike,
+  target: str | os.PathLike,
+  force: bool = False,
+) -> Conversion:
   """Compresses every image of a folder and its sub-folders.
 
   Args:
-    codec: An exported codec.
+    load: Function that returns the codec; called once.
     source: Folder of images.
     target: Folder of files, made if need be; a file has its image's path and the suffix `.usq`.
-    force: Whether to replace files that are there, which otherwise are left as they are: so a run
-      that was stopped goes on.
+    force: Whether to replace existing files; they are kept otherwise, so that a second call
+      resumes one that was stopped.
 
   Returns:
-    What was done, in one line.
+    Sum over the files that were written.
 
   Raises:
     ImageError: if there are no images.
     Exists: if `target` is a file.
-    BulkError: if some can't be compressed; says which, after all others are.
+    CodecError: if the codec can't be loaded.
+    BulkError: if some images can't be compressed; names them, after all others are.
   """
   images = image_files.list_images(source)
-  sizes = []
-
-  def compress(path: Path) -> bytes:
-    image = image_files.read_image(path)
-    written = codec.compress(image)
-    sizes.append((len(written), image.shape[0] * image.shape[1]))
-    return written
-
-  summary = _each(images, source, target, SUFFIX, compress, force)
-  if sizes:
-    total, pixels = map(sum, zip(*sizes))
-    summary += f', {total} bytes, {8 * total / pixels:.4f} bpp'
-  return summary
+  _check_target(target)
+  codec = load()
+  convert = functools.partial(compress_file, lambda: codec)
+  return _convert_all(convert, images, source, target, SUFFIX, force)
 
 
 def decompress_folder(
-  load: Callable[[str], client.ExportedCodec],
+  load: Callable[[str], ExportedCodec],
   source: str | os.PathLike,
   target: str | os.PathLike,
   force: bool = False,
-) -> str:
+) -> Conversion:
   """Decompresses every `.usq` file of a folder and its sub-folders to PNG.
 
   Args:
-    load: Gives the codec of an identity, hexadecimal; called once for each.
+    load: Function that returns the codec of an identity, hexadecimal; called once for each.
     source: Folder of files.
     target: Folder of images, made if need be.
-    force: As of `compress_folder`.
+    force: Whether to replace existing images; they are kept otherwise, so that a second call
+      resumes one that was stopped.
 
   Returns:
-    What was done, in one line.
+    Sum over the images that were written.
 
   Raises:
     ContainerError: if there are no files.
     Exists: if `target` is a file, or `source` itself, whose images would be replaced.
-    BulkError: if some can't be decompressed; says which, after all others are.
+    BulkError: if some files can't be decompressed; names them, after all others are.
   """
-  codecs = {}
-
-  def decompress(path: Path) -> bytes:
-    written = path.read_bytes()
-    identity = container.read_header(written).identity.hex()
-    if identity not in codecs:
-      codecs[identity] = load(identity)
-    return image_files.encode(codecs[identity].decompress(written), 'png')
-
-  found = sorted(path for path in Path(source).rglob(f'*{SUFFIX}') if path.is_file())
-  if not found:
+  compressed = sorted(path for path in Path(source).rglob(f'*{SUFFIX}') if path.is_file())
+  if not compressed:
     raise container.ContainerError(f'no {SUFFIX} files in {source}')
-  return _each(found, source, target, '.png', decompress, force)
+  _check_target(target)
+  if os.path.isdir(target) and os.path.samefile(source, target):
+    raise files.Exists(f'{target} is the input; name another folder')
+
+  convert = functools.partial(decompress_file, functools.cache(load))
+  return _convert_all(convert, compressed, source, target, '.png', force)
 
 
-def _each(
-  paths: Iterable[Path], source, target, suffix: str, work: Callable[[Path], bytes], force: bool
-) -> str:
-  if Path(target).exists():
-    if not Path(target).is_dir():
-      raise files.Exists(f'{target} is a file; name a folder')
-    if suffix == '.png' and os.path.samefile(source, target):
-      raise files.Exists(f'{target} is the input; name another folder')
-  outputs, errors, skipped, done = {}, [], 0, 0
-  for path in tqdm(paths, unit='file'):
+def _conversion(data: bytes, height: int, width: int) -> Conversion:
+  return Conversion(len(data), height * width, f'{width}x{height}')
+
+
+def _check_target(target: str | os.PathLike) -> None:
+  if Path(target).exists() and not Path(target).is_dir():
+    raise files.Exists(f'{target} is a file; name a folder')
+
+
+def _convert_all(
+  convert: Callable[[Path, Path, bool], Conversion],
+  paths: Collection[Path],
+  source: str | os.PathLike,
+  target: str | os.PathLike,
+  suffix: str,
+  force: bool,
+) -> Conversion:
+  """Converts the files of a folder one by one; a file that fails does not stop the others."""
+  done: list[Conversion] = []
+  errors: list[str] = []
+  origins: dict[Path, Path] = {}
+  kept = 0
+
+  for path in track(paths, 'file'):
     output = (Path(target) / path.relative_to(source)).with_suffix(suffix)
+    # Two images may differ only by their suffix.
+    if output in origins:
+      errors.append(f'{path}: {output} is also where {origins[output]} goes; rename one')
+      continue
+    origins[output] = path
+
+    if output.exists() and not force:
+      kept += 1
+      continue
     try:
-      if output in outputs:
-        raise files.Exists(f'{output} is also where {outputs[output]} goes; rename one')
-      outputs[output] = path
-      if output.exists() and not force:
-        skipped += 1
-        continue
-      files.write(output, work(path), force)
-      done += 1
-    except (image_files.ImageError, container.ContainerError, client.CodecError, OSError) as error:
+      done.append(convert(path, output, force))
+    except (image_files.ImageError, container.ContainerError, CodecError, OSError) as error:
       errors.append(f'{path}: {error}')
-  summary = f'{target}: {done} files'
-  if skipped:
-    summary += f', {skipped} were there already (--force replaces them)'
+
+  description = f'{len(done)} files'
+  if kept:
+    description += f', {kept} existing files are kept (--force replaces them)'
   if errors:
-    raise BulkError('\n  '.join([f'{summary}, {len(errors)} failed:', *errors]))
-  return summary
+    lines = [f'{target}: {description}, {len(errors)} failed:', *errors]
+    raise BulkError('\n  '.join(lines))
+
+  return Conversion(
+    sum(conversion.compressed_bytes for conversion in done),
+    sum(conversion.pixels for conversion in done),
+    description,
+  )

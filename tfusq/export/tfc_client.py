@@ -1,13 +1,16 @@
-"""An exported codec for TensorFlow Compression's own programs, which then need not have tfusq.
+"""An exported codec for TensorFlow Compression's own programs, which then do not need tfusq.
 
-`tfci.py --metagraph_cache FOLDER` takes `FOLDER/NAME.metagraph`: a graph with its weights in it and
-the signatures `sender` and `receiver`, between an image and vectors of strings. The model scripts
-(`bmshj2018.py --model_path FOLDER/NAME` and the others) take a SavedModel with `compress` and
-`decompress` between the same. The one string is our whole file, with all its checks.
+`tfci.py --metagraph_cache FOLDER` takes `FOLDER/NAME.metagraph`: a graph that contains its weights,
+with the signatures `sender` and `receiver`, between an image and vectors of strings. The model
+scripts (`bmshj2018.py --model_path FOLDER/NAME` and the others) take a SavedModel with the
+functions `compress` and `decompress` between the same. The only string is a whole compressed file
+of tfusq, with all its checks.
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_compression  # noqa: F401  (registers the operations)
@@ -16,17 +19,29 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from tfusq import files
 
-_MARKER = 'keras_metadata.pb'  # that it is empty makes Keras load the model as what it is
+# Keras looks for this file. Because it is empty, Keras loads the model as the functions it has.
+_MARKER = 'keras_metadata.pb'
+
+Functions = dict[str, tf.types.experimental.GenericFunction]
 
 
 def outputs(codec: str | os.PathLike, folder: str | os.PathLike, force: bool) -> tuple[Path, Path]:
-  """Returns where the metagraph and the SavedModel go, named like the codec's folder.
+  """Returns the paths of the metagraph and of the SavedModel, named like the codec's folder.
+
+  Args:
+    codec: Folder of an exported codec.
+    folder: Folder to write to.
+    force: Whether existing outputs may be replaced.
+
+  Returns:
+    Path of the metagraph and path of the SavedModel.
 
   Raises:
-    Exists: if one is there and may not be replaced.
+    Exists: if one of them exists and may not be replaced.
   """
   name = Path(codec).resolve().name
-  metagraph, saved_model = Path(folder) / f'{name}.metagraph', Path(folder) / name
+  metagraph = Path(folder) / f'{name}.metagraph'
+  saved_model = Path(folder) / name
   files.check_output(metagraph, force)
   files.check_folder(saved_model, force, _MARKER)
   return metagraph, saved_model
@@ -38,70 +53,78 @@ def export_for_tfc(
   """Writes `NAME.metagraph` and the SavedModel `NAME`, where NAME is that of the codec's folder.
 
   Args:
-    codec: An exported codec's folder.
-    folder: Where to write; made if need be.
-    force: Whether to replace what is there.
+    codec: Folder of an exported codec.
+    folder: Folder to write to, made if need be.
+    force: Whether to replace existing outputs.
 
   Returns:
-    Paths of both.
+    Path of the metagraph and path of the SavedModel.
 
   Raises:
-    Exists: if one is there and may not be replaced.
+    Exists: if one of them exists and may not be replaced.
   """
   metagraph, saved_model = outputs(codec, folder, force)
-  exported = tf.saved_model.load(str(codec))
-  module = tf.Module()
-  module.codec = exported
-  image = tf.TensorSpec([None, None, 3], tf.uint8, 'image')
-  strings = tf.TensorSpec([1], tf.string, 'strings')
-  module.compress = tf.function(lambda image: (exported.compress(image)[None],), [image])
-  module.decompress = tf.function(lambda strings: exported.decompress(strings[0]), [strings])
-  module.sender = tf.function(
-    lambda image: exported.compress(image[0])[None],
-    [tf.TensorSpec([1, None, None, 3], tf.uint8, 'image')],
-  )
-  module.receiver = tf.function(lambda strings: exported.decompress(strings[0])[None], [strings])
+  module = _Module(tf.saved_model.load(str(codec)))
+  signatures = {'sender': module.sender, 'receiver': module.receiver}
 
   with files.new_folder(saved_model, force, _MARKER) as draft:
-    tf.saved_model.save(
-      module, str(draft), signatures={'sender': module.sender, 'receiver': module.receiver}
-    )
+    tf.saved_model.save(module, str(draft), signatures=signatures)
     (draft / _MARKER).touch()
-  files.write(
-    metagraph,
-    _metagraph({'sender': module.sender, 'receiver': module.receiver}).SerializeToString(
-      deterministic=True
-    ),
-    force,
-  )
+
+  data = _make_metagraph(signatures).SerializeToString(deterministic=True)
+  files.write(metagraph, data, force)
   return metagraph, saved_model
 
 
-def _metagraph(functions: dict[str, tf.types.experimental.GenericFunction]):
-  """Returns the functions as signatures of one graph, variables turned into constants."""
-  frozen_functions = {
-    name: convert_variables_to_constants_v2(function.get_concrete_function())
-    for name, function in functions.items()
-  }
-  graph, signatures = tf.Graph(), {}
+class _Module(tf.Module):
+  """A codec's functions in the forms that TensorFlow Compression's programs call."""
+
+  def __init__(self, exported: Any):
+    super().__init__()
+    self.codec = exported
+    image = tf.TensorSpec([None, None, 3], tf.uint8, 'image')
+    batch = tf.TensorSpec([1, None, None, 3], tf.uint8, 'image')
+    strings = tf.TensorSpec([1], tf.string, 'strings')
+
+    # The model scripts take a single image and a tuple of vectors, `tfci.py` a batch of one.
+    self.compress = tf.function(lambda image: (exported.compress(image)[None],), [image])
+    self.decompress = tf.function(lambda strings: exported.decompress(strings[0]), [strings])
+    self.sender = tf.function(lambda image: exported.compress(image[0])[None], [batch])
+    self.receiver = tf.function(lambda strings: exported.decompress(strings[0])[None], [strings])
+
+
+def _make_metagraph(functions: Functions) -> meta_graph_pb2.MetaGraphDef:
+  """Returns functions as signatures of one graph, with variables turned into constants."""
+  # Before the new graph is entered: tracing needs eager execution.
+  frozen_functions = {}
+  for name, function in functions.items():
+    frozen_functions[name] = convert_variables_to_constants_v2(function.get_concrete_function())
+
+  graph = tf.Graph()
   with graph.as_default():
     for name, frozen in frozen_functions.items():
       tf.graph_util.import_graph_def(frozen.graph.as_graph_def(), name=name)
-      inputs, outputs = (
-        {
-          f'{kind}_{place}': meta_graph_pb2.TensorInfo(
-            name=f'{name}/{tensor.name}',
-            dtype=tensor.dtype.as_datatype_enum,
-            tensor_shape=tensor.shape.as_proto(),
-          )
-          for place, tensor in enumerate(tensors)
-        }
-        for kind, tensors in (('input', frozen.inputs), ('output', frozen.outputs))
-      )
-      signatures[name] = meta_graph_pb2.SignatureDef(
-        inputs=inputs, outputs=outputs, method_name='tensorflow/serving/predict'
-      )
     metagraph = tf.compat.v1.train.export_meta_graph(graph=graph, clear_devices=True)
-  for name, signature in signatures.items():
+
+  for name, frozen in frozen_functions.items():
+    signature = meta_graph_pb2.SignatureDef(
+      inputs=_tensor_infos(f'{name}/', 'input', frozen.inputs),
+      outputs=_tensor_infos(f'{name}/', 'output', frozen.outputs),
+      method_name='tensorflow/serving/predict',
+    )
     metagraph.signature_def[name].CopyFrom(signature)
   return metagraph
+
+
+def _tensor_infos(
+  scope: str, role: str, tensors: Sequence[tf.Tensor]
+) -> dict[str, meta_graph_pb2.TensorInfo]:
+  """Describes tensors of a graph; `tfci.py` takes them in the order of the sorted keys."""
+  infos = {}
+  for index, tensor in enumerate(tensors):
+    infos[f'{role}_{index}'] = meta_graph_pb2.TensorInfo(
+      name=f'{scope}{tensor.name}',
+      dtype=tensor.dtype.as_datatype_enum,
+      tensor_shape=tensor.shape.as_proto(),
+    )
+  return infos

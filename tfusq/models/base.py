@@ -1,22 +1,27 @@
-"""What a codec's networks are, and the walk through their latents."""
+"""The networks of a codec, and the walk through their latents."""
 
+import abc
 from typing import NamedTuple
 
 import tensorflow as tf
 
 from tfusq import transforms
 from tfusq.entropy_models import EntropyModel
-from tfusq.models.contexts import Serial
+from tfusq.models.wavefront import Serial
 from tfusq.transforms import Transforms
+
+# Pixels of the image to a position of y on each side, and positions of y to one of z.
+_STRIDE = 16
+_HYPER_STRIDE = 4
 
 
 class Part(NamedTuple):
   """A piece of a latent that is coded at once.
 
   Attributes:
-    latent: Its name.
-    channels: Of the latent.
-    positions: `int32[n]`, in raster order of the latent; None is all of them.
+    latent: Name of the latent.
+    channels: Channels of the latent that the part has.
+    positions: Positions that the part has, `int32[n]`, in raster order; None for all of them.
   """
 
   latent: str
@@ -32,56 +37,75 @@ class Part(NamedTuple):
     Returns:
       `[batch, height, width, channels]` with all positions, or `[batch, n, 1, channels]`.
     """
-    piece = latent[..., self.channels]
+    return self.at_positions(latent[..., self.channels])
+
+  def at_positions(self, x: tf.Tensor) -> tf.Tensor:
+    """Returns the part's positions of a tensor, with all channels that the tensor has.
+
+    Args:
+      x: `[batch, height, width, channels]`, with the height and width of the latent.
+
+    Returns:
+      `[batch, height, width, channels]` with all positions, or `[batch, n, 1, channels]`.
+    """
     if self.positions is None:
-      return piece
-    batch, height, width, channels = tf.unstack(tf.shape(piece))
-    piece = tf.reshape(piece, [batch, height * width, 1, channels])
-    return tf.gather(piece, self.positions, axis=1)
+      return x
+    batch, height, width, channels = tf.unstack(tf.shape(x))
+    x = tf.reshape(x, [batch, height * width, 1, channels])
+    return tf.gather(x, self.positions, axis=1)
 
 
-class Visitor:
-  """What is done at each part of a walk: training, estimating, encoding, decoding.
+class Visitor(abc.ABC):
+  """Receives each part of a walk: to train, estimate, encode or decode it.
 
-  What a visit returns is all that later parts and the reconstruction know of the part.
+  The return value of a visit is all that later parts and the reconstruction know of the part.
   """
 
+  @abc.abstractmethod
   def visit(self, part: Part, raw: tf.Tensor) -> tf.Tensor:
     """Visits a part whose raw parameters depend on parts before it.
 
     Args:
-      part: Which.
-      raw: Network output of `part.of`'s shape, with the entropy model's number of channels.
+      part: The part to visit.
+      raw: Network output for the entropy model, of the shape of `part.of`, with the entropy model's
+        number of outputs for each channel.
 
     Returns:
-      The quantized part.
+      The quantized part, of the shape of `part.of`.
     """
-    raise NotImplementedError
 
+  @abc.abstractmethod
   def visit_serially(self, part: Part, context: Serial) -> tf.Tensor:
-    """Visits a part whose raw parameters depend on its own positions before.
+    """Visits a part in which each position depends on the positions before it.
 
     Args:
-      part: Which; it has all positions.
-      context: What gives the raw parameters.
+      part: The part to visit; it has all positions.
+      context: Gives the raw parameters.
 
     Returns:
-      The quantized part.
+      The quantized part, `[batch, height, width, channels]`.
     """
-    raise NotImplementedError
 
 
-class Model(tf.keras.layers.Layer):
+class Model(tf.keras.layers.Layer, metaclass=abc.ABCMeta):
   """Networks of a codec: the base class of the group `tfusq.models`.
 
+  A subclass sets the attributes `entropy_models`, `parts` and `encoder_only`, and `serial` if it has
+  a serial context; it defines `latents`, `walk` and `reconstruct`. It keeps that
+
+  * `walk` visits every component of every latent once, in coding order;
+  * it computes all that decides a table index in `walk`, by the layers of `tfusq.transforms`, which
+    are exact there in an exported codec, and by single operations that IEEE 754 defines;
+  * images of any size are reconstructed in their size.
+
   Attributes:
-    entropy_models: The entropy model of each latent by name, in coding order; the last is the
-      image's own and the one that may be quantized zero-centre.
-    parts: How many parts `walk` visits whose table indexes a network decides.
+    entropy_models: Entropy model of each latent by name, in coding order. The last is the image's
+      own, and the one that may be quantized zero-centre.
+    parts: Number of parts that `walk` visits whose table indexes a network decides.
     encoder_only: Names of the sub-networks that decoding does not need: the post stage freezes
       them, and a codec's identity leaves them out.
-    serial: Whether positions of the last latent condition others at once in training, so that it
-      can't be quantized around a centre that depends on them.
+    serial: Whether positions of the last latent depend on other positions of it, so that it can't
+      be quantized around a centre that depends on them.
   """
 
   entropy_models: dict[str, EntropyModel]
@@ -95,60 +119,80 @@ class Model(tf.keras.layers.Layer):
     return list(self.entropy_models)[-1]
 
   def networks(self) -> dict[str, list[tf.keras.layers.Layer]]:
-    """Returns the layers in each attribute that holds some, by its name."""
-    found = {}
+    """Returns the layers in each public attribute that holds layers alone, by its name."""
+    networks = {}
     for name, value in vars(self).items():
-      # Keras wraps lists.
-      layers = (
-        list(value.values())
-        if isinstance(value, dict)
-        else (list(value) if isinstance(value, (list, tuple)) else [value])
-      )
-      if not name.startswith('_') and all(isinstance(x, tf.keras.layers.Layer) for x in layers):
-        found[name] = layers
-    return {name: layers for name, layers in found.items() if layers}
+      layers = _as_list(value)
+      are_layers = all(isinstance(layer, tf.keras.layers.Layer) for layer in layers)
+      if layers and are_layers and not name.startswith('_'):
+        networks[name] = layers
+    return networks
 
+  @abc.abstractmethod
   def latents(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
     """Returns the real-valued latents by name.
 
     Args:
-      x: Image, `[batch, height, width, 3]`, float, 0 to 1.
-    """
-    raise NotImplementedError
+      x: Images, `[batch, height, width, 3]`, float, 0 to 1.
 
+    Returns:
+      `[batch, latent height, latent width, channels]` each, float.
+    """
+
+  @abc.abstractmethod
   def walk(
     self, visitor: Visitor, batch: tf.Tensor, height: tf.Tensor, width: tf.Tensor
   ) -> tf.Tensor:
     """Visits every part in coding order.
 
-    Training, estimating, encoding and decoding are visitors of this one walk, and everything that
-    decides a table index is computed in it: by the convolutions of `tfusq.transforms`, which are
-    exact there once exported, and by single operations that IEEE 754 defines. With others, files
+    Training, estimating, encoding and decoding are visitors of this one walk. Everything that
+    decides a table index is computed in it, by the layers of `tfusq.transforms`, which are exact
+    there in an exported codec, and by single operations that IEEE 754 defines. With others, files
     may be refused on another machine than the one that wrote them.
 
     Args:
-      visitor: What is done at each part.
-      batch: Scalar `int32`: how many images.
-      height: Scalar `int32`: of the image, in pixels.
-      width: Likewise.
+      visitor: Receives each part.
+      batch: Number of images, a scalar `int32`.
+      height: Height of the images in pixels, a scalar `int32`.
+      width: Width of the images in pixels, a scalar `int32`.
 
     Returns:
       The quantized latent that `reconstruct` takes.
     """
-    raise NotImplementedError
 
+  @abc.abstractmethod
   def reconstruct(self, y_hat: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-    """Returns the image, `[batch, height, width, 3]`, float, nominally 0 to 1."""
-    raise NotImplementedError
+    """Returns images from their quantized latent.
+
+    Args:
+      y_hat: Quantized latent from `walk`.
+      height: Height of the images in pixels, a scalar `int32`.
+      width: Width of the images in pixels, a scalar `int32`.
+
+    Returns:
+      `[batch, height, width, 3]`, float, nominally 0 to 1.
+    """
+
+
+def _as_list(value: object) -> list:
+  """Returns the elements of an attribute; Keras has wrapped its lists and dicts."""
+  if isinstance(value, dict):
+    return list(value.values())
+  if isinstance(value, (list, tuple)):
+    return list(value)
+  return [value]
 
 
 class Hyperprior(Model):
-  """What models of a latent and one hyperlatent share.
+  """Base of the models of a latent y and one hyperlatent z.
+
+  A subclass sets `hyper_analysis` and the networks from z to the parameters of y, and defines
+  `walk`.
 
   Attributes:
     analysis: Image to latent y.
     synthesis: Quantized latent to image.
-    hyper_analysis: Latent to hyperlatent z, which a subclass gives.
+    hyper_analysis: Latent to hyperlatent z; a subclass sets it.
   """
 
   encoder_only = ('analysis', 'hyper_analysis')
@@ -166,32 +210,77 @@ class Hyperprior(Model):
     """Initializer.
 
     Args:
-      name: Of the Keras layer.
-      entropy_model: Of the latent y, conditioned on z.
-      hyper_entropy_model: Of the hyperlatent z; an unconditional one.
-      filters: Width N of the transforms, and the channels of z.
+      name: Name of the Keras layer.
+      entropy_model: Entropy model of the latent y, conditioned on z.
+      hyper_entropy_model: Entropy model of the hyperlatent z, an unconditional one.
+      filters: Width N of the transforms, and channels of z.
       latent_channels: M, the channels of y.
-      analysis: Whose analysis transform to use.
-      synthesis: Whose synthesis transform to use.
+      analysis: Transforms of which the analysis is used.
+      synthesis: Transforms of which the synthesis is used.
 
     Raises:
-      TypeError: if an entropy model or a pair of transforms is none.
+      TypeError: if an argument is of another type.
       ValueError: if a size is less than 1, or an entropy model of the wrong kind.
     """
     super().__init__(name=name)
+    self._check_types(entropy_model, hyper_entropy_model, analysis, synthesis)
+    self._check_size('filters', filters)
+    self._check_size('latent_channels', latent_channels)
+    self._check_conditions(entropy_model, hyper_entropy_model)
+
+    # Checkpoints, and so the order in which variables are created, depend on the order here.
+    self.analysis = analysis.analysis(filters, latent_channels)
+    self.synthesis = synthesis.synthesis(filters, latent_channels)
+    self.entropy_models = {'z': hyper_entropy_model, 'y': entropy_model}
+    hyper_entropy_model.build(filters)
+    entropy_model.build(latent_channels)
+
+  def latents(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+    y = self.analysis(transforms.pad_to_multiple(x, _STRIDE))
+    z = self.hyper_analysis(transforms.pad_to_multiple(y, _HYPER_STRIDE))
+    return {'z': z, 'y': y}
+
+  def visit_hyperlatent(
+    self, visitor: Visitor, batch: tf.Tensor, height: tf.Tensor, width: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Visits the hyperlatent z.
+
+    Args:
+      visitor: Receives z.
+      batch: Number of images, a scalar `int32`.
+      height: Height of the images in pixels, a scalar `int32`.
+      width: Width of the images in pixels, a scalar `int32`.
+
+    Returns:
+      The quantized z, and the height and width of the latent y.
+    """
+    height = transforms.ceil_div(height, _STRIDE)
+    width = transforms.ceil_div(width, _STRIDE)
+    hyper_height = transforms.ceil_div(height, _HYPER_STRIDE)
+    hyper_width = transforms.ceil_div(width, _HYPER_STRIDE)
+
+    unconditional = tf.zeros([batch, hyper_height, hyper_width, 0])
+    return visitor.visit(Part('z'), unconditional), height, width
+
+  def reconstruct(self, y_hat: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+    return self.synthesis(y_hat)[:, :height, :width]
+
+  def _check_types(self, entropy_model, hyper_entropy_model, analysis, synthesis):
     label = type(self).__name__
-    for argument, kind in (
-      ('entropy_model', entropy_model),
-      ('hyper_entropy_model', hyper_entropy_model),
-    ):
-      if not isinstance(kind, EntropyModel):
-        raise TypeError(f'{label}.{argument} must be an EntropyModel, not {kind!r}')
-    for argument, kind in (('analysis', analysis), ('synthesis', synthesis)):
-      if not isinstance(kind, Transforms):
-        raise TypeError(f'{label}.{argument} must be Transforms, not {kind!r}')
-    for argument, size in (('filters', filters), ('latent_channels', latent_channels)):
-      if not (isinstance(size, int) and size > 0):
-        raise ValueError(f'{label}.{argument} must be a positive integer, not {size!r}')
+    entropy_models = {'entropy_model': entropy_model, 'hyper_entropy_model': hyper_entropy_model}
+    for argument, value in entropy_models.items():
+      if not isinstance(value, EntropyModel):
+        raise TypeError(f'{label}.{argument} must be an EntropyModel, not {value!r}')
+    for argument, value in {'analysis': analysis, 'synthesis': synthesis}.items():
+      if not isinstance(value, Transforms):
+        raise TypeError(f'{label}.{argument} must be Transforms, not {value!r}')
+
+  def _check_size(self, argument, size):
+    if not (isinstance(size, int) and size > 0):
+      raise ValueError(f'{type(self).__name__}.{argument} must be a positive integer, not {size!r}')
+
+  def _check_conditions(self, entropy_model, hyper_entropy_model):
+    label = type(self).__name__
     if hyper_entropy_model.channels:
       raise ValueError(
         f'{label}.hyper_entropy_model is conditioned on nothing; '
@@ -202,25 +291,3 @@ class Hyperprior(Model):
         f'{label}.entropy_model is conditioned on z; '
         f'{type(entropy_model).__name__} takes no parameters'
       )
-    self.analysis = analysis.analysis(filters, latent_channels)
-    self.synthesis = synthesis.synthesis(filters, latent_channels)
-    self.entropy_models = {'z': hyper_entropy_model, 'y': entropy_model}
-    hyper_entropy_model.build(filters)
-    entropy_model.build(latent_channels)
-
-  def latents(self, x):
-    y = self.analysis(transforms.pad_to_multiple(x, 16))
-    return {'z': self.hyper_analysis(transforms.pad_to_multiple(y, 4)), 'y': y}
-
-  def visit_hyperlatent(
-    self, visitor: Visitor, batch: tf.Tensor, height: tf.Tensor, width: tf.Tensor
-  ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Visits z; returns it quantized, and the latent's height and width."""
-    height, width = (transforms.ceil_div(size, 16) for size in (height, width))
-    unconditional = tf.zeros(
-      [batch, transforms.ceil_div(height, 4), transforms.ceil_div(width, 4), 0]
-    )
-    return visitor.visit(Part('z'), unconditional), height, width
-
-  def reconstruct(self, y_hat, height, width):
-    return self.synthesis(y_hat)[:, :height, :width]

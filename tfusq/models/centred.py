@@ -1,6 +1,5 @@
 """A codec's networks with the way in which their latents are quantized: all that coding needs."""
 
-
 import tensorflow as tf
 
 from tfusq.models.base import Model

@@ -5,7 +5,7 @@ import tensorflow as tf
 from tfusq import transforms
 from tfusq.entropy_models import EntropyModel
 from tfusq.models import contexts
-from tfusq.models.base import Hyperprior, Part
+from tfusq.models.base import Hyperprior, Part, Visitor
 from tfusq.transforms import Convolutional, Transforms
 
 
@@ -13,12 +13,13 @@ class Charm(Hyperprior):
   """Channel-wise autoregressive: Charm, and Charm-zero where quantized zero-centre.
 
   The latent is coded in slices of its channels; each is conditioned on z and on the first slices
-  before it. Every parameter of the entropy model has transforms of its own. Without latent
-  residual prediction, as in Sec. 6.1.1.
+  before it. Every parameter of the entropy model has transforms of its own. There is no latent
+  residual prediction, as in Sec. 6.1.1 of the paper. The sizes are those of `ms2020.py` in
+  TensorFlow Compression.
 
   #### References
-  Minnen and Singh, Channel-wise autoregressive entropy models for learned image compression, 2020,
-  and its model `ms2020.py` in TensorFlow Compression.
+  Minnen and Singh, Channel-wise autoregressive entropy models for learned image compression, 2020.
+  https://arxiv.org/abs/2007.08739
   """
 
   def __init__(
@@ -32,12 +33,21 @@ class Charm(Hyperprior):
     analysis: Transforms = Convolutional(),
     synthesis: Transforms = Convolutional(),
   ):
-    """Initializer; the other arguments and what is raised are those of `Hyperprior`.
+    """Initializer.
 
     Args:
+      entropy_model: Entropy model of the latent y, conditioned on z and on slices of y.
+      hyper_entropy_model: Entropy model of the hyperlatent z, an unconditional one.
+      filters: Width N of the transforms, and channels of z.
       latent_channels: M, the channels of y; the other networks' widths are in proportion.
-      slices: How many slices y is coded in; a divisor of `latent_channels`.
-      max_support: How many of the first slices condition later ones.
+      slices: Number of slices that y is coded in; a divisor of `latent_channels`.
+      max_support: Number of the first slices that condition later ones.
+      analysis: Transforms of which the analysis is used.
+      synthesis: Transforms of which the synthesis is used.
+
+    Raises:
+      TypeError: if an argument is of another type.
+      ValueError: if a size is out of range, or an entropy model of the wrong kind.
     """
     super().__init__(
       'charm', entropy_model, hyper_entropy_model, filters, latent_channels, analysis, synthesis
@@ -48,34 +58,38 @@ class Charm(Hyperprior):
       )
     if not (isinstance(max_support, int) and max_support >= 0):
       raise ValueError(f'Charm.max_support must be an integer of at least 0, not {max_support!r}')
+
     self.parts = slices
     self._depth = latent_channels // slices
     self._max_support = max_support
-    self.hyper_analysis = transforms.channelwise_hyper_analysis(filters, latent_channels)
-    self.hyper_synthesis = contexts.Parallel(
-      [
-        transforms.channelwise_hyper_synthesis(filters, latent_channels)
-        for _ in range(entropy_model.channels)
-      ]
-    )
-    self.context = [
-      contexts.Parallel(
-        [
-          contexts.slice_transform(latent_channels, self._depth)
-          for _ in range(entropy_model.channels)
-        ]
-      )
-      for _ in range(slices)
-    ]
+    self._parameter_count = entropy_model.channels
 
-  def walk(self, visitor, batch, height, width):
+    self.hyper_analysis = transforms.channelwise_hyper_analysis(filters, latent_channels)
+    hyper_syntheses = []
+    for _ in range(self._parameter_count):
+      hyper_syntheses.append(transforms.channelwise_hyper_synthesis(filters, latent_channels))
+    self.hyper_synthesis = contexts.Parallel(hyper_syntheses)
+    self.context = [self._slice_context(latent_channels) for _ in range(slices)]
+
+  def _slice_context(self, latent_channels: int) -> contexts.Parallel:
+    networks = []
+    for _ in range(self._parameter_count):
+      networks.append(contexts.slice_transform(latent_channels, self._depth))
+    return contexts.Parallel(networks)
+
+  def walk(
+    self, visitor: Visitor, batch: tf.Tensor, height: tf.Tensor, width: tf.Tensor
+  ) -> tf.Tensor:
     z_hat, height, width = self.visit_hyperlatent(visitor, batch, height, width)
-    features = [feature[:, :height, :width] for feature in self.hyper_synthesis([z_hat])]
+    features = []
+    for feature in self.hyper_synthesis([z_hat] * self._parameter_count):
+      features.append(feature[:, :height, :width])
+
     y_hat = []
-    for place, context in enumerate(self.context):
+    for number, context in enumerate(self.context):
       support = y_hat[: self._max_support]
-      raw = tf.concat(context([tf.concat([feature, *support], -1) for feature in features]), -1)
-      y_hat.append(
-        visitor.visit(Part('y', slice(place * self._depth, (place + 1) * self._depth)), raw)
-      )
+      inputs = [tf.concat([feature, *support], -1) for feature in features]
+      raw = tf.concat(context(inputs), -1)
+      channels = slice(number * self._depth, (number + 1) * self._depth)
+      y_hat.append(visitor.visit(Part('y', channels), raw))
     return tf.concat(y_hat, -1)

@@ -1,7 +1,8 @@
-"""Contexts: what a latent's decoded components say of those that follow, by position and slice."""
+"""Contexts: networks that condition a latent's components on those that are decoded before them.
 
-from collections.abc import Callable
-from typing import Any
+By position, in raster order (`Causal`) or in two halves (`checkerboard`), and by slices of channels
+(`slice_transform`).
+"""
 
 import numpy as np
 import tensorflow as tf
@@ -16,62 +17,81 @@ class MaskedConv2D(Conv2D):
   """Convolution that sees a part of its 5x5 window.
 
   Attributes:
-    mask: `bool[5, 5]`.
+    mask: Positions of the window that are seen, `bool[5, 5]`.
   """
 
   def __init__(self, filters: int, mask: np.ndarray):
+    """Initializer.
+
+    Args:
+      filters: Number of output channels.
+      mask: Positions of the window that are seen, `bool[5, 5]`.
+    """
     super().__init__(filters, 5)
     self.mask = mask
 
-  def convolution_op(self, inputs, kernel):
-    return super().convolution_op(
-      inputs, kernel * tf.constant(self.mask[..., None, None], kernel.dtype)
-    )
+  def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """Convolves with the masked kernel; Keras calls it.
+
+    Args:
+      inputs: `[batch, height, width, channels]`, float.
+      kernel: `[5, 5, channels, filters]`, float.
+    """
+    mask = tf.constant(self.mask[..., None, None], kernel.dtype)
+    return super().convolution_op(inputs, kernel * mask)
 
 
 class Causal(MaskedConv2D):
-  """Sees the 12 positions before its own, in raster order; of integers.
+  """Sees the 12 positions before its own, in raster order; its inputs are integers.
+
+  Attributes:
+    OFFSETS: Rows and columns of the positions that are seen, relative to its own, `int[12, 2]`.
 
   #### References
-  Minnen, Balle and Toderici, Joint autoregressive and hierarchical priors, 2018.
+  Minnen, Balle and Toderici, Joint autoregressive and hierarchical priors for learned image
+  compression, 2018. https://arxiv.org/abs/1809.02736
   """
 
-  OFFSETS = np.argwhere(_CAUSAL) - 2  # rows and columns of what it sees
+  OFFSETS = np.argwhere(_CAUSAL) - 2
 
   def __init__(self, filters: int):
+    """Initializer; `filters` is the number of output channels."""
     super().__init__(filters, _CAUSAL)
 
-  def call(self, inputs):
+  def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    """Returns `[batch, height, width, filters]`; in exact arithmetic while that is active."""
     if not exact.active():
       return super().call(inputs)
+
     batch, height, width, channels = tf.unstack(tf.shape(inputs))
+    # Two rows above and two columns on either side; nothing below its own row is seen.
     padded = tf.pad(inputs, [[0, 0], [2, 0], [2, 2], [0, 0]])
-    seen = tf.stack(
-      [
-        padded[:, 2 + row : 2 + row + height, 2 + column : 2 + column + width]
-        for row, column in self.OFFSETS
-      ]
-    )
-    seen = tf.reshape(seen, [len(self.OFFSETS), -1, channels])
+    neighbours = []
+    for row, column in self.OFFSETS:
+      top, left = 2 + row, 2 + column
+      neighbours.append(padded[:, top : top + height, left : left + width])
+
+    seen = tf.reshape(tf.stack(neighbours), [len(self.OFFSETS), -1, channels])
     y = exact.weigh_symbols(seen, self.exact_weights())
     return tf.reshape(y, [batch, height, width, self.filters])
 
   def exact_weights(self) -> exact.SymbolWeights:
-    """Returns the weights of what it sees, for exact arithmetic."""
+    """Returns the weights of the positions that it sees, for exact arithmetic."""
     return exact.round_symbol_weights(tf.boolean_mask(self.kernel, self.mask), self.bias)
 
 
 def checkerboard(filters: int) -> MaskedConv2D:
-  """Sees the 12 positions around its own that have the other colour.
+  """Sees the 12 positions around its own that have the other colour of a checkerboard.
 
   #### References
-  He, Zheng, Sun, Wang and Qin, Checkerboard context model, 2021.
+  He, Zheng, Sun, Wang and Qin, Checkerboard context model for efficient learned image compression,
+  2021. https://arxiv.org/abs/2103.15306
   """
   return MaskedConv2D(filters, _CHECKERBOARD)
 
 
 def parameter_network(widths: list[int]) -> tf.keras.Sequential:
-  """1x1 convolutions of the given numbers of outputs, with activations between."""
+  """Returns 1x1 convolutions of the given numbers of outputs, with activations between."""
   layers = [Dense(widths[0])]
   for width in widths[1:]:
     layers += [leaky(), Dense(width)]
@@ -81,11 +101,11 @@ def parameter_network(widths: list[int]) -> tf.keras.Sequential:
 def slice_transform(
   latent_channels: int, outputs: int, last_kernel: int = 3
 ) -> tf.keras.Sequential:
-  """What is known before a slice of channels to a parameter, or features, of the slice.
+  """Returns a network from what is known before a slice of channels to features of the slice.
 
   Args:
-    latent_channels: The paper's M; of 320, the widths are 224 and 128.
-    outputs: How many channels it gives.
+    latent_channels: Channels of the latent, the paper's M; for 320, the widths are 224 and 128.
+    outputs: Number of output channels.
     last_kernel: Side of the last convolution: 3 in Charm, 5 in ELIC.
 
   Returns:
@@ -93,6 +113,7 @@ def slice_transform(
   """
   return tf.keras.Sequential(
     [
+      # 7/10 and 2/5 of M: the widths of Minnen and Singh, in proportion.
       Conv2D(max(1, latent_channels * 7 // 10), 5),
       leaky(),
       Conv2D(max(1, latent_channels * 2 // 5), 5),
@@ -103,150 +124,54 @@ def slice_transform(
 
 
 class Parallel(tf.keras.layers.Layer):
-  """Transforms side by side: each takes its own input, or all the one there is."""
+  """Networks side by side, each with an input and an output of its own."""
 
   def __init__(self, networks: list[tf.keras.layers.Layer]):
+    """Initializer; `networks` are the layers, one for each input."""
     super().__init__()
     self.networks = networks
 
-  def call(self, inputs):
-    if len(inputs) == 1:
-      inputs = inputs * len(self.networks)
-    return [network(x) for network, x in zip(self.networks, inputs)]
+  def call(self, inputs: list[tf.Tensor]) -> list[tf.Tensor]:
+    """Returns each network's output for the input of the same number."""
+    return [network(x) for network, x in zip(self.networks, inputs, strict=True)]
 
 
 def colours(height: tf.Tensor, width: tf.Tensor) -> list[tf.Tensor]:
-  """Returns the positions of either colour of a checkerboard, `int32[n]`, in raster order."""
+  """Returns the positions of either colour of a checkerboard.
+
+  Args:
+    height: Height of the latent, a scalar `int32`.
+    width: Width of the latent, a scalar `int32`.
+
+  Returns:
+    Two `int32[n]`, in raster order; the first has the position in the upper left.
+  """
   parity = tf.reshape((tf.range(height)[:, None] + tf.range(width)) % 2, [-1])
-  return [tf.cast(tf.where(tf.equal(parity, colour))[:, 0], tf.int32) for colour in (0, 1)]
+  positions = []
+  for colour in (0, 1):
+    is_of_colour = tf.equal(parity, colour)
+    positions.append(tf.cast(tf.where(is_of_colour)[:, 0], tf.int32))
+  return positions
 
 
 def join(
   pieces: list[tf.Tensor], positions: list[tf.Tensor], height: tf.Tensor, width: tf.Tensor
 ) -> tf.Tensor:
-  """Puts pieces of a latent in their places.
+  """Puts pieces of a latent together.
 
   Args:
-    pieces: `[batch, n, 1, channels]` each.
-    positions: `int32[n]` of each; together all positions.
-    height: Of the latent.
-    width: Likewise.
+    pieces: Pieces, `[batch, n, 1, channels]` each.
+    positions: Positions of each piece, `int32[n]`, in raster order; together all positions.
+    height: Height of the latent, a scalar `int32`.
+    width: Width of the latent, a scalar `int32`.
 
   Returns:
     `[batch, height, width, channels]`.
   """
   order = tf.math.invert_permutation(tf.concat(positions, 0))
   flat = tf.gather(tf.concat(pieces, 1), order, axis=1)
+
   shape = tf.shape(flat)
   y = tf.reshape(flat, tf.stack([shape[0], height, width, shape[3]]))
   y.set_shape([None, None, None, flat.shape[3]])
   return y
-
-
-class Serial:
-  """Raw parameters of a latent, each position's from the features there and the positions before.
-
-  In training all positions are computed at once, from the whole quantized latent. Coding goes in
-  wavefront order: wave `t` has all positions with `column + 3 row = t`, whose 5x5 causal
-  neighbourhoods lie in the waves before. Encoder and decoder run the same loop.
-  """
-
-  def __init__(self, context: Causal, parameters: tf.keras.Sequential, features: tf.Tensor):
-    """Initializer.
-
-    Args:
-      context: Over the latent, of integers.
-      parameters: 1x1 convolutions and activations, from context and features to raw parameters.
-      features: `[batch, height, width, channels]`, of the latent's height and width.
-
-    Raises:
-      TypeError: if the parameters are of other layers.
-    """
-    if not all(
-      isinstance(layer, (Dense, tf.keras.layers.LeakyReLU, tf.keras.layers.ReLU))
-      for layer in parameters.layers
-    ) or not isinstance(parameters.layers[0], Dense):
-      raise TypeError(
-        'the parameters of a serial context are Dense layers with ReLU or LeakyReLU between'
-      )
-    self._context = context
-    self._parameters = parameters
-    self._features = features
-
-  def raw(self, y_hat: tf.Tensor) -> tf.Tensor:
-    """Returns the raw parameters of all positions.
-
-    Args:
-      y_hat: The whole quantized latent.
-    """
-    return self._parameters(tf.concat([self._context(y_hat), self._features], -1))
-
-  def scan(
-    self, visit: Callable[[Any, Any, tf.Tensor], tuple[Any, tf.Tensor]], state: Any, part: Any
-  ) -> tuple[Any, tf.Tensor]:
-    """Visits the positions of one image, wave by wave, in exact arithmetic.
-
-    Args:
-      visit: Takes the state, the part with the wave's positions, and raw parameters of shape
-        `[1, n, 1, channels]`; returns the next state and the quantized piece, likewise.
-      state: What is carried from wave to wave: a nest of tensors.
-      part: What is visited.
-
-    Returns:
-      The last state and the quantized latent, `[1, height, width, latent channels]`.
-    """
-    _, height, width, feature_channels = tf.unstack(tf.shape(self._features))
-    features = tf.reshape(self._features, [-1, feature_channels])
-    channels = self._context.kernel.shape[2]
-    # Once, not in every wave.
-    context = self._context.exact_weights()
-    whole, *layers = [
-      exact.round_weights(layer.kernel, layer.bias) if isinstance(layer, Dense) else layer
-      for layer in self._parameters.layers
-    ]
-    of_context, of_features = tf.split(whole.kernel, [self._context.filters, -1])
-    # What the first layer makes of the features is that of all waves, and the waves' bias.
-    from_features = exact.accumulate(tf.matmul, features, whole._replace(kernel=of_features))
-    # Where the neighbours of row 0 are among `recent`, as rows of one matrix.
-    row_offset, column_offset = self._context.OFFSETS.T
-    neighbours = tf.cast(8 + column_offset + 3 * row_offset, tf.int32) * (height + 2) + tf.cast(
-      2 + row_offset, tf.int32
-    )
-    neighbours = neighbours[:, None]
-    order = tf.argsort(
-      tf.reshape(3 * tf.range(height)[:, None] + tf.range(width), [-1]), stable=True
-    )
-
-    def wave_of(t, state, recent, found):
-      first = tf.maximum((t - width + 3) // 3, 0)
-      last = tf.minimum(t // 3, height - 1)
-      rows = tf.range(first, last + 1)
-      positions = rows * width + t - 3 * rows
-      seen = tf.gather(tf.reshape(recent, [-1, channels]), rows + neighbours)
-      x = exact.weigh_symbols(seen, context)
-      first_layer = exact.Weights(of_context, tf.gather(from_features, positions))
-      for layer in [first_layer, *layers]:
-        x = exact.convolve(tf.matmul, x, layer) if isinstance(layer, exact.Weights) else layer(x)
-      state, y_hat = visit(state, part._replace(positions=positions), x[None, :, None])
-      y_hat = tf.ensure_shape(y_hat[0, :, 0], [None, channels])
-      column = tf.pad(y_hat, [[first + 2, height - 1 - last], [0, 0]])
-      return (t + 1, state, tf.concat([recent[1:], column[None]], 0), found.write(t, y_hat))
-
-    waves = width + 3 * (height - 1)
-    # The last eight waves, by row; two rows of zeros lie above.
-    recent = tf.zeros([8, height + 2, channels])
-    found = tf.TensorArray(tf.float32, waves, infer_shape=False, element_shape=[None, channels])
-    _, state, _, found = tf.while_loop(
-      lambda t, *_: t < waves,
-      wave_of,
-      (tf.constant(0), state, recent, found),
-      shape_invariants=(
-        tf.TensorShape([]),
-        tf.nest.map_structure(lambda x: x.shape, state),
-        tf.TensorShape([8, None, channels]),
-        tf.TensorShape(None),
-      ),
-      parallel_iterations=1,
-    )
-    y_hat = tf.gather(found.concat(), tf.math.invert_permutation(order))
-    return state, tf.reshape(y_hat, [1, height, width, channels])

@@ -8,18 +8,19 @@ import tensorflow as tf
 from tfusq import transforms
 from tfusq.entropy_models import EntropyModel
 from tfusq.models import contexts
-from tfusq.models.base import Hyperprior, Part
+from tfusq.models.base import Hyperprior, Part, Visitor
 from tfusq.transforms import Bottleneck, Transforms
 
 
 class ELIC(Hyperprior):
   """Uneven groups of channels, each coded as a checkerboard: ELIC-zero and ELIC-sm-zero.
 
-  A group is conditioned on z and on the groups before it; its second colour also on its first.
+  A group is conditioned on z and on the groups before it; its second colour also on its first. The
+  sizes are those of `Elic2022Official` in CompressAI.
 
   #### References
   He, Yang, Peng, Ma, Qin and Wang, ELIC: efficient learned image compression with unevenly grouped
-  space-channel contextual adaptive coding, 2022, as `Elic2022Official` of CompressAI has it.
+  space-channel contextual adaptive coding, 2022. https://arxiv.org/abs/2203.10886
   """
 
   def __init__(
@@ -32,23 +33,30 @@ class ELIC(Hyperprior):
     analysis: Transforms = Bottleneck(),
     synthesis: Transforms = Bottleneck(),
   ):
-    """Initializer; the other arguments and what is raised are those of `Hyperprior`.
+    """Initializer.
 
     Args:
+      entropy_model: Entropy model of the latent y, conditioned on z and on parts of y.
+      hyper_entropy_model: Entropy model of the hyperlatent z, an unconditional one.
+      filters: Width N of the transforms, and channels of z.
+      latent_channels: M, the channels of y.
       groups: Channels of each group; their sum is M.
+      analysis: Transforms of which the analysis is used.
+      synthesis: Transforms of which the synthesis is used.
+
+    Raises:
+      TypeError: if an argument is of another type.
+      ValueError: if a size is out of range, or an entropy model of the wrong kind.
     """
     super().__init__(
       'elic', entropy_model, hyper_entropy_model, filters, latent_channels, analysis, synthesis
     )
-    if not (
-      isinstance(groups, (list, tuple))
-      and sum(groups) == latent_channels
-      and all(type(size) is int and size > 0 for size in groups)
-    ):
+    if not _are_groups(groups, latent_channels):
       raise ValueError(
         'ELIC.groups must be positive integers whose sum is ELIC.latent_channels = '
         f'{latent_channels}, not {groups!r}'
       )
+
     self.parts = 2 * len(groups)
     self._starts = np.cumsum([0, *groups]).tolist()
     self.hyper_analysis = transforms.hyper_analysis(filters)
@@ -57,39 +65,66 @@ class ELIC(Hyperprior):
       contexts.slice_transform(latent_channels, 2 * size, last_kernel=5) for size in groups[1:]
     ]
     self.space_context = [contexts.checkerboard(2 * size) for size in groups]
-    self.parameters = [
-      contexts.parameter_network(
-        _widths(
-          2 * size * (1 + (place > 0)) + 2 * filters, entropy_model.channels * size, 2 * filters
-        )
-      )
-      for place, size in enumerate(groups)
-    ]
 
-  def walk(self, visitor, batch, height, width):
+    parameters = []
+    for number, size in enumerate(groups):
+      # Features of z, of the own group's first colour, and of the groups before, if there are any.
+      inputs = 2 * filters + 2 * size + (2 * size if number else 0)
+      widths = _widths(inputs, entropy_model.channels * size, least=2 * filters)
+      parameters.append(contexts.parameter_network(widths))
+    self.parameters = parameters
+
+  def walk(
+    self, visitor: Visitor, batch: tf.Tensor, height: tf.Tensor, width: tf.Tensor
+  ) -> tf.Tensor:
     z_hat, height, width = self.visit_hyperlatent(visitor, batch, height, width)
     features = self.hyper_synthesis(z_hat)[:, :height, :width]
-    colours = contexts.colours(height, width)
-    everywhere = [Part('y', positions=positions) for positions in colours]
-    y_hat = []
-    for place, (space_context, parameters) in enumerate(zip(self.space_context, self.parameters)):
-      channels = slice(*self._starts[place : place + 2])
+
+    groups: list[tf.Tensor] = []
+    for number in range(len(self.parameters)):
       support = features
-      if place:
-        support = tf.concat([self.channel_context[place - 1](tf.concat(y_hat, -1)), features], -1)
-      pieces = []
-      for part in everywhere:
-        here = part.of(support)
-        if pieces:
-          size = tf.stack([batch, tf.size(part.positions), 1, channels.stop - channels.start])
-          first = contexts.join([*pieces, tf.zeros(size)], colours, height, width)
-          context = part.of(space_context(first))
-        else:
-          context = tf.zeros(tf.concat([tf.shape(here)[:3], [space_context.filters]], 0))
-        raw = parameters(tf.concat([context, here], -1))
-        pieces.append(visitor.visit(part._replace(channels=channels), raw))
-      y_hat.append(contexts.join(pieces, colours, height, width))
-    return tf.concat(y_hat, -1)
+      if number:
+        channel_context = self.channel_context[number - 1](tf.concat(groups, -1))
+        support = tf.concat([channel_context, features], -1)
+      groups.append(self._visit_group(visitor, number, support))
+    return tf.concat(groups, -1)
+
+  def _visit_group(self, visitor: Visitor, number: int, support: tf.Tensor) -> tf.Tensor:
+    """Visits both colours of a group; returns it quantized, `[batch, height, width, channels]`.
+
+    Args:
+      visitor: The visitor.
+      number: Number of the group.
+      support: Features of z and of the groups before.
+    """
+    batch, height, width, _ = tf.unstack(tf.shape(support))
+    colours = contexts.colours(height, width)
+    channels = slice(self._starts[number], self._starts[number + 1])
+    space_context = self.space_context[number]
+    parameters = self.parameters[number]
+
+    first = Part('y', channels, colours[0])
+    first_support = first.at_positions(support)
+    no_context = tf.zeros(tf.concat([tf.shape(first_support)[:3], [space_context.filters]], 0))
+    raw = parameters(tf.concat([no_context, first_support], -1))
+    first_piece = visitor.visit(first, raw)
+
+    second = Part('y', channels, colours[1])
+    size = [batch, tf.size(second.positions), 1, channels.stop - channels.start]
+    unknown = tf.zeros(tf.stack(size))
+    known = contexts.join([first_piece, unknown], colours, height, width)
+    context = second.at_positions(space_context(known))
+    raw = parameters(tf.concat([context, second.at_positions(support)], -1))
+    second_piece = visitor.visit(second, raw)
+
+    return contexts.join([first_piece, second_piece], colours, height, width)
+
+
+def _are_groups(groups: object, latent_channels: int) -> bool:
+  if not isinstance(groups, (list, tuple)):
+    return False
+  are_sizes = all(type(size) is int and size > 0 for size in groups)
+  return are_sizes and sum(groups) == latent_channels
 
 
 def _widths(inputs: int, outputs: int, least: int) -> list[int]:

@@ -1,17 +1,21 @@
 """MS-hyper."""
 
+import tensorflow as tf
+
 from tfusq import transforms
 from tfusq.entropy_models import EntropyModel
-from tfusq.models.base import Hyperprior, Part
+from tfusq.models.base import Hyperprior, Part, Visitor
 from tfusq.transforms import Convolutional, Transforms
 
 
 class MSHyper(Hyperprior):
   """Mean-scale hyperprior: MS-hyper, and MS-hyper-zero where quantized zero-centre.
 
+  It is the model of the reference without its context model.
+
   #### References
-  Minnen, Balle and Toderici, Joint autoregressive and hierarchical priors, 2018, without the
-  context model.
+  Minnen, Balle and Toderici, Joint autoregressive and hierarchical priors for learned image
+  compression, 2018. https://arxiv.org/abs/1809.02736
   """
 
   parts = 1
@@ -25,7 +29,20 @@ class MSHyper(Hyperprior):
     analysis: Transforms = Convolutional(),
     synthesis: Transforms = Convolutional(),
   ):
-    """Initializer; arguments and what is raised are those of `Hyperprior`."""
+    """Initializer.
+
+    Args:
+      entropy_model: Entropy model of the latent y, conditioned on z.
+      hyper_entropy_model: Entropy model of the hyperlatent z, an unconditional one.
+      filters: Width N of the transforms, and channels of z.
+      latent_channels: M, the channels of y.
+      analysis: Transforms of which the analysis is used.
+      synthesis: Transforms of which the synthesis is used.
+
+    Raises:
+      TypeError: if an argument is of another type.
+      ValueError: if a size is less than 1, or an entropy model of the wrong kind.
+    """
     super().__init__(
       'ms_hyper', entropy_model, hyper_entropy_model, filters, latent_channels, analysis, synthesis
     )
@@ -34,6 +51,9 @@ class MSHyper(Hyperprior):
       latent_channels, entropy_model.channels * latent_channels
     )
 
-  def walk(self, visitor, batch, height, width):
+  def walk(
+    self, visitor: Visitor, batch: tf.Tensor, height: tf.Tensor, width: tf.Tensor
+  ) -> tf.Tensor:
     z_hat, height, width = self.visit_hyperlatent(visitor, batch, height, width)
-    return visitor.visit(Part('y'), self.hyper_synthesis(z_hat)[:, :height, :width])
+    raw = self.hyper_synthesis(z_hat)[:, :height, :width]
+    return visitor.visit(Part('y'), raw)

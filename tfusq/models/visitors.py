@@ -7,7 +7,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfusq.models.base import Model, Part, Visitor
-from tfusq.models.contexts import Serial
+from tfusq.models.wavefront import Serial
 from tfusq.quantization.rounding import quantize
 
 # Maps a latent's name and its parameters to the centre of zero-centre quantization, or to None.

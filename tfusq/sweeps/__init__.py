@@ -1,1 +1,1 @@
-"""Grids of trainings, and reports on them."""
+"""Grids of trainings, and reports on them. Nothing here imports TensorFlow."""

@@ -1,112 +1,155 @@
-"""Rate-distortion costs of a sweep at each lambda, as in Table IV.
+"""Rate-distortion costs of a sweep at each lambda, as in Table IV of the paper.
 
-`J = R + lambda D` on real bytes, in percent beyond the cost of one cell of the joint stage; and
-`J~` of the training-time forward calculation, for the joint stage, in percent beyond that of the
-cell which shares the forward calculation but not the networks: costs of different forward
-calculations do not compare.
+`cost` is J = R + lambda D on real bytes, in percent relative to one cell's joint stage.
+
+`surrogate` is J~, the same of the training-time forward calculation, which the joint stage alone
+has. Costs of different forward calculations do not compare. The reference is therefore the cell
+that shares the forward calculation of each, and differs from it in the networks.
 """
 
-from pathlib import Path
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from tfusq.curves.curve import Curve, CurveError
-from tfusq.sweeps.report import STAGES, Figure, Table, curves_of, figure_of_paper
-from tfusq.sweeps.sweep import Sweep
+from tfusq.sweeps.results import Results
+from tfusq.sweeps.sweep import STAGES, Sweep
+from tfusq.sweeps.tables import CellResult, PaperTables, Table
 
-MEASURES = {'cost': ('bpp', 'psnr-rgb'), 'surrogate': ('surrogate-bpp', 'surrogate-psnr-rgb')}
+
+class Measure(NamedTuple):
+  """A kind of cost.
+
+  Attributes:
+    name: Name, which is also that of `paper_tables.csv`.
+    rate: Key of an image's rate, bpp.
+    quality: Key of an image's PSNR, dB.
+    stages: Stages that have it.
+  """
+
+  name: str
+  rate: str
+  quality: str
+  stages: tuple[str, ...]
+
+
+MEASURES = (
+  Measure('cost', 'bpp', 'psnr-rgb', STAGES),
+  Measure('surrogate', 'surrogate-bpp', 'surrogate-psnr-rgb', ('joint',)),
+)
 
 
 def costs(curve: Curve, rate: str, quality: str) -> dict[float, float]:
-  """Returns the mean cost over images, bits per pixel, by lambda.
+  """Returns the mean cost over images, R + lambda 255^2 D in bits per pixel, by lambda.
+
+  D is the mean squared error of an image on a scale of 0 to 1.
 
   Args:
-    curve: Of codecs whose lambdas are known.
-    rate: Key of the figures of each image, bpp.
-    quality: Another, a PSNR in dB, of which the squared error on 8 bits is taken.
+    curve: Curve of codecs whose lambdas are known.
+    rate: Key of an image's rate, bpp.
+    quality: Key of an image's PSNR, dB.
 
   Raises:
-    CurveError: if an image has no such figures.
+    CurveError: if an image has no such measurements.
   """
-  found = {}
+  by_lambda = {}
   for codec in curve.meta['codecs']:
-    rows = [row for row in curve.images if row['point'] == codec['point']]
-    if not all(rate in row and quality in row for row in rows):
-      raise CurveError(f'{curve.name} has no {rate} and {quality} of each image')
-    # No value is an infinite one: an image without error.
-    errors = [0.0 if row[quality] is None else 10 ** (-row[quality] / 10) for row in rows]
-    found[codec['lmbda']] = float(
-      np.mean([row[rate] + codec['lmbda'] * 255**2 * error for row, error in zip(rows, errors)])
-    )
-  return found
+    image_costs = []
+    for row in curve.images:
+      if row['point'] != codec['point']:
+        continue
+      if rate not in row or quality not in row:
+        raise CurveError(f'{curve.name} has no {rate} and {quality} of each image')
+      # A PSNR without a value is infinite: an image without error.
+      error = 0.0 if row[quality] is None else 10 ** (-row[quality] / 10)
+      image_costs.append(row[rate] + codec['lmbda'] * 255**2 * error)
+    by_lambda[codec['lmbda']] = float(np.mean(image_costs))
+  return by_lambda
 
 
-def tabulate(sweep: Sweep, results: Path, images: str, paper: list[dict[str, str]]) -> list[Table]:
-  """Compares the costs of every cell with those of `sweep.cost_anchor`.
+def tabulate(results: Results, paper: PaperTables) -> list[Table]:
+  """Compares the costs of every cell with those of the sweep's `cost_anchor`.
 
   Args:
-    sweep: What was to be run.
-    results: Folder of results.
-    images: Name of the folder of images.
-    paper: Rows of the paper's tables, whose `rates` are `lower` and `higher`; of no use at any
-      other number of lambdas.
+    results: A sweep's results.
+    paper: The paper's numbers. Its rates are called `lower` and `higher`, so that a sweep of any
+      other number of lambdas finds none.
 
   Returns:
-    A table for each lambda and each measure by which cells compare.
+    A table for each measure and each lambda, but for a measure by which no cells compare.
+
+  Raises:
+    CurveError: if a result is no curve, or lacks a measurement.
   """
   tables = []
-  cells = sweep.cells()
-  for measure, (rate, quality) in MEASURES.items():
-    anchors = {number: _anchor(sweep, cells[number], measure) for number in range(len(cells))}
-    if all(number == anchor for number, anchor in anchors.items()):
-      continue  # nothing compares
-    keys = [
-      (number, stage)
-      for number in range(len(cells))
-      for stage in STAGES
-      if measure == 'cost' or stage == 'joint'
-    ]
-    by_cell = {
-      (number, stage): {
-        seed: costs(curve, rate, quality)
-        for seed, curve in curves_of(sweep, results, cells[number], stage, images).items()
-      }
-      for number, stage in keys
-    }
-    lmbdas = sorted(sweep.lmbdas)
-    rates = dict(zip(lmbdas, ('lower', 'higher'))) if len(lmbdas) == 2 else {}
-    for lmbda in lmbdas:
-      figures = {}
-      for number, stage in keys:
-        anchor, own = by_cell[anchors[number], 'joint'], by_cell[number, stage]
-        what = {'images': images, 'rates': rates.get(lmbda, 'none'), 'measure': measure}
-        figures[number, stage] = Figure(
-          {
-            seed: 100 * (own[seed][lmbda] / anchor[seed][lmbda] - 1)
-            for seed in own
-            if seed in anchor
-          },
-          len(own) * len(sweep.lmbdas),
-          figure_of_paper(paper, sweep.tables, what, cells[number], stage),
-        )
-      tables.append(
-        Table(
-          images,
-          f'{measure} at lambda {lmbda}, %',
-          figures,
-          zeros=frozenset((number, 'joint') for number in anchors.values()),
-          comparable=anchors.get,
-        )
-      )
+  for measure in MEASURES:
+    references = _references(results.sweep, measure)
+    if any(cell_index != reference for cell_index, reference in references.items()):
+      tables += _tabulate(results, measure, references, paper)
   return tables
 
 
-def _anchor(sweep, cell, measure):
-  """Number of the cell whose cost is 0 %."""
-  labels = dict(sweep.cost_anchor)
-  if measure == 'surrogate':
-    labels = {axis: label for axis, label in labels.items() if axis not in sweep.joint_axes} | {
-      axis: label for axis, label in cell.items() if axis in sweep.joint_axes
+def _tabulate(results, measure, references, paper):
+  """Returns a table for each lambda, given the reference of each cell."""
+  sweep = results.sweep
+  by_cell = {}
+  for cell_index in references:
+    for stage in measure.stages:
+      curves = results.curves(cell_index, stage)
+      by_cell[cell_index, stage] = {
+        seed: costs(curve, measure.rate, measure.quality) for seed, curve in curves.items()
+      }
+
+  lmbdas = sorted(sweep.lmbdas)
+  rates = dict(zip(lmbdas, ('lower', 'higher'))) if len(lmbdas) == 2 else {}
+  zeros = frozenset((reference, 'joint') for reference in references.values())
+  tables = []
+  for lmbda in lmbdas:
+    description = {
+      'images': results.images,
+      'rates': rates.get(lmbda, 'none'),
+      'measure': measure.name,
     }
+    cell_results = {}
+    for (cell_index, stage), by_seed in by_cell.items():
+      reference = by_cell[references[cell_index], 'joint']
+      cell_results[cell_index, stage] = CellResult(
+        _relative(by_seed, reference, lmbda),
+        len(by_seed) * len(sweep.lmbdas),
+        paper.find(sweep.cells()[cell_index], stage, description),
+      )
+    name = f'{measure.name} at lambda {lmbda}, %'
+    tables.append(
+      Table(results.images, name, cell_results, zeros=zeros, group=references.__getitem__)
+    )
+  return tables
+
+
+def _relative(
+  by_seed: Mapping[int, Mapping[float, float]],
+  reference: Mapping[int, Mapping[float, float]],
+  lmbda: float,
+) -> dict[int, float]:
+  """Returns by how many percent costs exceed the reference's, for each seed that both have."""
+  percent = {}
+  for seed, by_lambda in by_seed.items():
+    if seed in reference:
+      percent[seed] = 100 * (by_lambda[lmbda] / reference[seed][lmbda] - 1)
+  return percent
+
+
+def _references(sweep: Sweep, measure: Measure) -> dict[int, int]:
+  """Returns for each cell the index of the cell whose joint stage costs 0 %."""
   cells = sweep.cells()
-  return cells.index(labels if labels in cells else cell)
+  references = {}
+  for cell_index, cell in enumerate(cells):
+    labels = dict(sweep.cost_anchor or {})
+    if measure.name == 'surrogate':
+      # The axes of the joint stage alone are those that change its forward calculation.
+      for axis in sweep.joint_axes:
+        labels.pop(axis, None)
+        if axis in cell:
+          labels[axis] = cell[axis]
+    references[cell_index] = cells.index(labels if labels in cells else cell)
+  return references

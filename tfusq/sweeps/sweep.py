@@ -1,30 +1,24 @@
-"""A grid of codecs, each trained in two stages and evaluated, by the commands a user would type.
+"""A grid of codecs, each of which is trained in two stages.
 
-A cell is one choice on every axis, such as the model, the pair of surrogates, the bound; a run is a
-cell at one lambda and one seed. What is finished is known by its result files alone, so that runs
-may be done in any order, on several machines, and their checkpoints be thrown away.
+A cell is one choice on every axis, such as the model, the pair of surrogates and the lower bound. A
+run is a cell at one lambda and one seed.
 """
 
-import fcntl
 import itertools
 import re
-import shlex
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from tfusq.errors import Error
-from tfusq.image_files import list_images
+
+STAGES = ('joint', 'post')
 
 Statements = str | Sequence[str]
 
 
 class SweepError(Error, ValueError):
-  """A sweep that can't be run or reported; says why."""
+  """A sweep that cannot be run or reported; says why."""
 
 
 class Run(NamedTuple):
@@ -33,9 +27,9 @@ class Run(NamedTuple):
   Attributes:
     cell: Label of each axis.
     lmbda: Weight of the distortion.
-    seed: Of weights, noise and data.
+    seed: Seed of weights, noise and data.
     joint: gin files and bindings of the joint stage, in their order.
-    post: The same of the post stage.
+    post: gin files and bindings of the post stage, in their order.
   """
 
   cell: dict[str, str]
@@ -46,20 +40,26 @@ class Run(NamedTuple):
 
   @property
   def name(self) -> str:
-    """Folder of its results and checkpoints."""
+    """Path of its results and checkpoints, relative to the folder of either."""
     return f'{cell_name(self.cell)}/lambda_{self.lmbda}-seed_{self.seed}'
 
-  def result(self, results: Path, stage: str, images: str) -> Path:
-    """Returns the curve file, of a single point, of a stage on a folder of images."""
-    return results / f'{self.name}-{stage}-{images_name(images)}.json'
+  def result(self, folder: Path, stage: str, images: str) -> Path:
+    """Returns the path of the curve file, of a single point, that an evaluation makes.
 
-  def picture(self, results: Path) -> Path:
-    """Returns the picture of its training."""
-    return results / f'{self.name}-training.png'
+    Args:
+      folder: Folder of results.
+      stage: `joint` or `post`.
+      images: Folder of images, or its name.
+    """
+    return folder / f'{self.name}-{stage}-{images_name(images)}.json'
 
-  def title(self, *more: str) -> str:
-    """Returns its cell's labels, and more, as one line."""
-    return ' '.join((*self.cell.values(), *more))
+  def picture(self, folder: Path) -> Path:
+    """Returns the path of the picture of its training in a folder of results."""
+    return folder / f'{self.name}-training.png'
+
+  def title(self, *suffixes: str) -> str:
+    """Returns its cell's labels, followed by some suffixes, as one line."""
+    return ' '.join((*self.cell.values(), *suffixes))
 
 
 def images_name(folder: str) -> str:
@@ -68,14 +68,26 @@ def images_name(folder: str) -> str:
 
 
 def cell_name(cell: Mapping[str, str]) -> str:
-  """Returns a cell's labels as a file's name."""
-  return '__'.join(
-    re.sub(r'[^a-z0-9.-]+', '_', label.lower()).strip('_') for label in cell.values()
-  )
+  """Returns a cell's labels as the name of a folder."""
+  words = []
+  for label in cell.values():
+    word = re.sub(r'[^a-z0-9.-]+', '_', label.lower())
+    words.append(word.strip('_'))
+  return '__'.join(words)
 
 
 class Sweep:
-  """What to train; bound by a gin file such as those in `gin/paper`."""
+  """A union of grids to train; bound by a gin file such as those in `gin/paper`.
+
+  Attributes:
+    lmbdas: Weights of the distortion.
+    seeds: Seeds.
+    axes: Names of all axes, in the order of the grids.
+    joint_axes: Axes whose statements the joint stage alone takes.
+    best_of: Axis of which a report shows the best label alone, or None.
+    tables: Names of the paper's tables that a report quotes.
+    cost_anchor: Labels of the cell whose costs are the reference of a report, or None.
+  """
 
   def __init__(
     self,
@@ -93,38 +105,46 @@ class Sweep:
     """Initializer.
 
     Args:
-      grids: Each the product of its axes: for each axis, what gin files and bindings each label
-        stands for. A string that ends in `.gin` is a file, any other a binding.
+      grids: Grids, each the product of its axes: for each axis, the gin files and bindings that
+        each label stands for. A string that ends in `.gin` is a file, any other a binding.
       lmbdas: Weights of the distortion, at each of which every cell is trained.
-      seeds: With each of which every cell is trained.
+      seeds: Seeds, with each of which every cell is trained.
       common: gin files and bindings of both stages.
       joint: gin files and bindings of the joint stage.
       post: gin files and bindings of the post stage, which begins with the joint run's networks.
       joint_axes: Axes whose statements the joint stage alone takes.
       best_of: Axis of which a report shows the label that is best after the post stage.
-      tables: Tables of the paper whose figures a report shows beside, such as `III`.
-      cost_anchor: Labels of the cell to whose rate-distortion cost at each lambda a report compares
-        the others; BD-rates are reported too if there are three lambdas at least.
+      tables: Names of the paper's tables that a report quotes, such as `III`.
+      cost_anchor: Labels of the cell with whose rate-distortion cost at each lambda a report
+        compares the others; BD-rates are reported too if there are at least three lambdas.
 
     Raises:
       SweepError: if an argument is out of range, or two cells have the same labels.
     """
-    self.lmbdas, self.seeds = tuple(lmbdas), tuple(seeds)
+    self.lmbdas = tuple(lmbdas)
+    self.seeds = tuple(seeds)
+    self.joint_axes = tuple(joint_axes)
+    self.best_of = best_of
+    self.tables = tuple(tables)
+    self.cost_anchor = cost_anchor
+    self._common = _statements(common)
+    self._joint = _statements(joint)
+    self._post = _statements(post)
+
     if not (grids and self.lmbdas and self.seeds):
       raise SweepError('a sweep needs grids, lmbdas and seeds')
-    self._common, self._joint, self._post = map(_statements, (common, joint, post))
-    self.joint_axes, self.best_of, self.tables = tuple(joint_axes), best_of, tuple(tables)
-    self.cost_anchor = cost_anchor
-    self._cells = [
-      dict(zip(grid, choice))
-      for grid in grids
-      for choice in itertools.product(*(_options(axis, grid) for axis in grid))
-    ]
+    # For each cell, the label and the statements of each axis.
+    self._cells = []
+    for grid in grids:
+      self._cells += _product(grid)
+    axes = itertools.chain.from_iterable(self._cells)
+    self.axes = list(dict.fromkeys(axes))
+
+    # Two cells of one name would write the same results.
     names = [cell_name(cell) for cell in self.cells()]
     for name in names:
       if names.count(name) > 1:
         raise SweepError(f'two cells of the sweep are both {name}')
-    self.axes = list(dict.fromkeys(axis for cell in self._cells for axis in cell))
     if best_of not in (None, *self.axes):
       raise SweepError(f'best_of must be one of {", ".join(self.axes)}, not {best_of}')
     if cost_anchor is not None and cost_anchor not in self.cells():
@@ -132,39 +152,63 @@ class Sweep:
 
   def cells(self) -> list[dict[str, str]]:
     """Returns the label of each axis, for every cell."""
-    return [{axis: label for axis, (label, _) in cell.items()} for cell in self._cells]
+    return [_labels(cell) for cell in self._cells]
+
+  def cell_label(self, cell_index: int) -> str:
+    """Returns the labels of a cell, given by its index in `cells()`, as one line."""
+    return ', '.join(_labels(self._cells[cell_index]).values())
 
   def runs(self) -> list[Run]:
     """Returns all runs: every cell at every lambda with one seed, before the next seed."""
-    return [
-      self._run(cell, lmbda, seed)
-      for seed in self.seeds
-      for cell in self._cells
-      for lmbda in self.lmbdas
-    ]
+    grid = itertools.product(self.seeds, self._cells, self.lmbdas)
+    return [self._run(cell, lmbda, seed) for seed, cell, lmbda in grid]
+
+  def runs_of(self, cell_index: int, seed: int) -> list[Run]:
+    """Returns the runs of a cell with one seed, by lambda.
+
+    Args:
+      cell_index: Index in `cells()`.
+      seed: One of `seeds`.
+    """
+    return [self._run(self._cells[cell_index], lmbda, seed) for lmbda in self.lmbdas]
 
   def _run(self, cell, lmbda, seed):
-    both = [
-      statement
-      for axis, (_, statements) in cell.items()
-      if axis not in self.joint_axes
-      for statement in statements
-    ]
-    own = [
-      statement
-      for axis, (_, statements) in cell.items()
-      if axis in self.joint_axes
-      for statement in statements
-    ]
+    both_stages = []
+    joint_alone = []
+    for axis, (_, statements) in cell.items():
+      if axis in self.joint_axes:
+        joint_alone += statements
+      else:
+        both_stages += statements
+
+    # Later statements override earlier ones, so that lambda and seed come last.
     bound = [f'LMBDA = {lmbda}', f'SEED = {seed}']
-    labels = {axis: label for axis, (label, _) in cell.items()}
     return Run(
-      labels,
-      lmbda,
-      seed,
-      [*self._common, *both, *own, *self._joint, *bound],
-      [*self._common, *both, *self._post, *bound],
+      cell=_labels(cell),
+      lmbda=lmbda,
+      seed=seed,
+      joint=[*self._common, *both_stages, *joint_alone, *self._joint, *bound],
+      post=[*self._common, *both_stages, *self._post, *bound],
     )
+
+
+def _labels(cell):
+  return {axis: label for axis, (label, _) in cell.items()}
+
+
+def _product(grid):
+  """Returns the cells of one grid."""
+  options = [_options(axis, grid[axis]) for axis in grid]
+  return [dict(zip(grid, choice)) for choice in itertools.product(*options)]
+
+
+def _options(axis, statements_by_label):
+  """Returns the labels of an axis, each with its statements."""
+  if not (isinstance(statements_by_label, Mapping) and statements_by_label):
+    raise SweepError(
+      f'the axis {axis} must map labels to gin files and bindings, not {statements_by_label!r}'
+    )
+  return [(str(label), _statements(value)) for label, value in statements_by_label.items()]
 
 
 def _statements(value: Statements) -> list[str]:
@@ -173,195 +217,3 @@ def _statements(value: Statements) -> list[str]:
     if not isinstance(statement, str):
       raise SweepError(f'a gin file or binding is a string, not {statement!r}')
   return statements
-
-
-def _options(axis, grid):
-  options = grid[axis]
-  if not (isinstance(options, Mapping) and options):
-    raise SweepError(f'the axis {axis} must map labels to gin files and bindings, not {options!r}')
-  return [(str(label), _statements(value)) for label, value in options.items()]
-
-
-class Job(NamedTuple):
-  """How to do runs.
-
-  Attributes:
-    model_dir: Folder for run directories.
-    results: Folder for results.
-    images: Folders to evaluate on.
-    gin_bindings: Further bindings of every training, such as of TRAIN_IMAGES.
-    gin_search_path: Folders.
-  """
-
-  model_dir: Path
-  results: Path
-  images: list[str]
-  gin_bindings: list[str]
-  gin_search_path: list[str]
-
-  def check(self) -> None:
-    """Refuses what would fail only after days of training.
-
-    Raises:
-      SweepError: if two folders of images have one name.
-      ImageError: if one holds no images.
-    """
-    names = [images_name(folder) for folder in self.images]
-    for folder, name in zip(self.images, names):
-      if names.count(name) > 1:
-        raise SweepError(f'two folders of images are called {name}, as their results would be')
-      list_images(folder)
-
-  def missing(self, run: Run) -> list[tuple[str, str]]:
-    """Returns the stages and folders of images whose results are not there."""
-    return [
-      (stage, images)
-      for stage in ('joint', 'post')
-      for images in self.images
-      if not run.result(self.results, stage, images).exists()
-    ]
-
-  def commands(self, run: Run) -> list[list[str]]:
-    """Returns the arguments of `tfusq`, command by command, that make what is missing."""
-    missing = self.missing(run)
-    if not missing:
-      return []
-    joint, post = (self.model_dir / run.name / stage for stage in ('joint', 'post'))
-    commands = [['train', '--model_dir', str(joint), *self._gin(run.joint)]]
-    drawn = ['--model_dir', str(joint)]
-    wants_post = any(stage == 'post' for stage, _ in missing)
-    if wants_post:
-      commands.append(
-        ['train', '--model_dir', str(post), '--init_from', str(joint), *self._gin(run.post)]
-      )
-    for stage, images in missing:
-      path = run.result(self.results, stage, images)
-      commands.append(
-        [
-          'evaluate',
-          images,
-          '--model_dir',
-          str(self.model_dir / run.name / stage),
-          *self._search(),
-          '--name',
-          run.title(stage),
-          '--json',
-          str(path),
-          '--csv',
-          str(path.with_suffix('.csv')),
-          '--force',
-        ]
-      )
-    if wants_post or post.exists():
-      drawn += ['--model_dir', str(post)]
-    commands.append(
-      [
-        'plot',
-        *drawn,
-        '--title',
-        run.title(f'lambda {run.lmbda} seed {run.seed}'),
-        '--out',
-        str(run.picture(self.results)),
-        '--force',
-      ]
-    )
-    return commands
-
-  def _gin(self, statements):
-    for statement in [*statements, *self.gin_bindings]:
-      yield from ('--gin_file' if statement.endswith('.gin') else '--gin_bindings', statement)
-    yield from self._search()
-
-  def _search(self):
-    for folder in self.gin_search_path:
-      yield from ('--gin_search_path', folder)
-
-
-def part(runs: list[Run], which: str) -> list[Run]:
-  """Returns the k-th of n parts of the runs, for the tasks of an array job.
-
-  Args:
-    runs: All of them.
-    which: `k/n`, k from 1 to n.
-
-  Raises:
-    SweepError: if it is written otherwise.
-  """
-  match = re.fullmatch(r'(\d+)/(\d+)', which)
-  if not match or not 1 <= int(match[1]) <= int(match[2]):
-    raise SweepError(f'a part is K/N with K from 1 to N, not {which}')
-  return runs[int(match[1]) - 1 :: int(match[2])]
-
-
-def perform(job: Job, runs: list[Run]) -> list[str]:
-  """Does one run after another; leaves out what is finished or what another process is at.
-
-  Output goes to `log` in each run's folder.
-
-  Args:
-    job: How.
-    runs: What.
-
-  Returns:
-    What failed: the run, its last line of output, and where the rest is.
-  """
-  failures = []
-  for place, run in enumerate(runs, 1):
-    folder = job.model_dir / run.name
-    label = f'{place} of {len(runs)}  {run.name}'
-    if not job.missing(run):
-      print(f'{label}: finished before')
-      continue
-    with _locked(folder) as lock:
-      if lock is None:
-        print(f'{label}: another process is at it')
-        continue
-      start = time.monotonic()
-      failure = next(
-        filter(None, (_call(command, folder / 'log', lock) for command in job.commands(run))), None
-      )
-      minutes = (time.monotonic() - start) / 60
-      print(f'{label}: {failure or f"{minutes:.1f} minutes"}', flush=True)
-      if failure:
-        failures.append(f'{run.name}: {failure} (see {folder / "log"})')
-  return failures
-
-
-def _call(command: list[str], log: Path, lock: int) -> str | None:
-  """Runs a command, which holds the lock too; returns why if it fails."""
-  with log.open('a') as file:
-    file.write(f'+ tfusq {shlex.join(command)}\n')
-    file.flush()
-    start = file.tell()
-    code = subprocess.run(
-      [sys.executable, '-m', 'tfusq', *command],
-      stdin=subprocess.DEVNULL,
-      stdout=file,
-      stderr=subprocess.STDOUT,
-      check=False,
-      pass_fds=[lock],
-    ).returncode
-  if not code:
-    return None
-  lines = log.read_bytes()[start:].decode(errors='replace').strip().split('\n')
-  return next(
-    (line for line in reversed(lines) if line.startswith('tfusq ')),
-    f'exit code {code}: {lines[-1]}',
-  )
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[int | None]:
-  """Gives the lock of a run, or None if others hold it.
-
-  It is held until this process and all that it passed the lock to have ended, so that a command
-  which outlives a killed sweep keeps others out.
-  """
-  folder.mkdir(parents=True, exist_ok=True)
-  with (folder / 'lock').open('w') as file:
-    try:
-      fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-      yield None
-    else:
-      yield file.fileno()

@@ -43,7 +43,7 @@ def test_the_study_is_relative_to_rounding(monkeypatch):
   monkeypatch.setattr(Effort, 'scales', lambda self: [0.3])
   monkeypatch.setattr(distortion, 'Training', lambda steps, **kwargs: Training(50, **kwargs))
   monkeypatch.setattr(distortion, 'CORRELATIONS', (0.0, 1.0))
-  scales, temperatures, correlations = distortion.run([tfusq.SUA(5.0), tfusq.SGA(0.5)], Effort())
+  scales, temperatures, correlations = distortion.measure([tfusq.SUA(5.0), tfusq.SGA(0.5)], Effort())
   assert [row['surrogate'] for row in scales.rows] == ['Round', 'SUA(alpha=5)', 'SGA(tau=0.5)']
   assert scales.rows[0]['relative'] == scales.rows[0]['ideal_relative'] == 1
   row = scales.rows[1]

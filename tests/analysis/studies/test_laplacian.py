@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tfusq
-from tfusq.analysis.studies import laplacian
+from tfusq.analysis.studies import laplacian, scalar_codecs
 from tfusq.analysis.study import Effort
 
 
@@ -31,7 +31,7 @@ def test_codecs_come_near_the_bound_and_never_pass_it(monkeypatch):
       if method.name in ('AUN+PGE', 'SR+EP', 'SR+STE', 'Round+STE', 'MIX')
     ],
   )
-  codecs = laplacian._Codecs(
+  codecs = scalar_codecs.ScalarCodecs(
     laplacian.methods([tfusq.AUN(), tfusq.SR(), tfusq.Round()]), [1.9, 6.0], 1, 0
   )
   codecs.train(400, 0)
@@ -52,8 +52,8 @@ METHODS = laplacian.methods
 
 
 def test_the_study_has_a_row_for_each_codec(monkeypatch):
-  monkeypatch.setattr(laplacian._Codecs, 'train', lambda self, steps, seed: None)
-  (study,) = laplacian.run([tfusq.Round()], Effort())
+  monkeypatch.setattr(scalar_codecs.ScalarCodecs, 'train', lambda self, steps, seed: None)
+  (study,) = laplacian.measure([tfusq.Round()], Effort())
   names = {row['method'] for row in study.rows}
   assert {'Round+STE', 'MIX'} <= names and len(study.rows) == 2 * 3 * len(names)
   upper, *_ = study.figure.axes

@@ -87,7 +87,7 @@ def test_training_lowers_the_error(codec):
 def test_the_study_has_a_row_for_each_size_of_both_networks(monkeypatch):
   monkeypatch.setattr(network, 'read_mnist', lambda folder: DIGITS)
   monkeypatch.setattr(network._Codec, 'train', lambda self, digits, steps: None)
-  (study,) = network.run([tfusq.SR(), tfusq.Round()], Effort(), '.')
+  (study,) = network.measure([tfusq.SR(), tfusq.Round()], Effort(), '.')
   assert {row['surrogate'] for row in study.rows} == {'SR'}
   assert {(row['analysis'], row['synthesis']) for row in study.rows} == {
     (analysis, synthesis) for analysis in (8, 32, 128) for synthesis in (8, 32, 128)
@@ -101,7 +101,7 @@ def test_the_study_has_a_row_for_each_size_of_both_networks(monkeypatch):
 
 def test_digits_are_read_and_what_is_none_is_refused(tmp_path):
   with pytest.raises(AnalysisError, match='give the folder of MNIST by --mnist'):
-    network.run([tfusq.SR()], Effort(), str(tmp_path))
+    network.measure([tfusq.SR()], Effort(), str(tmp_path))
   path = tmp_path / 'train-images-idx3-ubyte.gz'
   path.write_bytes(gzip.compress(b'\0\0\x08\x03' + bytes(100)))
   with pytest.raises(AnalysisError, match='not the 60,000 training images'):
@@ -112,4 +112,4 @@ def test_digits_are_read_and_what_is_none_is_refused(tmp_path):
   assert digits.shape == (60_000, 784)
   assert digits[0, :3] == pytest.approx([0, 0.2, 1])
   with pytest.raises(AnalysisError, match='none of these does'):
-    network.run([tfusq.Round()], Effort(), str(tmp_path))
+    network.measure([tfusq.Round()], Effort(), str(tmp_path))

@@ -30,7 +30,7 @@ def test_the_share_at_the_bound_is_counted():
     codec = make_codec(bound=bound)
     codec.create()
     codecs.append(codec)
-  quantiles, histograms = scales.run(codecs, str(IMAGES / 'heldout'), 1)
+  quantiles, histograms = scales.measure(codecs, str(IMAGES / 'heldout'), 1)
   at_bound = [row['at_bound'] for row in quantiles.rows]
   assert at_bound[0] == 0 and at_bound[2] == 1 and at_bound == sorted(at_bound)
   assert quantiles.rows[2]['percentile_50'] == pytest.approx(20.0, rel=1e-5)
@@ -45,7 +45,7 @@ def test_a_picture_has_a_panel_for_each_pair_of_quantizers():
   codecs = [make_codec(), make_codec(rate=noise, distortion=noise), make_codec(bound=0.5)]
   for codec in codecs:
     codec.create()
-  quantiles, histograms = scales.run([*codecs, codecs[0]], str(IMAGES / 'heldout'), 1)
+  quantiles, histograms = scales.measure([*codecs, codecs[0]], str(IMAGES / 'heldout'), 1)
   first, second = quantiles.figure.axes
   assert (first.get_title(), second.get_title()) == ('SUA+EP | SUA+STE', 'AUN+PGE | AUN+PGE')
   assert (len(first.lines), len(second.lines)) == (3, 1)
@@ -66,7 +66,7 @@ def test_scales_that_are_not_finite_are_refused():
   for variable in codec.model.hyper_synthesis.trainable_variables:
     variable.assign(tf.fill(variable.shape, np.nan))
   with pytest.raises(AnalysisError, match='codec 1 estimates scales that are not finite'):
-    scales.run([codec], str(IMAGES / 'heldout'), 1)
+    scales.measure([codec], str(IMAGES / 'heldout'), 1)
 
 
 def test_an_entropy_model_without_a_bound_is_refused():
@@ -76,4 +76,4 @@ def test_an_entropy_model_without_a_bound_is_refused():
   codec = make_codec(entropy_model=Other())
   del codec.model.entropy_models['y'].bound
   with pytest.raises(AnalysisError, match='Other has no bounded scale'):
-    scales.run([codec], str(IMAGES / 'heldout'), 1)
+    scales.measure([codec], str(IMAGES / 'heldout'), 1)

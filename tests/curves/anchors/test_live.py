@@ -10,13 +10,13 @@ from tfusq.curves.anchors import AnchorError, live
 from tfusq.evaluation.metrics import psnr
 
 
-@pytest.fixture(params=live.live())
+@pytest.fixture(params=live.available())
 def anchor(request):
   return live.find_live(request.param)
 
 
 def test_what_pillow_always_has_is_here():
-  assert {'jpeg', 'webp'} <= set(live.live()) <= set(live.NAMES)
+  assert {'jpeg', 'webp'} <= set(live.available()) <= set(live.NAMES)
 
 
 def test_points_go_from_about_a_tenth_to_two_bits_per_pixel(anchor, photograph):
@@ -57,7 +57,7 @@ def test_jpeg_is_what_pillow_writes(photograph):
 
 def test_a_missing_anchor_names_the_extra(monkeypatch):
   monkeypatch.setattr(live, '_import_x265', lambda: None)
-  assert 'x265' not in live.live()
+  assert 'x265' not in live.available()
   with pytest.raises(AnchorError, match=r"x265.*pip install 'tfusq\[anchor\]'"):
     live.find_live('x265')
   assert 'x265' not in live.versions() and 'Pillow' in live.versions()
@@ -88,7 +88,7 @@ def test_versions_name_library_and_coder(anchor):
 
 def test_anchors_do_not_import_tensorflow():
   program = (
-    'import sys; from tfusq.curves.anchors import live, pinned; live.live(); pinned.pinned(); '
+    'import sys; from tfusq.curves.anchors import live, pinned; live.available(); pinned.names(); '
     'sys.exit("tensorflow" in sys.modules)'
   )
   subprocess.run([sys.executable, '-c', program], check=True)

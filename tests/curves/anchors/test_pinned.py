@@ -42,7 +42,7 @@ TECNICK = {
 def test_curves_are_as_published(name, images, count, third, value):
   anchor = pinned.read_pinned(name, images)
   results = anchor['results']
-  assert anchor['name'] == name and name in pinned.pinned()
+  assert anchor['name'] == name and name in pinned.names()
   assert anchor['meta']['hash'] == value
   assert {'dataset', 'repository', 'commit', 'files', 'license'} <= set(anchor['meta'])
   assert {len(column) for column in results.values()} == {count}
@@ -52,7 +52,7 @@ def test_curves_are_as_published(name, images, count, third, value):
 
 
 def test_every_pinned_anchor_is_tested():
-  assert pinned.pinned() == ['kodak-bpg444-compressai', 'kodak-bpg444-tfc', 'tecnick-bpg444-tfc']
+  assert pinned.names() == ['kodak-bpg444-compressai', 'kodak-bpg444-tfc', 'tecnick-bpg444-tfc']
 
 
 def test_kodak_may_have_other_names():
@@ -107,7 +107,7 @@ def test_other_images_than_tecnick_are_refused(images, reason):
 
 def test_a_folder_of_photographs_is_refused():
   images = {path.name: image_hash(read_image(path)) for path in list_images(IMAGES)}
-  for name in pinned.pinned():
+  for name in pinned.names():
     with pytest.raises(AnchorError, match='5 not of the set'):
       pinned.read_pinned(name, images)
 

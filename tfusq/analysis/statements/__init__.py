@@ -1,34 +1,39 @@
-"""What the paper says in Sec. 4.2 to 4.4, but for summaries, with the figures that bear on it.
+"""What the paper says in Sec. 4.2 to 4.4, but for summaries, held against recorded studies.
 
-The paper says "large", "negligible", "rapidly"; the thresholds that stand for such words are ours.
+The paper says "large", "negligible", "rapidly". The thresholds that stand for such words are not
+the paper's.
 """
 
 from pathlib import Path
 
 from tfusq.analysis.statements import mismatch, risk
-from tfusq.analysis.statements.recorded import Figures
+from tfusq.analysis.statements.recorded import RecordedStudies
 
 STATEMENTS = (*mismatch.STATEMENTS, *risk.STATEMENTS)
 
 
 def check(folder: Path) -> list[dict]:
-  """Returns a row for each statement: section, text, figures, and whether it holds.
+  """Tests all statements.
 
   Args:
-    folder: With the studies' CSV files.
+    folder: Folder with the CSV files of the studies.
+
+  Returns:
+    A row for each statement: section, statement, measured numbers, and whether it holds.
 
   Raises:
-    AnalysisError: if a study is not there, or lacks a surrogate.
+    AnalysisError: if a study is not in the folder, or lacks a surrogate.
   """
-  figures = Figures(folder)
+  recorded = RecordedStudies(folder)
   rows = []
   for statement in STATEMENTS:
-    measured, holds = statement.measure(figures)
+    measured, holds = statement.measure(recorded)
+    numbers = [f'{name} {value:.3g}' for name, value in measured.items()]
     rows.append(
       {
         'section': statement.section,
         'statement': statement.text,
-        'measured': '; '.join(f'{name} {value:.3g}' for name, value in measured.items()),
+        'measured': '; '.join(numbers),
         'holds': 'yes' if holds else 'NO',
       }
     )

@@ -1,10 +1,11 @@
-"""Statements of Sec. 4.2 and 4.3, on train-test mismatch, and the figures that bear on them."""
+"""Statements of Sec. 4.2 and 4.3, on train-test mismatch."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
-from tfusq.analysis.statements.recorded import Statement, falls
+from tfusq.analysis.statements.recorded import RecordedStudies, Statement, falls
 
 # The surrogates at the paper's temperatures; the studies that are read must have them.
 SUBJECTS = (
@@ -28,196 +29,215 @@ SUBJECTS = (
 )
 
 
-def _over_scale(study: str, key: str, **fixed):
-  """Returns the function from figures and a surrogate to scales and a figure."""
+# Curves are functions from recorded studies and a surrogate to scales and values at them.
+_Curve = Callable[[RecordedStudies, str], tuple[np.ndarray, np.ndarray]]
+# What a statement measures by name, and whether it holds.
+_Evidence = tuple[dict[str, float], bool]
 
-  def curve(figures, surrogate):
-    return figures.curve(study, key, 'scale', surrogate=surrogate, **fixed)
+# Scales up to the one and from the other are "small" and "large" where a statement says no more.
+_SMALL, _LARGE = 0.3, 2.0
+_MEANS = (0.0, 0.5)
+
+
+def _over_scale(study: str, column: str, **coordinates) -> _Curve:
+  def curve(recorded, surrogate):
+    return recorded.curve(study, column, 'scale', surrogate=surrogate, **coordinates)
 
   return curve
 
 
 _information = _over_scale('information', 'difference', mean=0.0)
 _distortion = _over_scale('distortion', 'relative')
-_rate = {mean: _over_scale('rate', 'difference', mean=mean) for mean in (0.0, 0.5)}
-_best_scale = {mean: _over_scale('rate', 'best_scale_ratio', mean=mean) for mean in (0.0, 0.5)}
-_SMALL, _LARGE = 0.3, 2.0
+_rate = {mean: _over_scale('rate', 'difference', mean=mean) for mean in _MEANS}
+_best_scale = {mean: _over_scale('rate', 'best_scale_ratio', mean=mean) for mean in _MEANS}
 
 
-def _greatest(curve, figures, surrogate, low=0.0, high=math.inf):
-  """Returns the greatest size of a figure where the scale is in a range."""
-  scales, values = curve(figures, surrogate)
-  return float(np.nanmax(np.abs(values[(scales >= low) & (scales <= high)])))
+def _greatest(curve, recorded, surrogate, low=0.0, high=math.inf):
+  """Returns the greatest absolute value of a curve where the scale is in a range."""
+  scales, values = curve(recorded, surrogate)
+  in_range = (scales >= low) & (scales <= high)
+  return float(np.nanmax(np.abs(values[in_range])))
 
 
-def _away(curve, figures, surrogate, low=0.0, high=math.inf):
-  """The same of a ratio's distance from 1."""
-  return _greatest(lambda *of: (curve(*of)[0], curve(*of)[1] - 1), figures, surrogate, low, high)
+def _greatest_from_one(curve, recorded, surrogate, low=0.0, high=math.inf):
+  """Returns the greatest distance from 1 of a curve of ratios, where the scale is in a range."""
+
+  def distance(recorded, surrogate):
+    scales, ratios = curve(recorded, surrogate)
+    return scales, ratios - 1
+
+  return _greatest(distance, recorded, surrogate, low, high)
 
 
-def _by_temperature(of, surrogate, temperatures=(1, 5, 10)):
-  """Returns a measure whose figures must fall with the temperature."""
-
-  def measure(figures):
-    found = {
-      f'alpha {value}:': of(figures, f'{surrogate}(alpha={value})') for value in temperatures
-    }
-    return found, falls(found.values())
-
-  return measure
+def _rate_error(recorded, surrogate):
+  """Returns the greatest error of the estimated rate over all scales and means."""
+  return max(_greatest(_rate[mean], recorded, surrogate) for mean in _MEANS)
 
 
-def _sha_information(figures):
-  _, values = figures.curve(
+def _best_scale_error(recorded, surrogate):
+  """Returns how far the model's best scale is from the latent's at most, relative to it."""
+  return max(_greatest_from_one(_best_scale[mean], recorded, surrogate) for mean in _MEANS)
+
+
+def _falls_with_alpha(surrogate: str, measure, curve: _Curve, **scale_range):
+  """Returns a statement's measure: that a number falls as the temperature of a surrogate rises."""
+
+  def evidence(recorded):
+    measured = {}
+    for alpha in (1, 5, 10):
+      name = f'{surrogate}(alpha={alpha})'
+      measured[f'alpha {alpha}:'] = measure(curve, recorded, name, **scale_range)
+    return measured, falls(measured.values())
+
+  return evidence
+
+
+def _sha_information(recorded: RecordedStudies) -> _Evidence:
+  _, values = recorded.curve(
     'information', 'information', 'scale', mean=0.0, surrogate='SHA(alpha=5)'
   )
   return {'least I:': values.min()}, bool(np.isinf(values).all())
 
 
-def _aun_information(figures):
-  small = _greatest(_information, figures, 'AUN', high=_SMALL)
-  large = _greatest(_information, figures, 'AUN', low=1.0)
+def _aun_information(recorded: RecordedStudies) -> _Evidence:
+  small = _greatest(_information, recorded, 'AUN', high=_SMALL)
+  large = _greatest(_information, recorded, 'AUN', low=1.0)
   return {'scale <= 0.3:': small, 'scale >= 1:': large}, small > 0.1 and large < 0.01
 
 
-def _sr_information(figures):
-  scales, values = _information(figures, 'SR')
-  return {'at scale 4:': values[-1]}, values[-1] < -0.5
+def _sr_information(recorded: RecordedStudies) -> _Evidence:
+  _, values = _information(recorded, 'SR')
+  at_greatest = float(values[-1])
+  return {'at scale 4:': at_greatest}, at_greatest < -0.5
 
 
-def _sha_distortion(figures):
-  greatest = _greatest(_distortion, figures, 'SHA(alpha=5)')
+def _sha_distortion(recorded: RecordedStudies) -> _Evidence:
+  greatest = _greatest(_distortion, recorded, 'SHA(alpha=5)')
   return {"at most, of rounding's:": greatest}, greatest < 0.1
 
 
-def _aun_distortion(figures):
-  small, large = (
-    _away(_distortion, figures, 'AUN', *where) for where in ((0.0, _SMALL), (1.0, math.inf))
-  )
+def _aun_distortion(recorded: RecordedStudies) -> _Evidence:
+  small = _greatest_from_one(_distortion, recorded, 'AUN', high=_SMALL)
+  large = _greatest_from_one(_distortion, recorded, 'AUN', low=1.0)
   return {'scale <= 0.3:': small, 'scale >= 1:': large}, small > 0.1 and large < 0.02
 
 
-def _uqi_distortion(figures):
-  _, aun = _distortion(figures, 'AUN')
-  _, uqi = _distortion(figures, 'UQi')
-  apart = float(np.abs(aun - uqi).max())
-  return {'greatest difference:': apart}, apart < 0.02
+def _uqi_distortion(recorded: RecordedStudies) -> _Evidence:
+  _, aun = _distortion(recorded, 'AUN')
+  _, uqi = _distortion(recorded, 'UQi')
+  difference = float(np.abs(aun - uqi).max())
+  return {'greatest difference:': difference}, difference < 0.02
 
 
-def _denoiser(figures):
-  sua, without = (
-    _away(_distortion, figures, f'{name}(alpha=10)', low=1.0) for name in ('SUA', 'SUAn')
-  )
-  return {'SUA:': sua, 'SUA-n:': without}, without > 2 * sua
+def _denoiser(recorded: RecordedStudies) -> _Evidence:
+  sua = _greatest_from_one(_distortion, recorded, 'SUA(alpha=10)', low=1.0)
+  without_denoiser = _greatest_from_one(_distortion, recorded, 'SUAn(alpha=10)', low=1.0)
+  return {'SUA:': sua, 'SUA-n:': without_denoiser}, without_denoiser > 2 * sua
 
 
-def _sga_distortion(figures):
-  least = min(
-    float(np.abs(_distortion(figures, f'SGA(tau={tau:g})')[1] - 1).min()) for tau in (0.1, 0.5)
-  )
+def _sga_distortion(recorded: RecordedStudies) -> _Evidence:
+  distances = []
+  for surrogate in ('SGA(tau=0.1)', 'SGA(tau=0.5)'):
+    _, ratios = _distortion(recorded, surrogate)
+    distances.append(float(np.abs(ratios - 1).min()))
+  least = min(distances)
   return {'least distance:': least}, least > 0.05
 
 
-def _sr_distortion(figures):
-  _, values = _distortion(figures, 'SR')
-  return {'at scale 4:': values[-1], 'median distance:': float(np.median(np.abs(values - 1)))}, (
-    values[-1] > 1.5 and float(np.median(np.abs(values - 1))) > 0.1
-  )
+def _sr_distortion(recorded: RecordedStudies) -> _Evidence:
+  _, ratios = _distortion(recorded, 'SR')
+  at_greatest = float(ratios[-1])
+  median = float(np.median(np.abs(ratios - 1)))
+  measured = {'at scale 4:': at_greatest, 'median distance:': median}
+  return measured, at_greatest > 1.5 and median > 0.1
 
 
-def _noise_after_rounding(figures):
-  (row,) = figures.rows('distortion_temperature', surrogate='NoisyRound')
-  return {'trained:': row['relative'], 'ideal:': row['ideal_relative']}, (
-    row['relative'] > 1.1 and abs(row['ideal_relative'] - 1) < 0.02
-  )
+def _noise_after_rounding(recorded: RecordedStudies) -> _Evidence:
+  (row,) = recorded.rows('distortion_temperature', surrogate='NoisyRound')
+  trained, ideal = row['relative'], row['ideal_relative']
+  return {'trained:': trained, 'ideal:': ideal}, trained > 1.1 and abs(ideal - 1) < 0.02
 
 
-def _pairs(figures, surrogate):
-  _, values = figures.curve('distortion_of_pairs', 'relative', 'correlation', surrogate=surrogate)
-  return values
+def _at_greatest_correlation(recorded, study, column, surrogate):
+  _, values = recorded.curve(study, column, 'correlation', surrogate=surrogate)
+  return float(values[-1])
 
 
-def _common_noise(figures):
-  uqi, uqs, sua = (_pairs(figures, name)[-1] for name in ('UQi', 'UQs', 'SUA(alpha=10)'))
-  return {'UQ-i:': uqi, 'SUA10:': sua, 'UQ-s:': uqs}, uqi < 0.7 and sua < 0.9 and abs(
-    uqs - 1
-  ) < 0.03
+def _common_noise(recorded: RecordedStudies) -> _Evidence:
+  study = 'distortion_of_pairs'
+  uqi = _at_greatest_correlation(recorded, study, 'relative', 'UQi')
+  uqs = _at_greatest_correlation(recorded, study, 'relative', 'UQs')
+  sua = _at_greatest_correlation(recorded, study, 'relative', 'SUA(alpha=10)')
+  holds = uqi < 0.7 and sua < 0.9 and abs(uqs - 1) < 0.03
+  return {'UQ-i:': uqi, 'SUA10:': sua, 'UQ-s:': uqs}, holds
 
 
-def _sha_rate(figures):
-  return {
-    'estimated less true:': _greatest(_rate[0.5], figures, 'SHA(alpha=5)', high=_SMALL),
-    'best scale off by:': _away(_best_scale[0.5], figures, 'SHA(alpha=5)', high=_SMALL),
-  }, (_greatest(_rate[0.5], figures, 'SHA(alpha=5)', high=_SMALL) > 0.1)
+def _sha_rate(recorded: RecordedStudies) -> _Evidence:
+  error = _greatest(_rate[0.5], recorded, 'SHA(alpha=5)', high=_SMALL)
+  best_scale = _greatest_from_one(_best_scale[0.5], recorded, 'SHA(alpha=5)', high=_SMALL)
+  return {'estimated minus true:': error, 'best scale off by:': best_scale}, error > 0.1
 
 
-def _sga_rate(figures):
-  error, aun = (
-    max(_greatest(_rate[mean], figures, name) for mean in (0.0, 0.5))
-    for name in ('SGA(tau=0.1)', 'AUN')
-  )
-  best = max(_away(_best_scale[mean], figures, 'SGA(tau=0.1)') for mean in (0.0, 0.5))
-  return {'SGA:': error, 'AUN:': aun, 'best scale off by:': best}, error < 0.7 * aun and best > 0.5
+def _sga_rate(recorded: RecordedStudies) -> _Evidence:
+  sga = _rate_error(recorded, 'SGA(tau=0.1)')
+  aun = _rate_error(recorded, 'AUN')
+  best_scale = _best_scale_error(recorded, 'SGA(tau=0.1)')
+  measured = {'SGA:': sga, 'AUN:': aun, 'best scale off by:': best_scale}
+  return measured, sga < 0.7 * aun and best_scale > 0.5
 
 
-def _aun_rate(figures):
-  error = _greatest(_rate[0.0], figures, 'AUN', high=_SMALL)
-  best = max(_away(_best_scale[mean], figures, 'AUN') for mean in (0.0, 0.5))
-  return {'scale <= 0.3:': error, 'best scale off by:': best}, error > 0.1 and best < 0.02
+def _aun_rate(recorded: RecordedStudies) -> _Evidence:
+  error = _greatest(_rate[0.0], recorded, 'AUN', high=_SMALL)
+  best_scale = _best_scale_error(recorded, 'AUN')
+  measured = {'scale <= 0.3:': error, 'best scale off by:': best_scale}
+  return measured, error > 0.1 and best_scale < 0.02
 
 
-def _sua_rate(figures):
-  aun, sua = (
-    max(_greatest(_rate[mean], figures, name) for mean in (0.0, 0.5))
-    for name in ('AUN', 'SUA(alpha=10)')
-  )
-  best = max(_away(_best_scale[mean], figures, 'SUA(alpha=10)') for mean in (0.0, 0.5))
-  return {'AUN:': aun, 'SUA10:': sua, 'best scale off by:': best}, sua < 0.7 * aun and best < 0.02
+def _sua_rate(recorded: RecordedStudies) -> _Evidence:
+  aun = _rate_error(recorded, 'AUN')
+  sua = _rate_error(recorded, 'SUA(alpha=10)')
+  best_scale = _best_scale_error(recorded, 'SUA(alpha=10)')
+  measured = {'AUN:': aun, 'SUA10:': sua, 'best scale off by:': best_scale}
+  return measured, sua < 0.7 * aun and best_scale < 0.02
 
 
-def _sua_n_rate(figures):
-  error = _greatest(_rate[0.5], figures, 'SUAn(alpha=5)', high=_SMALL)
-  best, sua = (
-    max(_away(_best_scale[mean], figures, name) for mean in (0.0, 0.5))
-    for name in ('SUAn(alpha=5)', 'SUA(alpha=5)')
-  )
-  return {'scale <= 0.3:': error, 'best scale off by:': best, 'of SUA:': sua}, (
-    error > 0.1 and best > 2 * sua
-  )
+def _sua_n_rate(recorded: RecordedStudies) -> _Evidence:
+  error = _greatest(_rate[0.5], recorded, 'SUAn(alpha=5)', high=_SMALL)
+  without_denoiser = _best_scale_error(recorded, 'SUAn(alpha=5)')
+  sua = _best_scale_error(recorded, 'SUA(alpha=5)')
+  measured = {'scale <= 0.3:': error, 'best scale off by:': without_denoiser, 'of SUA:': sua}
+  return measured, error > 0.1 and without_denoiser > 2 * sua
 
 
-def _sr_rate(figures):
-  _, values = _rate[0.0](figures, 'SR')
-  sra = _greatest(_rate[0.0], figures, 'SRA(alpha=10)')
-  share = float((values > 1e-3).mean())
-  return {
-    'share of scales above:': share,
-    'SR at most:': float(values.max()),
-    'SRA10 at most:': sra,
-  }, share > 0.8 and sra < 0.5 * float(values.max())
+def _sr_rate(recorded: RecordedStudies) -> _Evidence:
+  _, errors = _rate[0.0](recorded, 'SR')
+  share = float((errors > 1e-3).mean())
+  greatest = float(errors.max())
+  sra = _greatest(_rate[0.0], recorded, 'SRA(alpha=10)')
+  measured = {'share of scales above:': share, 'SR at most:': greatest, 'SRA10 at most:': sra}
+  return measured, share > 0.8 and sra < 0.5 * greatest
 
 
-def _pair_rates(figures):
-  found = {
-    name: figures.curve('rate_of_pairs', 'difference', 'correlation', surrogate=name)[1][-1]
-    for name in ('AUN', 'UQi', 'SUA(alpha=10)', 'UQs')
-  }
-  return {f'{name}:': value for name, value in found.items()}, (
-    min(found['AUN'], found['UQi']) > 0.1
-    and abs(found['UQs']) < abs(found['SUA(alpha=10)']) < found['AUN']
-  )
+def _pair_rates(recorded: RecordedStudies) -> _Evidence:
+  study = 'rate_of_pairs'
+  aun = _at_greatest_correlation(recorded, study, 'difference', 'AUN')
+  uqi = _at_greatest_correlation(recorded, study, 'difference', 'UQi')
+  sua = _at_greatest_correlation(recorded, study, 'difference', 'SUA(alpha=10)')
+  uqs = _at_greatest_correlation(recorded, study, 'difference', 'UQs')
+  holds = min(aun, uqi) > 0.1 and abs(uqs) < abs(sua) < aun
+  return {'AUN:': aun, 'UQi:': uqi, 'SUA(alpha=10):': sua, 'UQs:': uqs}, holds
 
 
-def _small_scales(figures):
-  names = [name for name in SUBJECTS if name != 'Round']
-  larger = [
-    _greatest(_rate[0.0], figures, name, high=_SMALL)
-    > _greatest(_rate[0.0], figures, name, low=_LARGE)
-    for name in names
-  ]
-  return {'surrogates of which it is so:': sum(larger), 'of': len(larger)}, (
-    sum(larger) >= 0.85 * len(larger)
-  )
+def _small_scales(recorded: RecordedStudies) -> _Evidence:
+  surrogates = [name for name in SUBJECTS if name != 'Round']
+  count = 0
+  for surrogate in surrogates:
+    at_small = _greatest(_rate[0.0], recorded, surrogate, high=_SMALL)
+    at_large = _greatest(_rate[0.0], recorded, surrogate, low=_LARGE)
+    count += at_small > at_large
+  measured = {'surrogates of which it is so:': count, 'of': len(surrogates)}
+  # "Almost all".
+  return measured, count >= 0.85 * len(surrogates)
 
 
 STATEMENTS = (
@@ -231,12 +251,12 @@ STATEMENTS = (
   Statement(
     '4.2.1',
     "SUA's difference falls with alpha",
-    _by_temperature(lambda figures, name: _greatest(_information, figures, name), 'SUA'),
+    _falls_with_alpha('SUA', _greatest, _information),
   ),
   Statement(
     '4.2.1',
     "SRA's difference falls with alpha",
-    _by_temperature(lambda figures, name: _greatest(_information, figures, name), 'SRA'),
+    _falls_with_alpha('SRA', _greatest, _information),
   ),
   Statement('4.2.2', "SHA's distortion is almost zero", _sha_distortion),
   Statement('4.2.2', "AUN's error is large at small scales and vanishes", _aun_distortion),
@@ -244,12 +264,12 @@ STATEMENTS = (
   Statement(
     '4.2.2',
     "SUA's error falls with alpha",
-    _by_temperature(lambda figures, name: _away(_distortion, figures, name), 'SUA'),
+    _falls_with_alpha('SUA', _greatest_from_one, _distortion),
   ),
   Statement(
     '4.2.2',
     "at small scales SUA-n's error falls with alpha",
-    _by_temperature(lambda figures, name: _away(_distortion, figures, name, high=_SMALL), 'SUAn'),
+    _falls_with_alpha('SUAn', _greatest_from_one, _distortion, high=_SMALL),
   ),
   Statement('4.2.2', 'a network does not do the denoising that SUA has and SUA-n lacks', _denoiser),
   Statement('4.2.2', "SGA's distortion always differs from rounding", _sga_distortion),
@@ -259,7 +279,7 @@ STATEMENTS = (
   Statement(
     '4.2.2',
     "SRA's error falls with alpha",
-    _by_temperature(lambda figures, name: _away(_distortion, figures, name, low=1.0), 'SRA'),
+    _falls_with_alpha('SRA', _greatest_from_one, _distortion, low=1.0),
   ),
   Statement(
     '4.2.2',

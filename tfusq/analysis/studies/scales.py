@@ -29,7 +29,7 @@ def quantizers_of(codec: Codec) -> str:
   )
 
 
-def run(codecs: Iterable[Codec], folder: str, count: int | None = None) -> list[Study]:
+def measure(codecs: Iterable[Codec], folder: str, count: int | None = None) -> list[Study]:
   """Collects the scales of the image's latent over images, with rounding.
 
   Args:

@@ -8,4 +8,4 @@ from tfusq.errors import Error
 
 
 class AnchorError(Error, ValueError):
-  """An anchor that is not there, or not of these images; says what to use instead."""
+  """An anchor that is not available, or not of these images; says what to use instead."""

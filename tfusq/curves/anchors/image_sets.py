@@ -34,7 +34,8 @@ KODAK = {
 }
 
 # TESTIMAGES (N. Asuni and A. Giachetti), RGB/RGB_OR_1200x1200 of OLD/OLD_SAMPLING/testimages.zip at
-# sourceforge.net/projects/testimages: 100 images of 1200x1200. Of these one could be hashed.
+# sourceforge.net/projects/testimages: 100 images of 1200x1200. Only one of them
+# was available to be hashed.
 TECNICK = tuple(f'RGB_OR_1200x1200_{number:03d}' for number in range(1, 101))
 TECNICK_FIRST = '52c01f450b896e1d16cf52f2bf06b6f99f2b09a303d43fe9f9426dfe172d3008'
 
@@ -42,7 +43,7 @@ NAMES = {'kodak': "Kodak's 24 images", 'tecnick': "Tecnick's 100 images (RGB_OR_
 
 
 def differences(dataset: str, images: Mapping[str, str]) -> list[str]:
-  """Returns what makes images other than a set; nothing means that they are the set.
+  """Returns how images differ from a set; empty if they are the set.
 
   `kodak`: the images are those 24, each once, whatever the files are called.
 
@@ -55,28 +56,35 @@ def differences(dataset: str, images: Mapping[str, str]) -> list[str]:
     dataset: `kodak` or `tecnick`.
     images: `image_hash` of each image by file name.
   """
-  found, values = [], Counter(images.values())
-  if repeated := [name for name, value in images.items() if values[value] > 1]:
-    found.append(f'{len(repeated)} repeated: {_some(repeated)}')
+  counts = Counter(images.values())
+  repeated = [name for name, value in images.items() if counts[value] > 1]
   if dataset == 'kodak':
-    missing = [name for name, value in KODAK.items() if value not in values]
+    missing = [name for name, value in KODAK.items() if value not in counts]
     foreign = [name for name, value in images.items() if value not in KODAK.values()]
   else:
-    stems = [PurePath(name).stem for name in images]
-    missing = [name for name in TECNICK if name not in stems]
-    foreign = [
-      name
-      for name, stem in zip(images, stems)
-      if stem not in TECNICK
-      or stems.count(stem) > 1
-      or (stem == TECNICK[0] and images[name] != TECNICK_FIRST)
-    ]
+    missing, foreign = _tecnick_differences(images)
+
+  remarks = []
+  if repeated:
+    remarks.append(f'{len(repeated)} repeated: {_shorten(repeated)}')
   if missing:
-    found.append(f'{len(missing)} missing: {_some(missing)}')
+    remarks.append(f'{len(missing)} missing: {_shorten(missing)}')
   if foreign:
-    found.append(f'{len(foreign)} not of the set: {_some(foreign)}')
-  return found
+    remarks.append(f'{len(foreign)} not of the set: {_shorten(foreign)}')
+  return remarks
 
 
-def _some(names):
+def _tecnick_differences(images):
+  """Returns the names of the set that are missing, and those of files that are not of it."""
+  stems = [PurePath(name).stem for name in images]
+  missing = [name for name in TECNICK if name not in stems]
+  foreign = []
+  for name, stem in zip(images, stems):
+    other_first = stem == TECNICK[0] and images[name] != TECNICK_FIRST
+    if stem not in TECNICK or stems.count(stem) > 1 or other_first:
+      foreign.append(name)
+  return missing, foreign
+
+
+def _shorten(names):
   return ', '.join(names[:3]) + (', ...' if len(names) > 3 else '')

@@ -1,10 +1,10 @@
-"""Conventional codecs that code any images, for a curve of one's own beside a learned codec's.
+"""Conventional codecs that code any images, to compare a learned codec with on the same ones.
 
-`x265` stands for BPG 4:4:4. The others are what Pillow writes here of JPEG, JPEG 2000, WebP, AVIF
-and JPEG XL, at settings that do the format justice, 4:4:4 where it has that, with points from about
-0.1 (JPEG: 0.2) to 2 bits per pixel on the Kodak images. Bytes are those of the file, and x265's
-those of BPG's file. Encoders that could use several threads have one, so that neither bytes nor
-times depend on the number of processors.
+`x265` stands for BPG 4:4:4. The others are those of JPEG, JPEG 2000, WebP, AVIF and JPEG XL that
+Pillow writes here, at settings that do the format justice, 4:4:4 where it has that, with points
+from about 0.1 (JPEG: 0.2) to 2 bits per pixel on the Kodak images. Bytes are those of the file, for
+x265 those of BPG's file. Encoders that could use several threads have one, so that neither bytes
+nor times depend on the number of processors.
 """
 
 import time
@@ -15,11 +15,11 @@ from typing import NamedTuple
 import numpy as np
 
 from tfusq import image_files
-from tfusq.curves.anchors import AnchorError, stills
+from tfusq.curves.anchors import AnchorError, formats
 
 
-class Coded(NamedTuple):
-  """What coding an image gave.
+class CodedImage(NamedTuple):
+  """An image that was coded and decoded.
 
   Attributes:
     bytes: Size of the file.
@@ -39,13 +39,13 @@ class LiveAnchor:
   """A conventional codec and the settings at which it is an anchor.
 
   Attributes:
-    name: By which it is found.
+    name: Name on the command line.
     description: Coder and settings, in a line.
     points: Quality settings of its curve, lowest rate first.
-    encode: Gives an image's file at a point.
-    decode: Gives a file's image.
-    size: Bytes that count of a file.
-    smallest: Shortest side that the coder takes; what is smaller is extended by its edge.
+    encode: Function from an image and a point to a file.
+    decode: Function from a file to an image.
+    size: Function from a file to the number of bytes that count.
+    smallest: Shortest side that the coder takes; smaller images are extended by their edge.
   """
 
   name: str
@@ -56,32 +56,40 @@ class LiveAnchor:
   size: Callable[[bytes], int] = len
   smallest: int = 1
 
-  def code(self, image: np.ndarray, point: int) -> Coded:
+  def code(self, image: np.ndarray, point: int) -> CodedImage:
     """Codes and decodes an image.
 
     Args:
       image: `uint8[height, width, 3]`.
-      point: Quality; any that the coder takes, not only one of `points`.
+      point: Quality setting; any that the coder takes, not only one of `points`.
 
     Raises:
       AnchorError: if the coder does not take the image, which may be too large, or the point.
     """
     height, width = image.shape[:2]
     start = time.perf_counter()
-    short = [max(self.smallest - side, 0) for side in (height, width)]
+    missing_rows = max(self.smallest - height, 0)
+    missing_columns = max(self.smallest - width, 0)
+    padding = [(0, missing_rows), (0, missing_columns), (0, 0)]
     try:
-      data = self.encode(np.pad(image, [(0, short[0]), (0, short[1]), (0, 0)], 'edge'), point)
+      data = self.encode(np.pad(image, padding, 'edge'), point)
     except Exception as error:  # each coder raises errors of its own
       raise AnchorError(
         f'{self.name} cannot code {width}x{height} pixels at point {point}: {error}'
       ) from error
     encoded = time.perf_counter()
-    decoded = self.decode(data)[:height, :width]
-    return Coded(self.size(data), decoded, encoded - start, time.perf_counter() - encoded)
+    pixels = self.decode(data)[:height, :width]
+    return CodedImage(
+      bytes=self.size(data),
+      decoded=pixels,
+      encode_seconds=encoded - start,
+      decode_seconds=time.perf_counter() - encoded,
+    )
 
 
-def _by_quality(kind, **options):
-  return lambda image, quality: image_files.encode(image, kind, quality=quality, **options)
+def _by_quality(name, **options):
+  """Returns an encoder of a format of Pillow whose setting is called quality."""
+  return lambda image, quality: image_files.encode(image, name, quality=quality, **options)
 
 
 def _jpeg2000(image, ratio):
@@ -96,7 +104,7 @@ def _jpeg2000(image, ratio):
   )
 
 
-_STILLS = {
+_FORMATS = {
   'JPEG': LiveAnchor(
     'jpeg',
     'JPEG by libjpeg-turbo, 4:2:0, progressive, optimized Huffman tables; quality',
@@ -137,15 +145,15 @@ _STILLS = {
     _by_quality('JXL', effort=7, num_threads=0),
   ),
 }
-NAMES = 'x265', *(anchor.name for anchor in _STILLS.values())
+NAMES = 'x265', *(anchor.name for anchor in _FORMATS.values())
 
 
-def live() -> dict[str, LiveAnchor]:
-  """Returns the anchors that can be had here, by name; `x265` stands for BPG 4:4:4."""
-  anchors = [anchor for kind, anchor in _STILLS.items() if stills.is_available(kind)]
-  if x265 := _import_x265():
-    anchors.insert(
-      0,
+def available() -> dict[str, LiveAnchor]:
+  """Returns the anchors that are available here, by name; `x265` stands for BPG 4:4:4."""
+  anchors = []
+  x265 = _import_x265()
+  if x265:
+    anchors.append(
       LiveAnchor(
         'x265',
         'HEVC intra by x265 as in BPG 4:4:4, 8-bit YCbCr, preset veryslow, tuned for SSIM, '
@@ -157,6 +165,9 @@ def live() -> dict[str, LiveAnchor]:
         x265.SMALLEST,
       ),
     )
+  for format_name, anchor in _FORMATS.items():
+    if formats.is_available(format_name):
+      anchors.append(anchor)
   return {anchor.name: anchor for anchor in anchors}
 
 
@@ -168,24 +179,27 @@ def find_live(name: str) -> LiveAnchor:
   """
   if name not in NAMES:
     raise AnchorError(f'no live anchor {name}; there are {", ".join(NAMES)}')
-  found = live()
-  if name not in found:
+  anchors = available()
+  if name not in anchors:
     package = 'pillow-jxl-plugin' if name == 'jxl' else "'tfusq[anchor]'"
     raise AnchorError(
       f'live anchor {name} needs what is not installed here: pip install '
-      f'{package}; without it there are {", ".join(found)}'
+      f'{package}; without it there are {", ".join(anchors)}'
     )
-  return found[name]
+  return anchors[name]
 
 
 def versions() -> dict[str, str]:
-  """Returns the versions of the libraries that `live()` stands on."""
+  """Returns the versions of the libraries that code the available anchors, by name."""
+  by_library = formats.versions()
   x265 = _import_x265()
-  return stills.versions() | (x265.versions() if x265 else {})
+  if x265:
+    by_library |= x265.versions()
+  return by_library
 
 
 def _import_x265():
-  """Returns the module, or nothing where PyAV is not installed or has no x265."""
+  """Returns the module, or None where PyAV is not installed or has no x265."""
   try:
     from tfusq.curves.anchors import x265
   except ImportError:

@@ -1,7 +1,7 @@
 """Published curves of BPG 4:4:4, each pinned by a hash and valid for one image set alone.
 
-Which of the published curves is the anchor moves a BD-rate by more than a percent, so that a name
-alone does not say what was compared with; neither does a curve mean anything beside other images.
+BD-rates against different published curves of BPG differ by more than a percent, so that the name
+of a codec alone does not say what was compared with. A curve means nothing for other images.
 """
 
 import hashlib
@@ -19,16 +19,16 @@ _HASHES = {
 }
 
 
-def pinned() -> list[str]:
+def names() -> list[str]:
   """Returns the names of the pinned anchors."""
   return list(_HASHES)
 
 
 def read_pinned(name: str, images: Mapping[str, str]) -> dict:
-  """Returns a published curve to compare with results on the images that it is of.
+  """Returns a published curve, to be compared with results on the same images.
 
   Args:
-    name: One of `pinned()`.
+    name: One of `names()`.
     images: `tfusq.image_files.image_hash` of each image of the results, by file name.
 
   Returns:
@@ -42,19 +42,22 @@ def read_pinned(name: str, images: Mapping[str, str]) -> dict:
   """
   if name not in _HASHES:
     raise AnchorError(f'no pinned anchor {name}; there are {", ".join(_HASHES)}')
+
   data = Path(__file__).with_name(f'{name}.json').read_bytes()
-  found = hashlib.sha256(data).hexdigest()
-  if found != _HASHES[name]:
+  digest = hashlib.sha256(data).hexdigest()
+  if digest != _HASHES[name]:
     raise AnchorError(
-      f'the file of {name} is not the pinned one: its hash is {found}, not {_HASHES[name]}'
+      f'the file of {name} is not the pinned one: its hash is {digest}, not {_HASHES[name]}'
     )
+
   anchor = json.loads(data)
   dataset = anchor['meta']['dataset']
-  if differences := image_sets.differences(dataset, images):
+  differences = image_sets.differences(dataset, images)
+  if differences:
     raise AnchorError(
       f'{name} is a curve of {image_sets.NAMES[dataset]} and valid for these alone; of the '
       f'{len(images)} given, {"; ".join(differences)}. Use a live anchor, such as x265, which '
       'codes any images'
     )
-  anchor['meta']['hash'] = found
+  anchor['meta']['hash'] = digest
   return anchor

@@ -1,0 +1,210 @@
+"""TensorFlow operations that pack a compressed file, check it and take it apart.
+
+They are traced into the exported codec, so that every client runs them; the layout is in
+`container`.
+"""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfusq.export import container
+from tfusq.export.container import SIZES, Header
+
+
+def verified(value: Any, *requirements: tuple[tf.Tensor, str]) -> Any:
+  """Returns a value that can be computed only if conditions hold.
+
+  Otherwise TensorFlow raises `InvalidArgumentError`, in whose text `container.refusal` finds the
+  message of the condition that failed.
+
+  Args:
+    value: Tensor, or a nested structure of tensors.
+    *requirements: Pairs of a condition, a boolean scalar, and the message if it does not hold,
+      which has no closing bracket.
+
+  Returns:
+    The value.
+  """
+  assertions = []
+  for condition, message in requirements:
+    # `container.refusal` takes the bracket for the message's end.
+    assert ']' not in message, message
+    assertions.append(tf.debugging.Assert(condition, [message], summarize=1))
+
+  with tf.control_dependencies(assertions):
+    return tf.nest.map_structure(tf.identity, value)
+
+
+def fingerprint(x: tf.Tensor) -> tf.Tensor:
+  """Returns the first 4 bytes of the FarmHash64 fingerprint of a tensor.
+
+  Args:
+    x: Scalar string, or a tensor of any other type and shape.
+
+  Returns:
+    `int64[4]`, each 0 to 255.
+  """
+  # `tf.fingerprint` hashes each row. Of fixed-width values all are put into one row; a string is
+  # hashed by content as it is.
+  row = tf.reshape(x, [1] if x.dtype == tf.string else [1, -1])
+  return tf.cast(tf.fingerprint(row)[0, : SIZES['checksum']], tf.int64)
+
+
+def fingerprint_of(data: bytes) -> bytes:
+  """Returns the fingerprint of bytes in the form that a file has it."""
+  return fingerprint(tf.constant(data)).numpy().astype(np.uint8).tobytes()
+
+
+def is_intact(data: bytes, header: Header) -> bool:
+  """Returns whether the checksum of a file is right.
+
+  Args:
+    data: The whole file.
+    header: Its header.
+  """
+  checksum = container.positions(len(header.sections), header.parts)['checksum']
+  rest = data[: checksum.start] + data[checksum.stop :]
+  return fingerprint_of(rest) == data[checksum]
+
+
+def pack(
+  identity: bytes,
+  height: tf.Tensor,
+  width: tf.Tensor,
+  sections: list[tf.Tensor],
+  checks: list[tf.Tensor],
+) -> tf.Tensor:
+  """Packs a file.
+
+  Args:
+    identity: Identity of the codec, 8 bytes.
+    height: Height of the image in pixels, scalar integer, 1 to 65535.
+    width: Width of the image in pixels, scalar integer, 1 to 65535.
+    sections: Strings of the range coder, scalars.
+    checks: Fingerprint of each part's table indexes, `int64[4]`.
+
+  Returns:
+    The file, a scalar string.
+  """
+  lengths = [_digits(tf.strings.length(section), SIZES['lengths']) for section in sections]
+  digits = {
+    'magic': [list(container.MAGIC)],
+    'version': [[container.VERSION]],
+    'identity': [list(identity)],
+    'height': [_digits(height, SIZES['height'])],
+    'width': [_digits(width, SIZES['width'])],
+    'sections': [[len(sections)]],
+    'parts': [[len(checks)]],
+    'lengths': lengths,
+    'checks': checks,
+  }
+
+  # The checksum comes last and is that of all the rest.
+  header = []
+  for field in container.FIELDS[:-1]:
+    header += [tf.cast(value, tf.int64) for value in digits[field.name]]
+  head = _to_string(tf.concat(header, 0))
+  body = tf.strings.join(sections)
+  checksum = _to_string(fingerprint(tf.strings.join([head, body])))
+
+  return tf.strings.join([head, checksum, body])
+
+
+def unpack(
+  data: tf.Tensor, identity: bytes, sections: int, parts: int
+) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
+  """Checks a file and takes it apart.
+
+  Args:
+    data: The file, a scalar string.
+    identity: Identity of the codec that must have written it, 8 bytes.
+    sections: Number of sections that the codec writes.
+    parts: Number of parts whose table indexes the codec checks.
+
+  Returns:
+    Height and width, scalar `int64`; the sections, scalar strings; and the fingerprint of each
+    part's table indexes, `int64[4]`. Computing any of them fails with `InvalidArgumentError`
+    unless all of the file's checks hold.
+  """
+  positions = container.positions(sections, parts)
+  size = container.header_bytes(sections, parts)
+  data = _verified_start(data, identity, size)
+  header = _to_digits(tf.strings.substr(data, 0, size), size)
+
+  height = _number(header[positions['height']])
+  width = _number(header[positions['width']])
+  lengths = _number(tf.reshape(header[positions['lengths']], [sections, SIZES['lengths']]))
+  counts = tf.stack([_number(header[positions['sections']]), _number(header[positions['parts']])])
+  counts_match = tf.reduce_all(tf.equal(counts, [sections, parts]))
+  file_bytes = tf.cast(tf.strings.length(data), tf.int64)
+
+  data = verified(
+    data,
+    (counts_match & (height > 0) & (width > 0), 'corrupt: impossible header'),
+    (height * width <= container.MAX_PIXELS, f'more than {container.MAX_PIXELS} pixels'),
+    (tf.equal(file_bytes, size + tf.reduce_sum(lengths)), 'truncated or corrupt: wrong length'),
+  )
+
+  checksum = positions['checksum']
+  head = tf.strings.substr(data, 0, checksum.start)
+  body = tf.strings.substr(data, size, tf.strings.length(data) - size)
+  actual = fingerprint(tf.strings.join([head, body]))
+  data, header, height, width = verified(
+    (data, header, height, width),
+    (tf.reduce_all(tf.equal(actual, header[checksum])), 'corrupt: wrong checksum'),
+  )
+
+  starts = size + tf.cumsum(lengths, exclusive=True)
+  strings = [tf.strings.substr(data, starts[k], lengths[k]) for k in range(sections)]
+  checks = tf.reshape(header[positions['checks']], [parts, SIZES['checks']])
+  return height, width, strings, [checks[k] for k in range(parts)]
+
+
+def _verified_start(data: tf.Tensor, identity: bytes, size: int) -> tf.Tensor:
+  """Returns a file whose header can be read: long enough, and written by the codec.
+
+  Each test waits for the one before, so that the message is of the first that fails.
+  """
+  positions = container.positions(0, 0)  # of the fields in front, the same in every file
+
+  def starts_with(name, value):
+    field = positions[name]
+    return tf.equal(tf.strings.substr(data, field.start, field.stop - field.start), value)
+
+  data = verified(data, (starts_with('magic', container.MAGIC), 'not a tfusq file'))
+  data = verified(data, (tf.strings.length(data) >= size, 'truncated: too short for a header'))
+  data = verified(
+    data,
+    (starts_with('version', bytes([container.VERSION])), 'written in another format version'),
+  )
+  return verified(
+    data,
+    (starts_with('identity', identity), f'written by another codec; this is {identity.hex()}'),
+  )
+
+
+def _digits(number: tf.Tensor, count: int) -> tf.Tensor:
+  """Returns the `count` bytes of a scalar, least significant first, as `int64[count]`."""
+  shifts = 8 * tf.range(count, dtype=tf.int64)
+  shifted = tf.bitwise.right_shift(tf.cast(number, tf.int64), shifts)
+  return tf.bitwise.bitwise_and(shifted, tf.constant(255, tf.int64))
+
+
+def _number(digits: tf.Tensor) -> tf.Tensor:
+  """Returns the numbers of which `digits[..., :]` are the bytes, least significant first."""
+  weights = tf.constant([256**k for k in range(digits.shape[-1])], tf.int64)
+  return tf.reduce_sum(digits * weights, -1)
+
+
+def _to_string(digits: tf.Tensor) -> tf.Tensor:
+  """Returns bytes, given as `int64[count]`, as a scalar string."""
+  alphabet = tf.constant([bytes([value]) for value in range(256)])
+  return tf.strings.reduce_join(tf.gather(alphabet, digits))
+
+
+def _to_digits(string: tf.Tensor, count: int) -> tf.Tensor:
+  """Returns the `count` bytes of a scalar string as `int64[count]`."""
+  digits = tf.cast(tf.io.decode_raw(string, tf.uint8), tf.int64)
+  return tf.ensure_shape(digits, [count])

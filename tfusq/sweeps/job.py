@@ -1,0 +1,230 @@
+"""The runs of a sweep, performed by the commands that a user would type.
+
+A run is finished when its results are there, so that runs may be done in any order and on several
+machines, and their checkpoints be thrown away.
+"""
+
+import dataclasses
+import fcntl
+import re
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tfusq.image_files import list_images
+from tfusq.sweeps.results import ResultsFolder
+from tfusq.sweeps.sweep import STAGES, Run, SweepError, images_name
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+  """Folders and bindings with which runs are done.
+
+  Attributes:
+    model_dir: Folder for run directories.
+    results: Folder for results.
+    images: Folders of images to evaluate on.
+    gin_bindings: Further bindings of every training, such as of TRAIN_IMAGES.
+    gin_search_path: Further folders in which gin files are looked up.
+  """
+
+  model_dir: Path
+  results: ResultsFolder
+  images: list[str]
+  gin_bindings: list[str]
+  gin_search_path: list[str]
+
+  def check(self) -> None:
+    """Refuses what would fail only after days of training.
+
+    Raises:
+      SweepError: if two folders of images have one name.
+      ImageError: if a folder of images holds none.
+    """
+    names = [images_name(folder) for folder in self.images]
+    for folder, name in zip(self.images, names):
+      if names.count(name) > 1:
+        raise SweepError(f'two folders of images are called {name}, as their results would be')
+      list_images(folder)
+
+  def missing(self, run: Run) -> list[tuple[str, str]]:
+    """Returns the stages and folders of images of which a run has no result."""
+    missing = []
+    for stage in STAGES:
+      for folder in self.images:
+        if not self.results.has(run, stage, images_name(folder)):
+          missing.append((stage, folder))
+    return missing
+
+  def commands(self, run: Run) -> list[list[str]]:
+    """Returns the commands that make what is missing of a run, each the arguments of `tfusq`."""
+    missing = self.missing(run)
+    if not missing:
+      return []
+    joint = self.model_dir / run.name / 'joint'
+    post = self.model_dir / run.name / 'post'
+
+    # A training that is complete ends at once, so that asking for it again costs little.
+    commands = [['train', '--model_dir', str(joint), *self._gin(run.joint)]]
+    wants_post = any(stage == 'post' for stage, _ in missing)
+    if wants_post:
+      begin = ['train', '--model_dir', str(post), '--init_from', str(joint)]
+      commands.append([*begin, *self._gin(run.post)])
+
+    for stage, folder in missing:
+      commands.append(self._evaluation(run, stage, folder))
+
+    drawn = ['--model_dir', str(joint)]
+    if wants_post or post.exists():
+      drawn += ['--model_dir', str(post)]
+    title = run.title(f'lambda {run.lmbda} seed {run.seed}')
+    picture = str(run.picture(self.results.path))
+    commands.append(['plot', *drawn, '--title', title, '--out', picture, '--force'])
+    return commands
+
+  def _evaluation(self, run, stage, folder):
+    path = run.result(self.results.path, stage, folder)
+    return [
+      'evaluate',
+      folder,
+      '--model_dir',
+      str(self.model_dir / run.name / stage),
+      *self._search_path(),
+      '--name',
+      run.title(stage),
+      '--json',
+      str(path),
+      '--csv',
+      str(path.with_suffix('.csv')),
+      '--force',
+    ]
+
+  def _gin(self, statements):
+    arguments = []
+    for statement in [*statements, *self.gin_bindings]:
+      option = '--gin_file' if statement.endswith('.gin') else '--gin_bindings'
+      arguments += [option, statement]
+    return [*arguments, *self._search_path()]
+
+  def _search_path(self):
+    arguments = []
+    for folder in self.gin_search_path:
+      arguments += ['--gin_search_path', folder]
+    return arguments
+
+
+def part(runs: list[Run], fraction: str) -> list[Run]:
+  """Returns the k-th of n parts of the runs, for the tasks of an array job.
+
+  Args:
+    runs: All runs.
+    fraction: `k/n`, k from 1 to n.
+
+  Raises:
+    SweepError: if the fraction is written otherwise.
+  """
+  match = re.fullmatch(r'(\d+)/(\d+)', fraction)
+  if not match or not 1 <= int(match[1]) <= int(match[2]):
+    raise SweepError(f'a part is K/N with K from 1 to N, not {fraction}')
+  return runs[int(match[1]) - 1 :: int(match[2])]
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+  """What became of a run.
+
+  Attributes:
+    run: The run.
+    remark: One line: the minutes that it took, or why it was not done.
+    failure: Reason of a failure and path of the log; empty if it did not fail.
+  """
+
+  run: Run
+  remark: str
+  failure: str = ''
+
+
+def perform(job: Job, runs: Iterable[Run]) -> Iterator[Outcome]:
+  """Does one run after another, but for those that are finished or that another process is doing.
+
+  The commands' output goes to `log` in each run's folder.
+
+  Args:
+    job: Folders and bindings.
+    runs: Runs to do.
+
+  Yields:
+    The outcome of each run, when it has ended.
+  """
+  for run in runs:
+    if not job.missing(run):
+      yield Outcome(run, 'finished before')
+      continue
+    folder = job.model_dir / run.name
+    with _locked(folder) as lock:
+      if lock is None:
+        yield Outcome(run, 'another process is at it')
+        continue
+      start = time.monotonic()
+      failure = _call_all(job.commands(run), folder / 'log', lock)
+      minutes = (time.monotonic() - start) / 60
+    if failure:
+      yield Outcome(run, failure, f'{run.name}: {failure} (see {folder / "log"})')
+    else:
+      yield Outcome(run, f'{minutes:.1f} minutes')
+
+
+def _call_all(commands, log, lock):
+  """Runs commands up to the first that fails; returns why it did, or None."""
+  for command in commands:
+    failure = _call(command, log, lock)
+    if failure:
+      return failure
+  return None
+
+
+def _call(command: list[str], log: Path, lock: int) -> str | None:
+  """Runs a command, which holds the lock too; returns why it failed, or None."""
+  with log.open('a') as file:
+    file.write(f'+ tfusq {shlex.join(command)}\n')
+    file.flush()
+    start = file.tell()
+    process = subprocess.run(
+      [sys.executable, '-m', 'tfusq', *command],
+      stdin=subprocess.DEVNULL,
+      stdout=file,
+      stderr=subprocess.STDOUT,
+      check=False,
+      pass_fds=[lock],
+    )
+  if not process.returncode:
+    return None
+
+  output = log.read_bytes()[start:].decode(errors='replace')
+  lines = output.strip().split('\n')
+  # The command line's own message, in front of which libraries may have written theirs.
+  for line in reversed(lines):
+    if line.startswith('tfusq '):
+      return line
+  return f'exit code {process.returncode}: {lines[-1]}'
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[int | None]:
+  """Gives the lock of a run, or None if another process holds it.
+
+  It is held until this process and all that it passed the lock to have ended, so that a command
+  which outlives a killed sweep keeps others out.
+  """
+  folder.mkdir(parents=True, exist_ok=True)
+  with (folder / 'lock').open('w') as file:
+    try:
+      fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+      yield None
+    else:
+      yield file.fileno()
