@@ -21,9 +21,10 @@ from tfusq.analysis import study
 from tfusq.analysis.studies.scalar_codecs import TRANSFORMS, Method, ScalarCodecs
 from tfusq.analysis.study import Effort, Study
 from tfusq.curves import plot
+from tfusq.quantization.base import Surrogate
 from tfusq.quantization.estimators import PGE, STE
 from tfusq.quantization.quantizer import Quantizer
-from tfusq.quantization.surrogates import AUN, Round, Surrogate
+from tfusq.quantization.surrogates import AUN, Round
 
 _VARIANCE = 2  # of the source
 
@@ -55,7 +56,7 @@ def measure(surrogates: Sequence[Surrogate], effort: Effort) -> list[Study]:
     A study with a row for each codec: its rate in bits and its squared error with rounding, the
     signal-to-noise ratio in dB, and the rate's excess over Shannon's lower bound in bits.
   """
-  slopes = np.geomspace(0.6, 20, 6 if effort.full else 3)
+  slopes = np.geomspace(0.6, 20, 6 if effort.full else 3).tolist()
   repeats = 3 if effort.full else 1
   steps = 10_000 if effort.full else 400
 

@@ -67,7 +67,7 @@ def _labelled_lines(panels: Sequence[Axes]) -> dict:
   for axes in panels:
     for line in axes.get_lines():
       # Matplotlib's own names for lines without a label begin so.
-      if not line.get_label().startswith('_'):
+      if not str(line.get_label()).startswith('_'):
         lines[line.get_label()] = line
   return lines
 
