@@ -1,4 +1,4 @@
-"""Shared by all tests: reference numbers, execution modes, and one tiny trained codec."""
+"""Fixtures of all tests: reference numbers, execution modes, one tiny trained codec, plugins."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from making import IMAGES, make_codec, make_patches
 from tfusq import cli as command_line
-from tfusq import image_files
+from tfusq import image_files, plugins
 from tfusq.export import client, saved_model
 from tfusq.training import train
 
@@ -114,3 +114,22 @@ def latents():
     0.4999999,
   ]
   return tf.constant(np.concatenate([special, np.linspace(-3, 3, 61)]), tf.float32)
+
+
+@pytest.fixture
+def distribution(tmp_path, monkeypatch):
+  """Makes an installed distribution of a dist-info folder and a module on the path."""
+  monkeypatch.syspath_prepend(str(tmp_path))
+
+  def make(name, version, entry_points, module='', code=''):
+    info = tmp_path / f'{name}-{version}.dist-info'
+    info.mkdir()
+    (info / 'METADATA').write_text(f'Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n')
+    (info / 'entry_points.txt').write_text(entry_points)
+    if module:
+      (tmp_path / f'{module}.py').write_text(code)
+    plugins.refresh()
+
+  yield make
+  monkeypatch.undo()
+  plugins.refresh()

@@ -28,7 +28,7 @@ def name(request):
 
 @pytest.fixture
 def folder(name, tmp_path, monkeypatch):
-  """A copy of the folder in which a run was trained; its recipe names the photographs from there."""
+  """A copy of the folder of a run, from which its recipe names the photographs."""
   shutil.copytree(RUNS / name, tmp_path / name)
   shutil.copytree(RUNS / 'photographs', tmp_path / 'photographs')
   shutil.copy(RUNS / f'{name}.gin', tmp_path)

@@ -117,10 +117,10 @@ def test_undefined_pairs_name_a_remedy_that_is_defined():
 
 
 def test_the_readme_has_the_table(monkeypatch):
-  from test_readme import README
+  from readme import README
 
   built_in = {
     plugin: cls for plugin, cls in plugins.load_all()[0].items() if plugin.distribution == 'tfusq'
   }
-  monkeypatch.setattr(plugins, 'load_all', lambda: (built_in, {}))
+  monkeypatch.setattr(plugins, 'load_all', lambda *_: (built_in, {}))
   assert catalogue.pairs() in README, 'paste what `tfusq plugins --pairs` prints'

@@ -1,13 +1,12 @@
-import importlib
+import importlib.metadata
 import subprocess
 import sys
 
+import gin
 import pytest
 
-from tfusq import catalogue, plugins
-from tfusq.cli import plugins as plugin_commands
+from tfusq import catalogue, config, plugins
 from tfusq.plugins import PluginError
-from tfusq.quantization.surrogates import Surrogate
 
 BUILT_IN = {
   'tfusq.surrogates': [
@@ -29,23 +28,6 @@ BUILT_IN = {
   'tfusq.models': ['Charm', 'Cheng', 'ELIC', 'MSContext', 'MSHyper'],
   'tfusq.transforms': ['Bottleneck', 'Convolutional', 'Residual'],
 }
-
-
-@pytest.fixture
-def distribution(tmp_path, monkeypatch):
-  """Makes an installed distribution of a dist-info folder and a module on the path."""
-  monkeypatch.syspath_prepend(str(tmp_path))
-
-  def make(name, version, entry_points, module='', code=''):
-    info = tmp_path / f'{name}-{version}.dist-info'
-    info.mkdir()
-    (info / 'METADATA').write_text(f'Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n')
-    (info / 'entry_points.txt').write_text(entry_points)
-    if module:
-      (tmp_path / f'{module}.py').write_text(code)
-    importlib.invalidate_caches()
-
-  return make
 
 
 def test_the_built_in_plugins_are_found_like_anybodys():
@@ -92,7 +74,7 @@ def test_a_third_partys_surrogate_is_loaded_by_name(distribution):
   (plugin,) = plugins.claims('Third')
   assert plugin.origin == 'third 2.5'
   assert plugins.load([plugin]).__name__ == 'Third'
-  assert catalogue.describe('Third') == ['Mine.', 'admits STE, PGE, EP']
+  assert catalogue.describe(plugins.claims('Third')) == ['Mine.', 'admits STE, PGE, EP']
 
 
 def test_a_name_claimed_twice_costs_that_name_alone(distribution):
@@ -108,7 +90,7 @@ def test_a_name_claimed_twice_costs_that_name_alone(distribution):
   assert {plugin.name for plugin in classes if plugin.distribution == 'tfusq'} == {
     name for names in BUILT_IN.values() for name in names
   } - {'SUA'}
-  assert catalogue.describe('SUA')[0].startswith('BROKEN')
+  assert catalogue.describe(plugins.claims('SUA'))[0].startswith('BROKEN')
 
 
 def test_a_name_claimed_in_two_groups_is_a_clash(distribution):
@@ -140,83 +122,50 @@ def test_a_broken_plugin_costs_its_own_name_and_says_why(code, cause, distributi
 @pytest.mark.parametrize('name', ['my-surrogate', 'Codec', 'Adam'])
 def test_a_name_that_gin_cannot_give_it_costs_that_plugin_only(name, distribution):
   distribution('odd', '1', f'[tfusq.surrogates]\n{name} = odd_{abs(hash(name))}:Odd\n')
-  assert catalogue.describe(name)[0].startswith('BROKEN')
-  classes, errors = plugins.load_all()
+  assert catalogue.describe(plugins.claims(name))[0].startswith('BROKEN')
+  classes, errors = plugins.load_all(config.RESERVED)
   assert list(errors) == [name] and len(classes) >= 10
 
 
-def test_the_reserved_names_are_those_that_are_registered():
-  from tfusq import config
-
-  assert set(plugins.RESERVED) == {
-    configurable.__name__ for group in config._CORE.values() for configurable in group
-  } | set(config._STRATEGIES)
-
-
-def test_an_odd_class_costs_its_own_details_only(distribution):
-  distribution(
-    'odd',
-    '1',
-    '[tfusq.surrogates]\nOdd = odd_b:Odd\n',
-    'odd_b',
-    'from __future__ import annotations\nimport tfusq\n'
-    'class Odd(tfusq.AUN):\n  differentiable = property(lambda self: True)\n'
-    '  def __init__(self, heat: float | tfusq.Schedule):\n    pass\n',
+@pytest.fixture
+def scans(monkeypatch):
+  """Counts the passes over the installed distributions, from none known."""
+  plugins.refresh()
+  calls = []
+  entry_points = importlib.metadata.entry_points
+  monkeypatch.setattr(
+    importlib.metadata,
+    'entry_points',
+    lambda **options: calls.append(options) or entry_points(**options),
   )
-  assert catalogue.describe('Odd')[0].startswith('BROKEN: TypeError')
-  distribution(
-    'fine',
-    '1',
-    '[tfusq.surrogates]\nFine = fine_b:Fine\n',
-    'fine_b',
-    'from __future__ import annotations\nimport tfusq\nclass Fine(tfusq.AUN):\n'
-    '  def __init__(self, heat: float | tfusq.Schedule):\n    pass\n',
-  )
-  assert catalogue.describe('Fine') == ['no docstring', 'admits STE, PGE, EP', 'temperatures: heat']
+  return calls
 
 
-def test_a_plugin_that_needs_more_than_temperatures_costs_its_own_row_and_check(
-  distribution, capsys
-):
-  distribution(
-    'odd',
-    '1',
-    '[tfusq.surrogates]\nPicky = odd_c:Picky\nRaises = odd_c:Raises\n',
-    'odd_c',
-    'import tfusq\nclass Picky(tfusq.AUN):\n  def __init__(self, levels):\n'
-    '    super().__init__()\nclass Raises(tfusq.AUN):\n  def secant(self, y):\n'
-    '    raise RuntimeError("no secant today")\n',
-  )
-  table = catalogue.pairs()
-  assert '| AUN | rate |' in table and 'Picky is not built: TypeError' in table
-  surrogates, left_out = catalogue.build_all(Surrogate)
-  assert {'SUA', 'Raises'} <= {type(surrogate).__name__ for surrogate in surrogates}
-  assert len(left_out) == 1 and left_out[0].startswith('Picky is not built: TypeError')
-  from tfusq import cli as m
+def test_a_command_reads_the_installed_distributions_once(scans, cli, tmp_path):
+  assert cli('plugins', '--details')[0] == 0
+  assert len(scans) == 1
+  plugins.refresh()
+  assert cli('check', 'AUN')[0] == 0
+  assert len(scans) == 2
 
-  with pytest.raises(PluginError, match='Raises fails [2-9] checks'):
-    plugin_commands.check(m.parser().parse_args(['check', 'Raises']))
-  out = capsys.readouterr().out
-  assert 'FAILED  is_finite: RuntimeError: no secant today' in out
-  assert 'passed  shifts_by_integers' in out
+
+def test_reading_gin_files_reads_the_installed_distributions_once(scans, monkeypatch):
+  # gin takes each name once in a process.
+  monkeypatch.setattr(gin, 'external_configurable', lambda *_, **__: None)
+  config.register.__wrapped__()
+  config.recipe()
+  assert len(scans) == 1
 
 
 def test_an_unknown_name_lists_what_there_is():
-  with pytest.raises(PluginError, match='no plugin Nope; there are: .*SUA'):
+  with pytest.raises(PluginError, match='no plugin Nope; available: .*SUA'):
     plugins.claims('Nope')
-
-
-def test_details_say_what_is_admitted():
-  assert 'admits STE' in catalogue.describe('Round')
-  assert catalogue.describe('SUA')[1:] == ['admits STE, PGE, EP', 'temperatures: alpha']
-  assert 'for the rate only' in catalogue.describe('EP')
-  assert any('zero-centre' in line for line in catalogue.describe('Gaussian'))
 
 
 @pytest.mark.slow
 def test_an_installed_distribution_appears_trains_and_disappears(tmp_path):
   """The README's plugin, with pip, in the environment that runs the tests."""
-  from test_readme import plugin_files
+  from readme import plugin_files
 
   package = tmp_path / 'scratch'
   package.mkdir()
@@ -254,7 +203,7 @@ def test_an_installed_distribution_appears_trains_and_disappears(tmp_path):
         )
       ),
     )
-    assert 'loss:' in trained.stdout
+    assert 'step 2 of 2  loss ' in trained.stdout
     recipe = (tmp_path / 'run' / 'operative_config-0.gin').read_text()
     assert '# my-surrogates 0.1.0' in recipe and '@Triangular()' in recipe
     analyzed = command(

@@ -5,9 +5,12 @@ import TensorFlow. Type checkers and editors read them from the imports below.
 """
 
 import importlib
+import importlib.metadata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+  __version__: str
+
   from tfusq.coding import Coder as Coder
   from tfusq.coding import Tables as Tables
   from tfusq.entropy_models import EntropyModel as EntropyModel
@@ -170,8 +173,18 @@ __all__ = [
 def __getattr__(name: str) -> object:
   if name in _HOME:
     return getattr(importlib.import_module(_HOME[name]), name)
+  if name == '__version__':
+    return _version()
   raise AttributeError(f'module tfusq has no attribute {name}')
 
 
+def _version() -> str:
+  """Returns the installed version."""
+  try:
+    return importlib.metadata.version('tfusq')
+  except importlib.metadata.PackageNotFoundError:
+    return 'unknown (not installed)'
+
+
 def __dir__() -> list[str]:
-  return __all__
+  return [*__all__, '__version__']

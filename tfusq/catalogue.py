@@ -1,44 +1,78 @@
-"""What plugins are and admit, for people."""
+"""The plugins as objects: what each one is and admits, and all of a kind, built."""
 
 from collections.abc import Callable, Collection
 
 import tensorflow as tf
 
-from tfusq import plugins
+from tfusq import config, plugins
 from tfusq.entropy_models import EntropyModel
 from tfusq.errors import Error
+from tfusq.quantization import temperature
 from tfusq.quantization.estimators import Estimator, Undefined
 from tfusq.quantization.surrogates import Surrogate
-from tfusq.quantization.temperature import temperature_parameters
-from tfusq.testing import instances
 
 
-def describe(name: str) -> list[str]:
-  """Returns the first line of a plugin's docstring and what it admits, or why it is broken."""
+def describe(claimed: list[plugins.Plugin]) -> list[str]:
+  """Describes a plugin in a few lines.
+
+  Args:
+    claimed: Plugins of one name, from `plugins.claims` or `plugins.by_name`.
+
+  Returns:
+    The first line of the docstring and what the plugin admits, or why it is broken.
+  """
   try:
-    return _describe(plugins.load(plugins.claims(name)))
+    return _describe(load(claimed))
   except plugins.PluginError as error:
     return [f'BROKEN: {error}']
   except Exception as error:  # a class that only looks like a plugin
     return [f'BROKEN: {type(error).__name__}: {error}']
 
 
-def _describe(cls):
-  lines = [(cls.__doc__ or 'no docstring').strip().splitlines()[0]]
+def _describe(cls: type) -> list[str]:
+  docstring = (cls.__doc__ or 'no docstring').strip()
+  lines = [docstring.splitlines()[0]]
+
   if issubclass(cls, Surrogate):
-    admitted = ['STE'] + ['PGE'] * cls.differentiable + ['EP'] * cls.has_secant()
-    lines.append(f'admits {", ".join(admitted)}')
+    lines.append(f'admits {", ".join(_admitted(cls))}')
   if issubclass(cls, Estimator):
     lines.append('for the rate only' if cls.elementwise else 'for rate and distortion')
   if issubclass(cls, EntropyModel):
-    lines.append(
-      f'{cls.channels} network outputs per channel; '
-      + ('zero-centre or nonzero-centre' if cls.has_centre() else 'nonzero-centre')
-    )
-  temperatures = temperature_parameters(cls)
+    centring = 'zero-centre or nonzero-centre' if cls.has_centre() else 'nonzero-centre'
+    lines.append(f'{cls.channels} network outputs per channel; {centring}')
+
+  temperatures = temperature.temperature_parameters(cls)
   if temperatures:
     lines.append(f'temperatures: {", ".join(temperatures)}')
   return lines
+
+
+def _admitted(cls: type[Surrogate]) -> list[str]:
+  """Returns the names of the built-in estimators that a surrogate admits."""
+  if not isinstance(cls.differentiable, bool):
+    raise TypeError(f'{cls.__name__}.differentiable must be True or False')
+
+  admitted = ['STE']
+  if cls.differentiable:
+    admitted.append('PGE')
+  if cls.has_secant():
+    admitted.append('EP')
+  return admitted
+
+
+def load(claimed: list[plugins.Plugin]) -> type:
+  """Imports a plugin that configurations can name.
+
+  Args:
+    claimed: Plugins of one name, from `plugins.claims` or `plugins.by_name`.
+
+  Returns:
+    The class.
+
+  Raises:
+    PluginError: if the plugin is broken, or its name is claimed twice or by a part of tfusq.
+  """
+  return plugins.load(claimed, config.RESERVED)
 
 
 def build(
@@ -58,7 +92,7 @@ def build(
     PluginError: if an object can't be built; says why in one line.
   """
   try:
-    return instances(cls, bound, make)
+    return temperature.instances(cls, bound, make)
   except Error as error:
     raise plugins.PluginError(f'{cls.__name__} is not built: {error}') from error
   except Exception as error:  # a plugin's constructor raises whatever it likes
@@ -77,7 +111,7 @@ def build_all(base: type) -> tuple[list[tf.Module], list[str]]:
     The objects, and for each plugin that is left out, of any kind if it can't be imported, one line
     that says why.
   """
-  classes, errors = plugins.load_all()
+  classes, errors = plugins.load_all(config.RESERVED)
   left_out = [str(error) for error in errors.values()]
   objects = []
 

@@ -1,17 +1,16 @@
-"""gin: the only module that imports it.
+"""Configurations: gin builds codecs, optimizers and data, and calls what is trained or swept.
 
-Everything is registered, parsed and finalized before anything is built, and nothing that gin
-configured is ever traced: classes and functions are registered from outside, so that they stay
-usable without gin.
+Everything is registered, parsed and finalized before anything is built, and no function that gin
+configured is ever traced by TensorFlow. Classes and functions are registered from here, so that
+they can be used without gin.
 """
 
 import contextlib
 import functools
 import importlib.metadata
-import os
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from typing import Any
 
 import gin
 import tensorflow as tf
@@ -19,89 +18,105 @@ from absl import logging
 
 from tfusq import plugins
 from tfusq.errors import Error
+from tfusq.gin_files import ConfigError as ConfigError
+from tfusq.gin_files import bindings, one_line, parse_files
+from tfusq.gin_files import search_path as search_path
 from tfusq.quantization.quantizer import Quantizer
 from tfusq.sweeps.sweep import Sweep
 from tfusq.training import distribute, patches, train
 from tfusq.training.codec import Codec
 
+# What is registered beside the plugins, by module and name.
 _CORE = {
-  'tfusq': (Codec, Quantizer, patches.Patches, distribute.distribute, train.train, Sweep),
-  'keras': (tf.keras.optimizers.Adam, tf.keras.optimizers.schedules.PiecewiseConstantDecay),
+  'tfusq': {
+    'Codec': Codec,
+    'Quantizer': Quantizer,
+    'Patches': patches.Patches,
+    'distribute': distribute.distribute,
+    'train': train.train,
+    'Sweep': Sweep,
+  },
+  'keras': {
+    'Adam': tf.keras.optimizers.Adam,
+    'PiecewiseConstantDecay': tf.keras.optimizers.schedules.PiecewiseConstantDecay,
+  },
+  # The class MultiWorkerMirroredStrategy has another `__name__`.
+  'tf.distribute': {
+    'MirroredStrategy': tf.distribute.MirroredStrategy,
+    'MultiWorkerMirroredStrategy': tf.distribute.MultiWorkerMirroredStrategy,
+  },
 }
-_STRATEGIES = ('MirroredStrategy', 'MultiWorkerMirroredStrategy')
 
+# Names that no plugin can have.
+RESERVED = frozenset().union(*_CORE.values())
 
-class ConfigError(Error, ValueError):
-  """A configuration that can't be found or parsed, or a value in it that is refused."""
-
-
-def search_path() -> list[str]:
-  """Returns the folders with the gin files that come with the package: a wheel's, a checkout's."""
-  package = Path(__file__).resolve().parent
-  return [
-    str(folder)
-    for folder in (package / 'gin', package.parent / 'gin')
-    if (folder / 'quickstart.gin').is_file()
-  ]
+# What a recipe records the versions of, with the distributions of plugins.
+_DISTRIBUTIONS = (
+  'tfusq',
+  'tensorflow',
+  'tensorflow-compression',
+  'tensorflow-probability',
+  'gin-config',
+)
 
 
 @functools.cache
 def register() -> None:
   """Registers the core and every plugin; a broken plugin's name raises its cause when used."""
   for module, configurables in _CORE.items():
-    for configurable in configurables:
-      gin.external_configurable(configurable, module=module)
-  for name in _STRATEGIES:  # the class has another name
-    gin.external_configurable(getattr(tf.distribute, name), name=name, module='tf.distribute')
-  classes, errors = plugins.load_all()
+    for name, configurable in configurables.items():
+      gin.external_configurable(configurable, name=name, module=module)
+
+  classes, errors = plugins.load_all(RESERVED)
   for plugin, cls in classes.items():
     gin.external_configurable(cls, name=plugin.name, module=plugin.group)
+
   for name, error in errors.items():
-    if name.isidentifier() and name not in plugins.RESERVED:
+    if name.isidentifier() and name not in RESERVED:
       gin.external_configurable(_raiser(error), name=name, module='tfusq.broken')
     else:  # no configuration can mean it
       logging.warning('%s', error)
 
 
 def parse(gin_files: list[str], gin_bindings: list[str], gin_search_path: list[str]) -> None:
-  """Registers, parses and locks.
+  """Registers everything, parses a configuration, and locks it.
 
   Args:
     gin_files: Names of files, in the current folder, `gin_search_path` or the package's folders.
     gin_bindings: Statements that overrule the files.
-    gin_search_path: Folders.
+    gin_search_path: Folders with gin files.
 
   Raises:
-    ConfigError: naming the file and line of what is wrong.
+    ConfigError: if a file or statement is wrong; names it and the line.
   """
   gin.clear_config()
   register()
-  folders = [*gin_search_path, *search_path()]
-  for folder in folders:
-    gin.add_config_file_search_path(folder)
-  verbosity = logging.get_verbosity()
-  logging.set_verbosity(logging.FATAL)  # gin logs an error for a name that a later folder has
+  parse_files(gin_files, [*gin_search_path, *search_path()])
+
   statement = 'the configuration'
   try:
-    for statement in gin_files:
-      gin.parse_config_file(_find(statement, folders))
     for statement in gin_bindings:
       gin.parse_config(statement)
     statement = 'the configuration'
     gin.finalize()
-  except ConfigError:
-    raise
-  except Exception as error:  # gin raises many kinds; most messages have the line
-    raise ConfigError(f'{statement}: {_one_line(error)}') from error
-  finally:
-    logging.set_verbosity(verbosity)
+  except Exception as error:  # gin raises many kinds of errors; most messages have the line
+    raise ConfigError(f'{statement}: {one_line(error)}') from error
 
 
 def build(root: str) -> Callable:
   """Returns the configured `tfusq` function `root`, after seeding what initializes weights.
 
-  gin builds the objects that a function takes before it runs it, so the seed comes first, and the
-  scope of the strategy where `distribute.strategy` is bound.
+  gin builds the objects that a function takes before it calls it. The seed is therefore set here,
+  and the returned function enters the scope of the strategy that `distribute.strategy` binds.
+
+  Args:
+    root: Name of the function, such as `train`.
+
+  Returns:
+    The function; its arguments overrule the configuration.
+
+  Raises:
+    ConfigError: if the configuration's seed is none.
   """
   seed = _value('Codec.seed', 0)
   if not (isinstance(seed, int) and 0 <= seed < 2**32):
@@ -116,58 +131,83 @@ def build(root: str) -> Callable:
   return run
 
 
-def build_parameter(parameter: str):
-  """Builds what a parameter such as `train.codec` is bound to."""
+def build_parameter(parameter: str) -> Any:
+  """Returns the value of a parameter such as `train.codec`, built if it is a reference.
+
+  Raises:
+    ConfigError: if the parameter is not bound, or a constructor refuses its arguments.
+  """
   with _refusals():
     return _value(parameter)
 
 
-def build_configurable(name: str, **values):
-  """Builds what gin would write as `@name()`, with what it does not bind given by `values`."""
+def build_configurable(name: str, **values: Any) -> Any:
+  """Builds what gin would write as `@name()`.
+
+  Args:
+    name: Name of a configurable.
+    **values: Arguments that the configuration does not bind.
+
+  Returns:
+    The object.
+
+  Raises:
+    ConfigError: if a constructor refuses its arguments.
+  """
   with _refusals():
     return gin.get_configurable(name)(**values)
 
 
 def bound_parameters(name: str) -> list[str]:
   """Returns the parameters of a configurable that are bound without a scope."""
-  keys = (key.rpartition('.') for key in _bindings(gin.config_str()))
-  return [
-    parameter
-    for configurable, _, parameter in keys
-    if configurable == name or configurable.endswith(f'.{name}')
-  ]
+  return list(gin.get_bindings(name, resolve_references=False, inherit_scopes=False))
 
 
 def recipe() -> str:
-  """Returns the configuration in force, versions in comments; call it when all is built."""
-  for binding in _unused():
-    logging.warning('the binding %s is not used', binding)
-  versions = {
-    name: importlib.metadata.version(name)
-    for name in (
-      'tfusq',
-      'tensorflow',
-      'tensorflow-compression',
-      'tensorflow-probability',
-      'gin-config',
-    )
-  }
-  versions |= {plugin.distribution: plugin.version for plugin in plugins.discover()}
+  """Returns the configuration in force, with versions in comments.
+
+  gin knows what is in force only after everything is built. Bindings that nothing has read are
+  warned of.
+  """
+  for key in _unused():
+    logging.warning('the binding %s is not used', key)
+
+  versions = {name: importlib.metadata.version(name) for name in _DISTRIBUTIONS}
+  for plugin in plugins.discover():
+    versions[plugin.distribution] = plugin.version
   header = ''.join(f'# {name} {version}\n' for name, version in versions.items())
   return header + gin.operative_config_str()
 
 
-def _shortened(error: Exception) -> str:
-  """Returns an error's text, what gin adds to it shortened to the configurable's name."""
-  return re.sub(
-    r"\s*In call to configurable '(.*?)' \(.*\)( in scope '.*?')?",
-    r' (in \1\2)',
-    str(error).strip(),
-  )
+def _unused() -> list[str]:
+  """Returns the keys of bindings that no call has read.
+
+  A binding to a macro, such as `Laplacian.bound = %BOUND`, is not reported: files bind macros for
+  entropy models and transforms that another file may replace.
+  """
+  # gin has no public way to ask what was read, but for this text; its own parser reads it back.
+  used = [binding.key for binding in bindings(gin.operative_config_str())]
+  return [
+    binding.key
+    for binding in bindings(gin.config_str())
+    if not binding.hands_on_a_macro and not _is_read(binding.key, used)
+  ]
 
 
-def _scope():
-  """Returns the scope of the strategy that is bound; without one, no recipe mentions it."""
+def _is_read(key: str, used: list[str]) -> bool:
+  """Returns whether a call in the key's scope, or in a scope inside it, has read the parameter."""
+  scope, _, parameter = key.rpartition('/')
+  for other in used:
+    other_scope, _, other_parameter = other.rpartition('/')
+    is_inside = not scope or f'{other_scope}/'.startswith(f'{scope}/')
+    if parameter == other_parameter and is_inside:
+      return True
+  return False
+
+
+def _scope() -> contextlib.AbstractContextManager:
+  """Returns the scope of the strategy that is bound, or of none."""
+  # Asked for only if it is bound, so that the recipes of other runs do not mention it.
   if not bound_parameters('distribute'):
     return contextlib.nullcontext()
   return gin.get_configurable('distribute')()
@@ -186,13 +226,23 @@ def _refusals(root: str | None = None) -> Iterator[None]:
   try:
     yield
   except (TypeError, ValueError, AttributeError, Error) as error:
+    # gin adds the calls of configurables to the message, the innermost first.
     calls = re.findall(r"In call to configurable '(\w+)'", str(error))
     is_of_root = not calls or (calls[0] == root and 'No values supplied' not in str(error))
     if not is_of_root and isinstance(error, (TypeError, ValueError, AttributeError)):
-      raise ConfigError(_one_line(error)) from error
+      raise ConfigError(' '.join(_shortened(error).split())) from error
     if isinstance(error, Error):
       raise _without_gin(error) from error
     raise
+
+
+def _shortened(error: Exception) -> str:
+  """Returns an error's text, what gin adds to it shortened to the configurable's name."""
+  return re.sub(
+    r"\s*In call to configurable '(.*?)' \(.*\)( in scope '.*?')?",
+    r' (in \1\2)',
+    str(error).strip(),
+  )
 
 
 def _without_gin(error: Error) -> Error:
@@ -206,19 +256,8 @@ def _without_gin(error: Error) -> Error:
   return cls(_shortened(error))
 
 
-def _one_line(error):
-  return ' '.join(_shortened(error).split())
-
-
-def _find(name, folders):
-  for folder in ('', *folders):
-    path = os.path.join(folder, name)
-    if os.path.isfile(path):
-      return path
-  raise ConfigError(f'no gin file {name}; searched here, {", ".join(folders)}')
-
-
-def _value(parameter, *default):
+def _value(parameter: str, *default: Any) -> Any:
+  """Returns the value of a parameter, built if it is a reference to a call."""
   try:
     value = gin.query_parameter(parameter)
   except ValueError:
@@ -229,29 +268,11 @@ def _value(parameter, *default):
   return value.scoped_configurable_fn() if is_reference and value.evaluate else value
 
 
-def _raiser(error):
+def _raiser(error: Exception) -> Callable:
+  """Returns a function that takes any arguments and raises an error."""
+
   def broken(*args, **kwargs):
     del args, kwargs
     raise error
 
   return broken
-
-
-def _unused():
-  """Returns the bindings that no call has read, but not those that only hand a macro on."""
-  used = [_split(key) for key in _bindings(gin.operative_config_str())]
-  for key in _bindings(gin.config_str(), r'\s*(?![\s%])'):
-    scope, name = _split(key)
-    if not any(
-      name == other and (not scope or f'{outer}/'.startswith(f'{scope}/')) for outer, other in used
-    ):
-      yield key
-
-
-def _bindings(text, value=''):
-  return re.findall(rf'^([\w./]+) ={value}', text, re.MULTILINE)
-
-
-def _split(key):
-  scope, _, name = key.rpartition('/')
-  return scope, name

@@ -1,10 +1,13 @@
 """The plugin registry: entry points, found by metadata and imported one by one.
 
 A plugin is a class that a distribution names in one of `GROUPS`. The entry point's name, the
-class's name and what gin writes after `@` are one. Built-ins come the same way as anybody's.
+class's name and what gin writes after `@` are the same. The built-in classes are plugins of the
+distribution tfusq.
 """
 
+import functools
 import importlib.metadata
+from collections.abc import Collection
 from typing import NamedTuple
 
 from tfusq.errors import Error
@@ -19,27 +22,21 @@ GROUPS = {
   'tfusq.transforms': 'tfusq.transforms:Transforms',
 }
 
-# What gin already knows by these names, so that no plugin can have them.
-RESERVED = (
-  'Codec',
-  'Quantizer',
-  'Patches',
-  'Sweep',
-  'distribute',
-  'train',
-  'Adam',
-  'PiecewiseConstantDecay',
-  'MirroredStrategy',
-  'MultiWorkerMirroredStrategy',
-)
-
 
 class PluginError(Error, RuntimeError):
   """A plugin that is unknown, claimed twice or broken; names distributions and versions."""
 
 
 class Plugin(NamedTuple):
-  """One entry point, from metadata alone."""
+  """One entry point, from metadata alone.
+
+  Attributes:
+    group: Entry-point group, a key of `GROUPS`.
+    name: Name of the entry point.
+    target: Module and class, `module:class`.
+    distribution: Name of the distribution that has the entry point.
+    version: Version of the distribution.
+  """
 
   group: str
   name: str
@@ -54,87 +51,133 @@ class Plugin(NamedTuple):
 
 
 def discover() -> list[Plugin]:
-  """Returns every plugin that is installed, sorted by group and name; imports none."""
-  found = {
-    Plugin(
-      group, entry.name, entry.value, entry.dist.metadata['Name'] or '?', entry.dist.version or '?'
-    )
-    for group in GROUPS
-    for entry in importlib.metadata.entry_points(group=group)
-  }
-  order = list(GROUPS)
-  return sorted(found, key=lambda plugin: (order.index(plugin.group), *plugin[1:]))
+  """Returns every installed plugin, sorted by group and name; imports none.
+
+  The installed distributions are read once in a process; `refresh` makes the next call read them
+  again.
+  """
+  return list(_scan())
+
+
+def refresh() -> None:
+  """Makes the next call see distributions that were installed since the process began."""
+  importlib.invalidate_caches()
+  _scan.cache_clear()
+
+
+# Reading the metadata of a hundred distributions takes about as long as importing NumPy.
+@functools.cache
+def _scan() -> tuple[Plugin, ...]:
+  entry_points = importlib.metadata.entry_points()
+  plugins = []
+
+  for group in GROUPS:
+    in_group = {
+      Plugin(group, entry.name, entry.value, *_name_and_version(entry.dist))
+      for entry in entry_points.select(group=group)
+    }
+    plugins.extend(sorted(in_group))
+
+  return tuple(plugins)
+
+
+# Each access to a distribution's name or version parses its metadata file.
+@functools.lru_cache
+def _name_and_version(distribution: importlib.metadata.Distribution) -> tuple[str, str]:
+  metadata = distribution.metadata
+  return metadata['Name'] or '?', metadata['Version'] or '?'
+
+
+def by_name() -> dict[str, list[Plugin]]:
+  """Returns the installed plugins by name; a name with more than one plugin is a clash."""
+  claimed: dict[str, list[Plugin]] = {}
+  for plugin in discover():
+    claimed.setdefault(plugin.name, []).append(plugin)
+  return claimed
 
 
 def claims(name: str) -> list[Plugin]:
-  """Returns the plugins of that name, in whichever group: more than one is a clash.
+  """Returns the plugins of one name in all groups: more than one is a clash.
 
   Raises:
     PluginError: if there is none.
   """
-  installed = discover()
-  claimed = [plugin for plugin in installed if plugin.name == name]
-  if not claimed:
-    raise PluginError(
-      f'no plugin {name}; there are: '
-      f'{", ".join(sorted({plugin.name for plugin in installed})) or "none"}'
-    )
-  return claimed
+  claimed = by_name()
+  if name not in claimed:
+    available = ', '.join(sorted(claimed)) or 'none'
+    raise PluginError(f'no plugin {name}; available: {available}')
+  return claimed[name]
 
 
-def load(claimed: list[Plugin]) -> type:
+def load(claimed: list[Plugin], reserved: Collection[str] = ()) -> type:
   """Imports the one plugin that claims a name.
 
   Args:
-    claimed: From `claims`.
+    claimed: Plugins of one name, from `claims` or `by_name`.
+    reserved: Names that no plugin can have.
 
   Returns:
     The class.
 
   Raises:
-    PluginError: if more than one distribution claims the name, the import fails, or what it gives
-      is not a class of that name derived from the group's base class.
+    PluginError: if more than one distribution claims the name, the name is reserved, the import
+      fails, or the imported object is not a class of that name derived from the group's base class.
   """
   if len(claimed) > 1:
     claimants = ' and '.join(
       f'{plugin.origin} ({plugin.group}, {plugin.target})' for plugin in claimed
     )
     raise PluginError(f'the plugin name {claimed[0].name} is claimed by {claimants}: uninstall one')
+
   (plugin,) = claimed
   try:
-    if not plugin.name.isidentifier():
-      raise ValueError('its name is no identifier')
-    if plugin.name in RESERVED:
-      raise ValueError('a part of tfusq has its name')
-    cls, base = (
-      importlib.metadata.EntryPoint(plugin.name, target, plugin.group).load()
-      for target in (plugin.target, GROUPS[plugin.group])
-    )
-    if not (isinstance(cls, type) and issubclass(cls, base)):
-      raise TypeError(f'{plugin.target} is not a subclass of {GROUPS[plugin.group]}')
-    if cls.__name__ != plugin.name:
-      raise TypeError(
-        f'the entry point {plugin.name} must have the name of its class, {cls.__name__}'
-      )
-  except (Exception, SystemExit) as error:  # whatever a module raises costs its own name only
+    return _load(plugin, reserved)
+  # Whatever a plugin's module raises makes its own name unusable, and no other.
+  except (Exception, SystemExit) as error:
     raise PluginError(
       f'the plugin {plugin.name} of {plugin.origin} ({plugin.target}) is broken: '
       f'{type(error).__name__}: {error}'
     ) from error
+
+
+def _load(plugin: Plugin, reserved: Collection[str]) -> type:
+  if not plugin.name.isidentifier():
+    raise ValueError('its name is no identifier')
+  if plugin.name in reserved:
+    raise ValueError('a part of tfusq has its name')
+
+  cls = _resolve(plugin.target)
+  base_name = GROUPS[plugin.group]
+  if not (isinstance(cls, type) and issubclass(cls, _resolve(base_name))):
+    raise TypeError(f'{plugin.target} is not a subclass of {base_name}')
+  if cls.__name__ != plugin.name:
+    raise TypeError(
+      f'the entry point {plugin.name} must have the name of its class, {cls.__name__}'
+    )
   return cls
 
 
-def load_all() -> tuple[dict[Plugin, type], dict[str, PluginError]]:
-  """Loads every plugin.
+def _resolve(target: str) -> object:
+  """Imports the object `module:name`."""
+  return importlib.metadata.EntryPoint('', target, '').load()
+
+
+def load_all(
+  reserved: Collection[str] = (),
+) -> tuple[dict[Plugin, type], dict[str, PluginError]]:
+  """Imports every installed plugin.
+
+  Args:
+    reserved: Names that no plugin can have.
 
   Returns:
-    The classes, and for each name that is broken or claimed twice the error.
+    The classes, and the error of each name that is broken or claimed twice.
   """
-  classes, errors = {}, {}
-  for name in dict.fromkeys(plugin.name for plugin in discover()):
-    claimed = claims(name)
+  classes = {}
+  errors = {}
+  for name, claimed in by_name().items():
     try:
-      classes[claimed[0]] = load(claimed)
+      classes[claimed[0]] = load(claimed, reserved)
     except PluginError as error:
       errors[name] = error
   return classes, errors

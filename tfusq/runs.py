@@ -5,8 +5,11 @@ import os
 
 from tfusq import config
 from tfusq.export import saved_model
-from tfusq.training import train, transfer
+from tfusq.training import recipes, transfer
 from tfusq.training.codec import Codec
+
+# What an exported codec records the versions of.
+_DISTRIBUTIONS = ('tfusq', 'tensorflow', 'tensorflow-compression')
 
 
 def load_run(model_dir: str | os.PathLike, gin_search_path: list[str]) -> Codec:
@@ -14,7 +17,10 @@ def load_run(model_dir: str | os.PathLike, gin_search_path: list[str]) -> Codec:
 
   Args:
     model_dir: Run directory.
-    gin_search_path: Folders.
+    gin_search_path: Folders with gin files, in case the recipe includes some.
+
+  Returns:
+    The codec, created.
 
   Raises:
     TrainingError: if the run has no recipe.
@@ -38,7 +44,7 @@ def export_run(
   Args:
     model_dir: Run directory.
     out: Folder to make.
-    gin_search_path: Folders.
+    gin_search_path: Folders with gin files, in case the recipe includes some.
     force: Whether an existing folder may be replaced.
     decoder_only: Whether to leave out what only compressing needs.
 
@@ -49,7 +55,7 @@ def export_run(
     TrainingError: if the run has no recipe.
     TransferError: if it has no checkpoint.
     ExportError: if its codec has no bitstream.
-    Exists: if `out` is there and may not be replaced.
+    Exists: if `out` exists and may not be replaced.
   """
   return export_codec(build_codec(model_dir, gin_search_path), model_dir, out, force, decoder_only)
 
@@ -61,16 +67,30 @@ def export_codec(
   force: bool = False,
   decoder_only: bool = False,
 ) -> str:
-  """Exports the newest checkpoint of a run into which a new `codec` fits; see `export_run`."""
+  """Exports the newest checkpoint of a run with a codec of the same networks.
+
+  Args:
+    codec: New codec, from `build_codec`; it may quantize otherwise than the run's.
+    model_dir: Run directory.
+    out: Folder to make.
+    force: Whether an existing folder may be replaced.
+    decoder_only: Whether to leave out what only compressing needs.
+
+  Returns:
+    The codec's identity, hexadecimal.
+
+  Raises:
+    TransferError: if the run has no checkpoint, or one of other networks.
+    ExportError: if the codec has no bitstream.
+    Exists: if `out` exists and may not be replaced.
+  """
   codec.create()
+  versions = {name: importlib.metadata.version(name) for name in _DISTRIBUTIONS}
   description = {
-    'step': transfer.restore(codec, model_dir),
+    'step': transfer.restore(codec, str(model_dir)),
     'lmbda': codec.lmbda,
-    'versions': {
-      name: importlib.metadata.version(name)
-      for name in ('tfusq', 'tensorflow', 'tensorflow-compression')
-    },
-    'recipe': train.newest_recipe(model_dir).read_text(),
+    'versions': versions,
+    'recipe': recipes.newest_recipe(model_dir).read_text(),
   }
   return saved_model.export(codec.centred_model, out, description, force, decoder_only)
 
@@ -78,8 +98,15 @@ def export_codec(
 def build_codec(model_dir: str | os.PathLike, gin_search_path: list[str]) -> Codec:
   """Builds a run's codec as its recipe says, without variables.
 
+  Args:
+    model_dir: Run directory.
+    gin_search_path: Folders with gin files, in case the recipe includes some.
+
+  Returns:
+    The codec, not yet created.
+
   Raises:
     TrainingError: if the run has no recipe.
   """
-  config.parse([str(train.newest_recipe(model_dir))], [], gin_search_path)
+  config.parse([str(recipes.newest_recipe(model_dir))], [], gin_search_path)
   return config.build_parameter('train.codec')

@@ -1,3 +1,5 @@
+"""Tests of tfusq-ggm."""
+
 import numpy as np
 import pytest
 import tensorflow as tf

@@ -1,6 +1,7 @@
 """Generalized Gaussian entropy model, whose tails are a third parameter."""
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -12,11 +13,20 @@ import tfusq
 from tfusq.coding import MAX_WINDOW, TAIL_MASS, trim
 from tfusq.entropy_models import saturate
 
+# Shapes for which there are tables of the range coder; a learned shape takes the nearest.
 SHAPES = np.geomspace(0.5, 4.0, 16)
+# Argument from which the incomplete gamma function is replaced by its asymptotic series.
+_SERIES_START = 500.0
 
 
 class MeanDeviationShape(NamedTuple):
-  """Parameters of a generalized Gaussian, each of the latent's shape."""
+  """Parameters of a generalized Gaussian, each of the latent's shape.
+
+  Attributes:
+    mean: Mean.
+    deviation: Standard deviation.
+    shape: Exponent `b`.
+  """
 
   mean: tf.Tensor
   deviation: tf.Tensor
@@ -36,23 +46,25 @@ class GeneralizedGaussian(tfusq.EntropyModel):
   which may differ in the last bit between machines: a file is then refused there, not misread.
 
   #### References
-  Zhang, Li and Liu, Generalized Gaussian model for learned image compression, 2024
-  (arXiv 2411.19320).
+  Zhang, Li and Liu, Generalized Gaussian model for learned image compression, 2024,
+  https://arxiv.org/abs/2411.19320.
   """
 
   channels = 3
+  # Tables of each shape, geometrically spaced in the deviation.
   LEVELS = 128
-  MIN_BOUND = 0.11  # of the Gaussian, below which a zero-mean 16-bit table no longer changes
+  # A Gaussian's scale below which its zero-mean 16-bit table no longer changes.
+  MIN_BOUND = 0.11
   MAX_DEVIATION = 256.0
 
   def __init__(self, bound: float = 0.11, shape: float | None = None, floor: float = 1e-9):
     """Initializer.
 
     Args:
-      bound: Lower bound of a Gaussian's scale, as `Gaussian.bound`; other shapes have theirs from
-        it.
-      shape: The shape of every component; None: each has its own, from the network.
-      floor: Probability below which bits are saturated; 0 never.
+      bound: Lower bound of a Gaussian's scale, as `Gaussian.bound`; the bounds of other shapes
+        follow from it.
+      shape: Shape of every component; by default the network gives each its own.
+      floor: Probability below which bits are saturated; 0 for none.
 
     Raises:
       ValueError: if an argument is out of range.
@@ -69,37 +81,47 @@ class GeneralizedGaussian(tfusq.EntropyModel):
         )
       self.channels = 2
     self.shapes = SHAPES if shape is None else np.array([shape])
-    self.bound, self.floor = float(bound), float(floor)
-    # A smooth function of the logarithm of the shape: straight lines between 64 points will do.
-    self._range = math.log(self.shapes[0]) - 1e-3, math.log(self.shapes[-1]) + 1e-3
-    self._log_bounds = np.log(deviation_bound(np.exp(np.linspace(*self._range, 64)), bound))
+    self.bound = float(bound)
+    self.floor = float(floor)
 
-  def parameters(self, raw):
+    # The bound is a smooth function of the logarithm of the shape: straight lines between 64 points
+    # are enough.
+    self._range = math.log(self.shapes[0]) - 1e-3, math.log(self.shapes[-1]) + 1e-3
+    shapes = np.exp(np.linspace(*self._range, 64))
+    self._log_bounds = np.log(deviation_bound(shapes, bound))
+
+  def parameters(self, raw: tf.Tensor) -> MeanDeviationShape:
     if self.channels == 2:
       mean, log_deviation = tf.split(raw, 2, axis=-1)
       log_shape = tf.fill(tf.shape(mean), tf.constant(math.log(self.shapes[0]), raw.dtype))
     else:
       mean, log_deviation, log_shape = tf.split(raw, 3, axis=-1)
-      low, high = (math.log(shape) for shape in (self.shapes[0], self.shapes[-1]))
-      middle, half = (low + high) / 2, (high - low) / 2
-      log_shape = middle + half * tf.tanh(log_shape / half)
+      log_shape = self._between_shapes(log_shape)
+
     bound = tfp.math.interp_regular_1d_grid(
       tf.stop_gradient(log_shape), *self._range, tf.constant(self._log_bounds, raw.dtype)
     )
     log_deviation = tfc.upper_bound(log_deviation, math.log(self.MAX_DEVIATION))
-    return MeanDeviationShape(
-      mean, tf.exp(tfc.lower_bound(log_deviation, bound)), tf.exp(log_shape)
-    )
+    log_deviation = tfc.lower_bound(log_deviation, bound)
+    return MeanDeviationShape(mean, tf.exp(log_deviation), tf.exp(log_shape))
 
-  def centre(self, parameters):
+  def _between_shapes(self, x: tf.Tensor) -> tf.Tensor:
+    """Maps any number to the logarithm of a shape between the first and the last of `shapes`."""
+    low = math.log(self.shapes[0])
+    high = math.log(self.shapes[-1])
+    half = (high - low) / 2
+    return (low + high) / 2 + half * tf.tanh(x / half)
+
+  def centre(self, parameters: MeanDeviationShape) -> tf.Tensor:
     return parameters.mean
 
-  def bits(self, y, parameters):
-    # The masses of narrow bins are differences that cancel, and far tails underflow, in float32.
+  def bits(self, y: tf.Tensor, parameters: MeanDeviationShape) -> tf.Tensor:
+    # In float32 the masses of narrow bins are differences that cancel, and far tails underflow.
     wide = [tf.cast(x, tf.float64) for x in (y, *parameters)]
-    return tf.cast(saturate(generalized_gaussian_bits(*wide), self.floor), y.dtype)
+    bits = saturate(generalized_gaussian_bits(*wide), self.floor)
+    return tf.cast(bits, y.dtype)
 
-  def coder(self, zero_centre):
+  def coder(self, zero_centre: bool) -> tfusq.Coder:
     if not zero_centre:
       raise NotImplementedError(
         'GeneralizedGaussian has a bitstream for zero-centre quantization only: train with '
@@ -107,113 +129,150 @@ class GeneralizedGaussian(tfusq.EntropyModel):
       )
     log_minima = np.log(deviation_bound(self.shapes, self.MIN_BOUND))
     steps = (math.log(self.MAX_DEVIATION) - log_minima) / (self.LEVELS - 1)
+
     pmfs, minima = [], []
     for shape, log_minimum, step in zip(self.shapes, log_minima, steps):
       deviations = np.exp(log_minimum + step * np.arange(self.LEVELS))
-      tail = _inverse_log_survival(1 / shape, math.log(TAIL_MASS)) ** (1 / shape)
-      radii = np.ceil(tail * deviations / deviation_of_unit_scale(shape)).astype(int)
-      radii = np.minimum(radii, (MAX_WINDOW - 1) // 2)
-      widths = 2 * radii + 1
-      y = np.concatenate([np.arange(-radius, radius + 1.0) for radius in radii])
-      bits = generalized_gaussian_bits(
-        *(
-          tf.constant(x, tf.float64)
-          for x in (y, 0 * y, np.repeat(deviations, widths), 0 * y + shape)
-        )
-      )
-      for pmf, radius in zip(np.split(np.exp2(-bits.numpy()), np.cumsum(widths)[:-1]), radii):
-        pmf, dropped = trim(pmf)
+      for pmf, minimum in _tables(shape, deviations):
         pmfs.append(pmf)
-        minima.append(int(dropped - radius))
+        minima.append(minimum)
 
     log_shapes = np.log(self.shapes)
-    borders = ((log_shapes[1:] + log_shapes[:-1]) / 2).tolist()
+    borders = (log_shapes[1:] + log_shapes[:-1]) / 2
 
     def table(parameters):
-      kind = tf.searchsorted(
-        tf.constant(borders, tf.float32), tf.reshape(tf.math.log(parameters.shape), [-1])
+      """Returns the table of the nearest shape and, among its tables, the nearest deviation."""
+      log_shape = tf.math.log(parameters.shape)
+      shape_index = tf.searchsorted(
+        tf.constant(borders.tolist(), tf.float32), tf.reshape(log_shape, [-1])
       )
-      kind = tf.reshape(kind, tf.shape(parameters.shape))
-      above = tf.math.log(parameters.deviation) - tf.gather(
-        tf.constant(log_minima, tf.float32), kind
-      )
-      level = tf.round(above / tf.gather(tf.constant(steps, tf.float32), kind))
+      shape_index = tf.reshape(shape_index, tf.shape(log_shape))
+
+      log_minimum = tf.gather(tf.constant(log_minima, tf.float32), shape_index)
+      step = tf.gather(tf.constant(steps, tf.float32), shape_index)
+      level = tf.round((tf.math.log(parameters.deviation) - log_minimum) / step)
       level = tf.clip_by_value(level, 0, self.LEVELS - 1)
-      return kind * self.LEVELS + tf.cast(level, tf.int32)
+      return shape_index * self.LEVELS + tf.cast(level, tf.int32)
 
     return tfusq.Tables(pmfs, minima, table)
 
 
-def deviation_of_unit_scale(shape) -> tf.Tensor:
-  """The standard deviation at `s = 1`, `sqrt(Gamma(3/b) / Gamma(1/b))`."""
+def _tables(shape: float, deviations: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
+  """Yields for each deviation the probabilities that a table keeps, and the first one's integer."""
+  tail = _inverse_log_survival(np.float64(1 / shape), math.log(TAIL_MASS)) ** (1 / shape)
+  scales = deviations / float(deviation_of_unit_scale(shape))
+  radii = np.ceil(tail * scales).astype(int)
+  radii = np.minimum(radii, (MAX_WINDOW - 1) // 2)
+  widths = 2 * radii + 1
+
+  # The bits of all tables in one call.
+  y = np.concatenate([np.arange(-radius, radius + 1.0) for radius in radii])
+  mean = np.zeros_like(y)
+  arguments = (y, mean, np.repeat(deviations, widths), np.full_like(y, shape))
+  bits = generalized_gaussian_bits(*[tf.constant(x, tf.float64) for x in arguments])
+
+  for pmf, radius in zip(np.split(np.exp2(-bits.numpy()), np.cumsum(widths)[:-1]), radii):
+    trimmed, dropped = trim(pmf)
+    yield trimmed, int(dropped - radius)
+
+
+def deviation_of_unit_scale(shape: np.ndarray | tf.Tensor | float) -> tf.Tensor:
+  """Returns the standard deviation at `s = 1`, `sqrt(Gamma(3/b) / Gamma(1/b))`."""
   return tf.exp((tf.math.lgamma(3 / shape) - tf.math.lgamma(1 / shape)) / 2)
 
 
 def deviation_bound(shape: np.ndarray, gaussian: float) -> np.ndarray:
-  """The deviation with the mass outside of +-1/2 that a Gaussian of scale `gaussian` has."""
+  """Returns the deviations at which the mass outside of +-1/2 is a Gaussian's.
+
+  Args:
+    shape: Shapes, float64.
+    gaussian: Scale of the Gaussian.
+
+  Returns:
+    A deviation for each shape.
+  """
+  # The mass is Q(1/b, t) at t = (0.5 / s)^b, for the Gaussian with b = 2 and s = scale sqrt(2).
   t = 0.5 * (0.5 / gaussian) ** 2
   log_mass = float(_scaled_log_survival(np.float64(0.5), np.float64(t))) - t
   t = _inverse_log_survival(1 / shape, log_mass)
   return 0.5 / t ** (1 / shape) * deviation_of_unit_scale(shape).numpy()
 
 
-def generalized_gaussian_bits(y, mean, deviation, shape) -> tf.Tensor:
-  """`-log2` of the mass in `[y - 1/2, y + 1/2]`, differentiable in all; float64.
+def generalized_gaussian_bits(
+  y: tf.Tensor, mean: tf.Tensor, deviation: tf.Tensor, shape: tf.Tensor
+) -> tf.Tensor:
+  """Returns `-log2` of the mass in `[y - 1/2, y + 1/2]`, differentiable in all arguments.
 
   The masses of the half-lines beyond the bin's ends are the regularized upper incomplete gamma
-  function `Q(1/b, t)` at `t = (|x| / s)^b`; outside of the central bin the larger one's
-  exponential is taken out.
+  function `Q(1/b, t)` at `t = (|x| / s)^b`. Outside of the central bin, the exponential of the
+  larger one is taken out, so that nothing underflows.
+
+  Args:
+    y: Latent, float64, as all arguments.
+    mean: Mean.
+    deviation: Standard deviation.
+    shape: Exponent `b`.
+
+  Returns:
+    Bits, of the arguments' shape.
   """
   scale = deviation / deviation_of_unit_scale(shape)
-  d, s = tf.abs(tf.stop_gradient(y - mean)), tf.stop_gradient(scale)
-  near, far = (d - 0.5) / s, (d + 0.5) / s
+  distance = tf.abs(tf.stop_gradient(y - mean))
+  s = tf.stop_gradient(scale)
+  near = (distance - 0.5) / s
+  far = (distance + 0.5) / s
   inside = near < 0
-  # At 0 the gradient of the incomplete gamma function would not be finite; 1e-70^4 still is no 0.
-  t_near, t_far = (tf.pow(tf.maximum(tf.abs(x), 1e-70), shape) for x in (near, far))
-  log_near, log_far = (_scaled_log_survival(1 / shape, t) for t in (t_near, t_far))
 
-  central = tf.math.log1p(-0.5 * (tf.exp(log_near - t_near) + tf.exp(log_far - t_far)))
-  drop = tf.where(inside, tf.ones_like(d), t_far - t_near + log_near - log_far)
+  # At 0 the gradient of the incomplete gamma function would not be finite; (1e-70)^4 is not yet 0.
+  t_near = tf.pow(tf.maximum(tf.abs(near), 1e-70), shape)
+  t_far = tf.pow(tf.maximum(tf.abs(far), 1e-70), shape)
+  log_near = _scaled_log_survival(1 / shape, t_near)
+  log_far = _scaled_log_survival(1 / shape, t_far)
+
+  # The central bin has the mass 1 - (Q_near + Q_far) / 2, another one (Q_near - Q_far) / 2.
+  outside = tf.exp(log_near - t_near) + tf.exp(log_far - t_far)
+  central = tf.math.log1p(-0.5 * outside)
+  drop = tf.where(inside, tf.ones_like(distance), t_far - t_near + log_near - log_far)
   tail = log_near + tf.math.log(-0.5 * tf.math.expm1(-drop))
-  taken_out = tf.where(inside, tf.zeros_like(d), t_near)
+  taken_out = tf.where(inside, tf.zeros_like(distance), t_near)
   log_mass = tf.where(inside, central, tail)
 
-  # Densities at both ends over the mass, with the same exponential taken out.
+  # The slopes are the densities at both ends over the mass, with the same exponential taken out.
   log_constant = tf.math.log(shape / (2 * s)) - tf.math.lgamma(1 / shape)
   hazard = tf.stop_gradient(tf.exp(log_constant - (t_near - taken_out) - log_mass))
   decay = tf.exp(tf.stop_gradient(t_near - t_far))
-  ln2 = math.log(2)
-  bits = tfusq.with_slope(
-    (taken_out - log_mass) / ln2,
-    tf.broadcast_to(y - mean, tf.shape(log_mass)),
-    tf.sign(y - mean) * hazard * (1 - decay) / ln2,
-  )
-  return tfusq.with_slope(
-    bits, tf.broadcast_to(scale, tf.shape(bits)), hazard * (far * decay - near) / ln2
-  )
+  by_y = tf.sign(y - mean) * hazard * (1 - decay) / math.log(2)
+  by_scale = hazard * (far * decay - near) / math.log(2)
+
+  bits = (taken_out - log_mass) / math.log(2)
+  bits = tfusq.with_slope(bits, tf.broadcast_to(y - mean, tf.shape(bits)), by_y)
+  return tfusq.with_slope(bits, tf.broadcast_to(scale, tf.shape(bits)), by_scale)
 
 
 def _scaled_log_survival(a, t):
-  """`log Q(a, t) + t`, by its asymptotic series where `Q` would underflow."""
-  start = 500.0
-  middle = tf.minimum(t, start)
-  series, term = 0.0, 1.0
-  beyond = tf.maximum(t, start)
+  """Returns `log Q(a, t) + t`, by its asymptotic series where `Q` would underflow."""
+  below = tf.minimum(t, _SERIES_START)
+  exact = tf.math.log(tf.math.igammac(a, below)) + below
+
+  # Q(a, t) ~ t^(a-1) exp(-t) / Gamma(a) (1 + (a-1)/t + (a-1)(a-2)/t^2 + ...); from t = 500 on,
+  # the terms after the fourth are less than 1e-11.
+  above = tf.maximum(t, _SERIES_START)
+  series = 0.0
+  term = 1.0
   for k in range(1, 5):
-    term *= (a - k) / beyond
+    term *= (a - k) / above
     series += term
-  return tf.where(
-    t < start,
-    tf.math.log(tf.math.igammac(a, middle)) + middle,
-    (a - 1) * tf.math.log(beyond) - tf.math.lgamma(a) + tf.math.log1p(series),
-  )
+  asymptotic = (a - 1) * tf.math.log(above) - tf.math.lgamma(a) + tf.math.log1p(series)
+  return tf.where(t < _SERIES_START, exact, asymptotic)
 
 
 def _inverse_log_survival(a, log_q: float) -> np.ndarray:
-  """The `t` at which `log Q(a, t)` is `log_q`."""
+  """Returns the `t` at which `log Q(a, t)` is `log_q`."""
   if log_q > -30:
     return tfp.math.igammacinv(a, np.float64(math.exp(log_q))).numpy()
-  t = np.full_like(a, -log_q)  # where a step errs by (1 - a) / t of the error before
+
+  # Each step multiplies the error by (1 - a) / t.
+  t = np.full_like(a, -log_q)
   for _ in range(20):
     t = _scaled_log_survival(a, t).numpy() - log_q
   return t

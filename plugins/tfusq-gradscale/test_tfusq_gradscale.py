@@ -1,10 +1,11 @@
+"""Tests of tfusq-gradscale."""
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import tfusq
 import tfusq.testing
-from tfusq.analysis import risk, study
 from tfusq_gradscale import GradScale
 
 
@@ -14,11 +15,12 @@ def test_conformance(check):
 
 
 def gradient(estimator, weights):
+  """Returns a latent and the gradient of a weighted sum of its rounded components."""
   y = tf.constant([[0.3, -0.4, 1.2, -2.45]])
+  quantizer = tfusq.Quantizer(tfusq.Round(), estimator)
   with tf.GradientTape() as tape:
     tape.watch(y)
-    y_tilde = tfusq.Quantizer(tfusq.Round(), estimator)(y, tf.zeros([1, 1]))
-    loss = tf.reduce_sum(weights * y_tilde)
+    loss = tf.reduce_sum(weights * quantizer(y, tf.zeros([1, 1])))
   return y, tape.gradient(loss, y)
 
 
@@ -31,9 +33,9 @@ def test_the_error_scales_the_gradient_by_its_sign():
 
 def test_no_scaling_is_straight_through():
   weights = tf.constant([[2.0, -3.0, 1.0, -1.0]])
-  np.testing.assert_array_equal(
-    gradient(GradScale(0.0), weights)[1], gradient(tfusq.STE(), weights)[1]
-  )
+  _, scaled = gradient(GradScale(0.0), weights)
+  _, straight = gradient(tfusq.STE(), weights)
+  np.testing.assert_array_equal(scaled, straight)
 
 
 def test_a_negative_scale_is_refused():
@@ -41,22 +43,23 @@ def test_a_negative_scale_is_refused():
     GradScale(-1.0)
 
 
-def test_its_risk_is_measured_beside_the_others(monkeypatch):
-  monkeypatch.setattr(risk, 'BLOCK', 100)
-  surrogate = tfusq.SUA(5.0)
-  found = {type(each).__name__: each for each in study.estimators(surrogate)}
-  assert found['GradScale'].delta == 0.1
-  y = risk.latents(31)
-  exact = risk.ExpectedGradient(surrogate)(y, 0.5, 100)
-  straight, scaled, twice = (
-    each.bias
-    for each in risk.pointwise(
-      risk.RateGradient(surrogate, [found['STE'], found['GradScale'], GradScale(0.2)]),
-      exact,
-      y,
-      0.5,
-      2000,
-    )
-  )
-  assert np.abs(scaled - straight).max() > 0.001
-  np.testing.assert_allclose(twice - straight, 2 * (scaled - straight), atol=1e-9)
+def test_its_difference_from_straight_through_is_proportional_to_the_scale():
+  """The mean gradient of a Gaussian's bits, over the noise of SUA at each latent."""
+  latents = tf.linspace(-1.5, 1.5, 31)[:, None]
+  y = tf.repeat(latents, 2000, axis=1)
+  model = tfusq.Gaussian(bound=0.11)
+  parameters = model.parameters(tf.zeros([*y.shape, 2]))
+
+  def mean_gradient(estimator):
+    quantizer = tfusq.Quantizer(tfusq.SUA(5.0), estimator)
+    u = quantizer.noise(y, [1, 2])
+    with tf.GradientTape() as tape:
+      tape.watch(y)
+      bits = quantizer.evaluate(lambda v: model.bits(v[..., None], parameters), y, u)
+    return tf.reduce_mean(tape.gradient(bits, y), axis=1).numpy()
+
+  straight = mean_gradient(tfusq.STE())
+  scaled = mean_gradient(GradScale(0.1)) - straight
+  doubled = mean_gradient(GradScale(0.2)) - straight
+  assert np.abs(scaled).max() > 0.001
+  np.testing.assert_allclose(doubled, 2 * scaled, atol=1e-5)

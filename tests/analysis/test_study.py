@@ -79,7 +79,7 @@ def test_what_is_not_built_costs_its_own_row(monkeypatch):
   monkeypatch.setattr(
     plugins,
     'load_all',
-    lambda: (
+    lambda *_: (
       {plugin: Demanding, plugin._replace(name='AUN'): tfusq.AUN},
       {'Broken': plugins.PluginError('Broken is broken')},
     ),

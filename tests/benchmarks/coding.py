@@ -1,10 +1,10 @@
-"""Coding alone: `python tests/benchmarks/coding.py [--compressai INTERPRETER]`.
+"""Times range coding alone: `python tests/benchmarks/coding.py [--compressai INTERPRETER]`.
 
-For each entropy model, zero-centre and not, on one latent of 32x48x192 (an image of 768x512) drawn
-from the model itself (the deep factorized one as it is initialized, on logistic latents): millions
-of symbols a second, and how far the string is above the float64 ideal. Beside it TensorFlow
-Compression's own class on the same Gaussian latent, and CompressAI's rANS on it, run by an
-interpreter that has CompressAI.
+Each entropy model, zero-centre and not, codes one latent of 32x48x192 (an image of 768x512) that is
+drawn from the model itself; the deep factorized one is as it is initialized, and its latent
+logistic. Printed are millions of symbols a second, and the excess of the string over the float64
+ideal. TensorFlow Compression's own class codes the same Gaussian latent, and so does CompressAI's
+rANS, given an interpreter that has it.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import tensorflow as tf
 import tensorflow_compression as tfc
 
 import tfusq
-import timing  # noqa: F401  (sets log levels)
+import timing  # noqa: F401  It sets the levels of logging.
 
 SHAPE = (1, 32, 48, 192)
 ROUNDS = 7
@@ -53,27 +53,48 @@ print(len(string), *(sorted(t)[2] for t in times))
 
 
 def source(model, rng):
-  """Latents drawn from a model, and their parameters: mostly small scales, as in codecs."""
+  """Returns a latent drawn from a model, and its parameters: mostly small scales, as in codecs."""
   log_scale = np.log(np.exp(rng.normal(-0.7, 1.2, SHAPE)).clip(0.11, 256))
   if isinstance(model, tfusq.Factorized):
     model.build(SHAPE[-1])
     return rng.logistic(0, 4, SHAPE), model.parameters(tf.zeros([*SHAPE[:-1], 0]))
+
   if isinstance(model, tfusq.GaussianMixture):
-    components = (*SHAPE, 3)
-    logits, spread = rng.normal(0, 1, components), np.exp(log_scale)[..., None]
-    means = rng.normal(0, 3, SHAPE)[..., None] + spread * rng.normal(0, 1, components)
-    log_scales = log_scale[..., None] + rng.normal(0, 0.3, components)
-    raw = np.concatenate([x.reshape(*SHAPE[:-1], -1) for x in (logits, means, log_scales)], -1)
-    chosen = np.argmax(logits + rng.gumbel(size=components), -1)[..., None]
-    mean, log_scale = (np.take_along_axis(x, chosen, -1)[..., 0] for x in (means, log_scales))
+    mean, log_scale, raw = mixture_source(log_scale, rng)
   else:
     mean = rng.normal(0, 3, SHAPE)
     raw = np.concatenate([mean, log_scale], -1)
+
   noise = rng.laplace(size=SHAPE) if isinstance(model, tfusq.Laplacian) else rng.normal(size=SHAPE)
   return mean + np.exp(log_scale) * noise, model.parameters(tf.constant(raw, tf.float32))
 
 
+def mixture_source(log_scale, rng):
+  """Draws the parameters of mixtures of three components, and one component for each symbol.
+
+  Args:
+    log_scale: Logarithms of the scales around which those of the components lie.
+    rng: Random number generator.
+
+  Returns:
+    Mean and logarithm of the scale of the drawn component, and the raw parameters of the mixture.
+  """
+  components = (*SHAPE, 3)
+  logits = rng.normal(0, 1, components)
+  spread = np.exp(log_scale)[..., None]
+  means = rng.normal(0, 3, SHAPE)[..., None] + spread * rng.normal(0, 1, components)
+  log_scales = log_scale[..., None] + rng.normal(0, 0.3, components)
+  flat = [x.reshape(*SHAPE[:-1], -1) for x in (logits, means, log_scales)]
+
+  # The index of the largest logit plus Gumbel noise has the distribution of the mixture's weights.
+  drawn = np.argmax(logits + rng.gumbel(size=components), -1)[..., None]
+  mean = np.take_along_axis(means, drawn, -1)[..., 0]
+  log_scale = np.take_along_axis(log_scales, drawn, -1)[..., 0]
+  return mean, log_scale, np.concatenate(flat, -1)
+
+
 def median(call):
+  """Returns the median seconds of a call."""
   times = []
   for _ in range(ROUNDS):
     start = time.perf_counter()
@@ -83,43 +104,64 @@ def median(call):
 
 
 def report(name, bits, ideal, encode, decode):
-  count = np.prod(SHAPE) / 1e6
+  """Prints a row.
+
+  Args:
+    name: Name of the coder.
+    bits: Length of the string in bits.
+    ideal: Ideal length in bits.
+    encode: Seconds of encoding.
+    decode: Seconds of decoding.
+  """
+  millions = np.prod(SHAPE) / 1e6
+  excess = 100 * (bits / ideal - 1)
   print(
-    f'{name:<36}{ideal / count / 1e6:>12.3f}{100 * (bits / ideal - 1):>+10.3f}'
-    f'{count / encode:>10.1f}{count / decode:>10.1f}'
+    f'{name:<36}{ideal / millions / 1e6:>12.3f}{excess:>+10.3f}'
+    f'{millions / encode:>10.1f}{millions / decode:>10.1f}'
   )
 
 
 def ours(model, zero_centre, rng):
+  """Times a model's coder and prints a row.
+
+  Args:
+    model: An entropy model.
+    zero_centre: Whether symbols are relative to the centre.
+    rng: Random number generator.
+
+  Returns:
+    Symbols, parameters, and the ideal length in bits.
+  """
   y, parameters = source(model, rng)
-  wide = tf.nest.map_structure(
-    lambda x: x if isinstance(model, tfusq.Factorized) else tf.cast(x, tf.float64), parameters
-  )
+  # The ideal is computed in float64; the network of the factorized density is float32.
+  dtype = tf.float32 if isinstance(model, tfusq.Factorized) else tf.float64
+  wide = tf.nest.map_structure(lambda x: tf.cast(x, dtype), parameters)
   offset = model.centre(wide) if zero_centre else tf.zeros([], tf.float64)
   symbols = tf.cast(tf.round(y - offset), tf.int32)
-  dtype = tf.float32 if isinstance(model, tfusq.Factorized) else tf.float64
   y_hat = tf.cast(tf.cast(symbols, tf.float64) + offset, dtype)
   ideal = float(tf.reduce_sum(tf.cast(model.bits(y_hat, wide), tf.float64)))
   coder = model.coder(zero_centre)
-  encode = tf.function(
-    lambda: coder.finalize(coder.encode(coder.encoder(), symbols, coder.index(parameters)))
-  )
+
+  @tf.function
+  def encode():
+    handle = coder.encode(coder.encoder(), symbols, coder.index(parameters))
+    return coder.finalize(handle)
+
   string = encode()
-  decode = tf.function(lambda: coder.decode(coder.decoder(string), coder.index(parameters))[1])
+
+  @tf.function
+  def decode():
+    return coder.decode(coder.decoder(string), coder.index(parameters))[1]
+
   assert bool(tf.reduce_all(decode() == symbols))
   centring = 'zero-centre' if zero_centre else 'nonzero-centre'
-  report(
-    f'{type(model).__name__}, {centring}',
-    8 * len(string.numpy()),
-    ideal,
-    median(encode),
-    median(decode),
-  )
+  name = f'{type(model).__name__}, {centring}'
+  report(name, 8 * len(string.numpy()), ideal, median(encode), median(decode))
   return symbols, parameters, ideal
 
 
 def tensorflow_compressions(symbols, scale, ideal):
-  """Its scale-indexed class at the settings of its own models."""
+  """Times TensorFlow Compression's scale-indexed class at the settings of its own models."""
   levels = tf.exp(tf.linspace(tf.math.log(0.11), tf.math.log(256.0), 64))
   model = tfc.LocationScaleIndexedEntropyModel(
     tfc.NoisyNormal,
@@ -140,6 +182,7 @@ def tensorflow_compressions(symbols, scale, ideal):
 
 
 def compressais(interpreter, symbols, scale, ideal):
+  """Times CompressAI's coder in a process of its own."""
   with tempfile.TemporaryDirectory() as folder:
     path = Path(folder) / 'latent.npz'
     np.savez(path, symbols=symbols.numpy(), scales=scale.numpy())
@@ -151,6 +194,7 @@ def compressais(interpreter, symbols, scale, ideal):
 
 
 def main():
+  """Prints the table."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument('--compressai', help='Python interpreter that has it')
   arguments = parser.parse_args()

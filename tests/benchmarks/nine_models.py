@@ -1,11 +1,13 @@
-"""The nine models at the paper's size: `python tests/benchmarks/nine_models.py --image PHOTOGRAPH`.
+"""Times the nine models at the paper's size.
 
-Random weights, the last layer of the analysis scaled so that the latent's deviation is 1; one
-photograph, compressed and decompressed by the exported codec, each model in a process of its own
-with two threads. Wall seconds, and how they divide: the networks outside of the walk (analysis or
-synthesis), the walk without coding (hyper synthesis and contexts, in exact arithmetic), and coding,
-which is the rest. With --compressai INTERPRETER its model of the same name is run beside, and the
-ratio of processor times printed.
+    python tests/benchmarks/nine_models.py --image IMAGE
+
+The weights are random, and the last layer of the analysis is scaled so that the latent's standard
+deviation is 1. The exported codec compresses and decompresses one photograph, each model in a
+process of its own with two threads. Printed are wall seconds and their parts: the networks outside
+of the walk (analysis or synthesis), the walk without coding (hyper synthesis and contexts, in exact
+arithmetic), and the rest, which is coding. `--compressai INTERPRETER` also times the model of that
+name in CompressAI and prints the ratio of processor times.
 """
 
 import argparse
@@ -65,13 +67,19 @@ print(json.dumps(result))
 
 
 def replaying(model, coders, latents):
-  """Returns a visitor that visits known latents: it computes the indexes, and does not code."""
+  """Returns a visitor that computes the table indexes of known latents, and does not code.
+
+  Args:
+    model: A codec model.
+    coders: Range coders by name of the latent.
+    latents: Real-valued latents by name.
+  """
   import tensorflow as tf
 
   from tfusq.models import Visitor
 
   class Replay(Visitor):
-    """Returns known latents; computes the indexes, and does not code."""
+    """Adds up the indexes, so that computing them is not optimized away."""
 
     def __init__(self):
       self.sum = 0
@@ -85,8 +93,8 @@ def replaying(model, coders, latents):
       return y_hat
 
     def _replay(self, total, part, raw):
-      index = coders[part.latent].index(model.entropy_models[part.latent].parameters(raw))
-      total += tf.reduce_sum(index)
+      parameters = model.entropy_models[part.latent].parameters(raw)
+      total += tf.reduce_sum(coders[part.latent].index(parameters))
       if part.latent != 'y' or not model.serial:
         self.sum += total
       return total, tf.round(part.of(latents[part.latent]))
@@ -95,7 +103,12 @@ def replaying(model, coders, latents):
 
 
 def one(name, image_path):
-  """Measures one model in this process; prints JSON."""
+  """Measures one model in this process and prints the result as JSON.
+
+  Args:
+    name: Name of the model's gin file.
+    image_path: Photograph to compress.
+  """
   import resource
 
   import numpy as np
@@ -114,12 +127,13 @@ def one(name, image_path):
   )
   codec = config.build('Codec')()
   codec.create()
-  rows = summary.summary(codec)
+  rows = summary.summary(codec.centred_model)
   image = image_files.read_image(image_path)
   x = tf.constant(image[None], tf.float32) / 255
   model = codec.model
   last = getattr(model.analysis.layers[-1], 'down', model.analysis.layers[-1])
-  for _ in range(3):  # in front of a last attention module, which is not linear
+  # Repeated, because a last attention module is not linear in the weights in front of it.
+  for _ in range(3):
     last.kernel.assign(last.kernel / tf.math.reduce_std(model.latents(x)['y']))
   latents = model.latents(x)
   coders = bitstream.make_coders(codec.centred_model)
@@ -162,7 +176,7 @@ def one(name, image_path):
 
 
 def measure(arguments):
-  """Runs a command that prints JSON on its last line."""
+  """Runs a command and returns the JSON on the last line of its output."""
   result = subprocess.run(arguments, capture_output=True, text=True)
   if result.returncode:
     raise SystemExit(result.stderr[-2000:])
@@ -170,6 +184,7 @@ def measure(arguments):
 
 
 def main():
+  """Prints the table."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument('--image', required=True)
   parser.add_argument('--models', nargs='*', default=MODELS, choices=MODELS)
@@ -185,35 +200,48 @@ def main():
   )
   for name in arguments.models:
     ours = measure([sys.executable, __file__, '--image', arguments.image, '--one', name])
-    wall, cpu = ours['wall'], ours['cpu']
-    print(
-      f'{name:<14}{ours["parameters"] / 1e6:>10.2f}{ours["kmacs"]:>9.0f}'
-      f'{8 * ours["bytes"] / ours["pixels"]:>6.2f}{wall["encode"]:>8.2f}'
-      f'{wall["analysis"]:>10.2f}{wall["walk"]:>7.2f}'
-      f'{wall["encode"] - wall["analysis"] - wall["walk"]:>8.2f}{wall["decode"]:>8.2f}'
-      f'{wall["synthesis"]:>8.2f}{wall["walk"]:>7.2f}'
-      f'{wall["decode"] - wall["synthesis"] - wall["walk"]:>8.2f}'
-      f'{ours["memory"] / 2**20:>6.2f}{cpu["encode"]:>6.2f}{cpu["decode"]:>6.2f}',
-      flush=True,
-    )
+    print(row(name, ours), flush=True)
     if arguments.compressai and name in THEIRS:
-      import numpy as np
-      from PIL import Image
+      theirs = measure_compressai(arguments.compressai, name, arguments.image)
+      print(compressai_row(theirs, ours['cpu']), flush=True)
 
-      with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / 'image.npy'
-        np.save(path, np.asarray(Image.open(arguments.image).convert('RGB')))
-        theirs = measure(
-          [arguments.compressai, '-c', COMPRESSAI, THEIRS[name], str(path), str(ROUNDS)]
-        )
-      encode, decode = np.median(theirs['wall'], 0)
-      encode_cpu, decode_cpu = np.median(theirs['cpu'], 0)
-      print(
-        f'  CompressAI {"":<26}{encode:>8.2f}{"":>25}{decode:>8.2f}{"":>23}'
-        f'{theirs["memory"] / 2**20:>6.2f}{encode_cpu:>6.2f}{decode_cpu:>6.2f}  ours / theirs: '
-        f'encode {cpu["encode"] / encode_cpu:.2f}, decode {cpu["decode"] / decode_cpu:.2f}',
-        flush=True,
-      )
+
+def row(name, result):
+  """Returns the row of a model."""
+  wall, cpu = result['wall'], result['cpu']
+  bpp = 8 * result['bytes'] / result['pixels']
+  encode_coding = wall['encode'] - wall['analysis'] - wall['walk']
+  decode_coding = wall['decode'] - wall['synthesis'] - wall['walk']
+  return (
+    f'{name:<14}{result["parameters"] / 1e6:>10.2f}{result["kmacs"]:>9.0f}{bpp:>6.2f}'
+    f'{wall["encode"]:>8.2f}{wall["analysis"]:>10.2f}{wall["walk"]:>7.2f}{encode_coding:>8.2f}'
+    f'{wall["decode"]:>8.2f}{wall["synthesis"]:>8.2f}{wall["walk"]:>7.2f}{decode_coding:>8.2f}'
+    f'{result["memory"] / 2**20:>6.2f}{cpu["encode"]:>6.2f}{cpu["decode"]:>6.2f}'
+  )
+
+
+def measure_compressai(interpreter, name, image_path):
+  """Measures CompressAI's model of the same name."""
+  import numpy as np
+  from PIL import Image
+
+  with tempfile.TemporaryDirectory() as folder:
+    path = Path(folder) / 'image.npy'
+    np.save(path, np.asarray(Image.open(image_path).convert('RGB')))
+    return measure([interpreter, '-c', COMPRESSAI, THEIRS[name], str(path), str(ROUNDS)])
+
+
+def compressai_row(result, cpu):
+  """Returns the row of CompressAI's model, with the ratios of processor times."""
+  import numpy as np
+
+  encode, decode = np.median(result['wall'], 0)
+  encode_cpu, decode_cpu = np.median(result['cpu'], 0)
+  return (
+    f'  CompressAI {"":<26}{encode:>8.2f}{"":>25}{decode:>8.2f}{"":>23}'
+    f'{result["memory"] / 2**20:>6.2f}{encode_cpu:>6.2f}{decode_cpu:>6.2f}  ours / theirs: '
+    f'encode {cpu["encode"] / encode_cpu:.2f}, decode {cpu["decode"] / decode_cpu:.2f}'
+  )
 
 
 if __name__ == '__main__':

@@ -1,10 +1,10 @@
-"""A training step: `python tests/benchmarks/training.py [--models ...] [--compressai INTERPRETER]`.
+"""Times a training step: `python tests/benchmarks/training.py [--models ...]`.
 
-AUN+PGE | AUN+PGE on random patches of 256x256, each model in a process of its own with two threads:
-seconds of the compiled train step as Keras runs it, and beside it the floor in the same process, a
-bare `tf.function` over the same layers that does no more than the loss needs. With --compressai the
-same model's step there, and with --bmshj2018 FILE that of TensorFlow Compression's script (its
-scale hyperprior, 192 filters). `sized` is MS-hyper with N=128, M=192.
+AUN+PGE | AUN+PGE on random patches of 256x256, each model in a process of its own with two threads.
+Printed are the seconds of the compiled step as Keras runs it, and of the floor in the same process:
+a bare `tf.function` over the same layers that does no more than the loss needs. `--compressai
+INTERPRETER` also times the same model there, and `--bmshj2018 FILE` TensorFlow Compression's script
+(its scale hyperprior with 192 filters). `sized` is MS-hyper with N=128 and M=192.
 """
 
 import argparse
@@ -42,7 +42,12 @@ print(json.dumps({name: float(np.median(taken[1:])) for name, taken in times.ite
 
 
 def bare_step(codec, batch):
-  """Returns the floor: noise, loss, gradients and update, without metrics, checks or seeds."""
+  """Returns the floor: noise, loss, gradients and update, without metrics, checks or seeds.
+
+  Args:
+    codec: A codec; its networks and their variables are used.
+    batch: Images to train on.
+  """
   import tensorflow as tf
 
   from tfusq.models import Visitor
@@ -51,20 +56,20 @@ def bare_step(codec, batch):
   variables = codec.trainable_variables
 
   class Bare(Visitor):
+    """Adds noise and estimates the bits."""
+
     def __init__(self, latents):
-      self.noisy = {
-        name: y + tf.random.uniform(tf.shape(y), -0.5, 0.5) for name, y in latents.items()
-      }
+      self.noisy = {}
+      for name, y in latents.items():
+        self.noisy[name] = y + tf.random.uniform(tf.shape(y), -0.5, 0.5)
       self.rounded = {'z': tf.round(latents['z']), 'y': self.noisy['y']}
       self.bits = []
 
     def visit(self, part, raw):
       entropy_model = model.entropy_models[part.latent]
-      self.bits.append(
-        tf.reduce_sum(
-          entropy_model.bits(part.of(self.noisy[part.latent]), entropy_model.parameters(raw))
-        )
-      )
+      noisy = part.of(self.noisy[part.latent])
+      bits = entropy_model.bits(noisy, entropy_model.parameters(raw))
+      self.bits.append(tf.reduce_sum(bits))
       return part.of(self.rounded[part.latent])
 
     def visit_serially(self, part, context):
@@ -87,7 +92,13 @@ def bare_step(codec, batch):
 
 
 def one(name, batch_size, jit_compile):
-  """Measures one model in this process; prints JSON."""
+  """Measures one model in this process and prints the result as JSON.
+
+  Args:
+    name: Name of the model's gin file, or `sized`.
+    batch_size: Number of patches.
+    jit_compile: Whether XLA compiles the step.
+  """
   import json
   import resource
 
@@ -124,7 +135,7 @@ def one(name, batch_size, jit_compile):
 
 
 def bmshj2018(file, batch_size):
-  """Measures TensorFlow Compression's script in this process; prints JSON."""
+  """Measures TensorFlow Compression's script in this process and prints the result as JSON."""
   import importlib.util
   import json
   import resource
@@ -142,9 +153,8 @@ def bmshj2018(file, batch_size):
   spec.loader.exec_module(script)
   model = script.BMSHJ2018Model(0.01, 192, 64, 0.11, 256.0)
   model.compile(optimizer=tf.keras.optimizers.Adam(1e-4))
-  steps = iter(
-    tf.data.Dataset.from_tensors(tf.random.uniform([batch_size, 256, 256, 3], 0, 255)).repeat()
-  )
+  images = tf.random.uniform([batch_size, 256, 256, 3], 0, 255)
+  steps = iter(tf.data.Dataset.from_tensors(images).repeat())
   train = model.make_train_function()
   wall, cpu = elapsed({'ours': lambda: train(steps)}, ROUNDS)
   print(
@@ -159,6 +169,13 @@ def bmshj2018(file, batch_size):
 
 
 def report(name, theirs, ours=None):
+  """Prints a row of another library.
+
+  Args:
+    name: Name of the library.
+    theirs: Its seconds and memory.
+    ours: Processor seconds to compare with.
+  """
   ratio = f'  ours / theirs: {ours["ours"] / theirs["cpu"]:.2f}' if ours else ''
   print(
     f'  {name:<20}{"":>6}{theirs["wall"]:>8.2f}{"":>8}{"":>8}{theirs["cpu"]:>8.2f}'
@@ -168,6 +185,7 @@ def report(name, theirs, ours=None):
 
 
 def main():
+  """Prints the table."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument('--models', nargs='*', default=('sized', *MODELS), choices=('sized', *MODELS))
   parser.add_argument('--batch', type=int, default=8)

@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfusq import AUN, EP, PGE, STE, SUA, Quantizer, Round, quantize
+from tfusq import AUN, EP, PGE, STE, SUA, Quantizer, Round
 from tfusq.entropy_models import gaussian_bits
-from tfusq.quantization.rounding import MAX_SYMBOL
 
 
 def test_an_offset_centres_the_grid(mode):
@@ -54,17 +53,6 @@ def test_both_readings_of_the_partial_stop_gradient_in_the_rate(gradients):
   np.testing.assert_allclose(by_mean_b, -by_y, rtol=1e-9, atol=1e-12)
   np.testing.assert_allclose(by_y, same_by_y, rtol=1e-12)
   assert np.abs(by_mean_a - by_mean_b).max() > 0.1
-
-
-def test_the_quantizer_that_codes_is_rounding_with_bounded_symbols(latents):
-  offset = tf.fill(latents.shape, 0.3)
-  symbols, y_hat = quantize(latents, offset)
-  np.testing.assert_array_equal(symbols, tf.round(latents - offset))
-  np.testing.assert_array_equal(y_hat, symbols + offset)
-  far, _ = quantize(tf.constant([1e30, -1e30]))
-  assert far.numpy().tolist() == [MAX_SYMBOL, -MAX_SYMBOL]
-  trained = Quantizer(Round(), STE())(latents, tf.zeros([1]), offset)
-  np.testing.assert_array_equal(trained, y_hat)
 
 
 def test_arguments_of_the_wrong_kind_are_named():

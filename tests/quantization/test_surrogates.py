@@ -1,72 +1,13 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_compression as tfc
 
-from tfusq import AUN, SGA, SHA, SR, SRA, SUA, Round, SGAHard, SUAn, UQi, UQs
+from tfusq import AUN, SGA, SHA, SR, SRA, SUA, Round, SGAHard, SUAn, Surrogate, UQi, UQs
 from tfusq.entropy_models import gaussian_bits
-from tfusq.quantization.soft_rounding import denoise, soft_round, soft_round_slope
-from tfusq.testing import describe
+from tfusq.quantization.soft_rounding import soft_round
+from tfusq.quantization.temperature import describe
 
 ALPHAS = [1e-3, 0.5, 1.0, 5.0, 12.0, 16.0, 50.0]
-
-
-def test_soft_rounding_matches_the_reference(reference, mode):
-  functions = {'s': soft_round, 'ds': soft_round_slope, 'denoise_of_y': denoise}
-  for name, function in functions.items():
-    rows = [row for row in reference['pointwise'] if name in row]
-    assert rows
-    y, alpha, expected = (np.array([row[key] for row in rows]) for key in ('y', 'alpha', name))
-    for dtype, tolerance in ((tf.float64, 1e-7), (tf.float32, 2e-6)):
-      ours = mode(function)(tf.constant(y, dtype), tf.constant(alpha, dtype))
-      np.testing.assert_allclose(ours, expected, rtol=tolerance, atol=tolerance, err_msg=name)
-
-
-@pytest.mark.parametrize('alpha', [0.5, 1.0, 5.0, 12.0])
-def test_soft_rounding_equals_tensorflow_compression(alpha, mode):
-  y = tf.constant(np.linspace(-3.3, 3.3, 331), tf.float64)
-  a = tf.constant(alpha, tf.float64)
-  np.testing.assert_allclose(mode(soft_round)(y, a), tfc.soft_round(y, a), atol=1e-12)
-  # At the cell's very ends TFC's inverse loses digits to `atanh`.
-  np.testing.assert_allclose(mode(denoise)(y, a), tfc.soft_round_conditional_mean(y, a), atol=1e-8)
-
-
-@pytest.mark.parametrize('alpha', [0.5, 5.0, 16.0])
-def test_slope_is_the_finite_difference_of_soft_rounding(alpha):
-  y = tf.constant(np.linspace(-2.95, 2.95, 118) + 0.0123, tf.float64)
-  a, h = tf.constant(alpha, tf.float64), 1e-6
-  difference = (soft_round(y + h, a) - soft_round(y - h, a)) / (2 * h)
-  np.testing.assert_allclose(soft_round_slope(y, a), difference, rtol=1e-7, atol=1e-8)
-
-
-@pytest.mark.parametrize('alpha', [16.0, 30.0, 50.0])
-def test_slope_is_right_in_float32_where_one_minus_tanh_squared_is_not(alpha):
-  y = np.linspace(0.01, 0.99, 99).astype(np.float32)
-  exact = soft_round_slope(tf.constant(y, tf.float64), tf.constant(alpha, tf.float64))
-  ours = soft_round_slope(tf.constant(y), tf.constant(alpha, tf.float32))
-  np.testing.assert_allclose(ours, exact, rtol=2e-5)
-  with tf.GradientTape() as tape:
-    t = tf.constant(y)
-    tape.watch(t)
-    theirs = tfc.soft_round(t, alpha)
-  worst = np.nanmax(np.abs(tape.gradient(theirs, t).numpy() / exact.numpy() - 1))
-  assert worst > 0.05, 'TFC is as good now: use its op'
-
-
-@pytest.mark.parametrize('alpha', ALPHAS)
-def test_gradient_of_soft_round_is_its_slope(alpha, latents, gradients):
-  a = tf.constant(alpha)
-  value, (by_y,) = gradients(lambda y: soft_round(y, a), latents)
-  np.testing.assert_allclose(by_y, soft_round_slope(latents, a), rtol=1e-5)
-  assert np.isfinite(value).all()
-
-
-@pytest.mark.parametrize('alpha', [1e-3, 1.0, 5.0, 12.0])
-def test_denoiser_takes_soft_rounding_half_a_step_off_to_half_a_step(alpha):
-  y = tf.constant(np.linspace(-2.9, 2.9, 59) + 0.013, tf.float64)
-  a = tf.constant(alpha, tf.float64)
-  for half in (-0.5, 0.5):
-    np.testing.assert_allclose(denoise(soft_round(y, a) + half, a), y + half, atol=1e-8)
 
 
 def test_sua_is_additive_noise_when_cold_and_rounding_when_hot(mode):
@@ -200,3 +141,27 @@ def test_rounding_needs_no_noise_and_takes_ties_to_even():
 def test_capabilities_follow_from_what_is_defined():
   assert [s.has_secant() for s in (Round, AUN, SUA)] == [False, True, True]
   assert [s.differentiable for s in (Round, AUN, SUA)] == [False, True, True]
+
+
+def test_a_surrogate_without_its_sample_is_not_built():
+  class Empty(Surrogate):
+    def secant(self, y):
+      return AUN.secant(self, y)
+
+  with pytest.raises(TypeError, match='abstract.*Empty.*__call__'):
+    Empty()
+
+
+def test_what_is_optional_may_be_left_out():
+  class Shifted(Surrogate):
+    def __call__(self, y, u):
+      return y + u
+
+  surrogate = Shifted()
+  y = tf.constant([0.3])
+  assert not surrogate.has_secant() and not surrogate.has_density()
+  np.testing.assert_array_equal(surrogate.proxy(y), y)
+  with pytest.raises(NotImplementedError, match='Shifted has no secant'):
+    surrogate.secant(y)
+  with pytest.raises(NotImplementedError, match='Shifted has no density'):
+    surrogate.density(y, y)

@@ -3,6 +3,9 @@ import pytest
 import tensorflow as tf
 
 from tfusq import (
+  AUN,
+  SGA,
+  SRA,
   STE,
   SUA,
   Constant,
@@ -13,6 +16,7 @@ from tfusq import (
   Schedule,
   Temperature,
 )
+from tfusq.quantization.temperature import describe, instances, temperature_parameters
 
 
 def test_linear_goes_from_start_to_end_and_stays():
@@ -139,3 +143,75 @@ def test_a_schedule_of_ones_own_serves_wherever_a_number_does():
   temperature = Temperature(Step())
   temperature.anneal(tf.constant(7))
   assert np.isclose(temperature(tf.float32), 4.0)
+
+
+def test_temperatures_are_found_by_their_annotation():
+  assert temperature_parameters(SUA) == ['alpha']
+  assert temperature_parameters(SGA) == ['tau']
+  assert temperature_parameters(AUN) == []
+  assert len(instances(SRA)) == 2
+
+
+def test_typical_temperatures_may_be_given_by_name():
+  class Two(SUA):
+    typical_temperatures = {'alpha': (1.0, 3.0), 'width': (0.5, 0.25)}
+
+    def __init__(self, alpha: float | Schedule, width: float | Schedule):
+      super().__init__(alpha)
+      self.width = width
+
+  assert [(float(two.alpha(tf.float32)), two.width) for two in instances(Two)] == [
+    (1.0, 0.5),
+    (3.0, 0.25),
+  ]
+  bound = instances(Two, ['alpha'], lambda **values: Two(alpha=9.0, **values))
+  assert [(float(two.alpha(tf.float32)), two.width) for two in bound] == [(9.0, 0.5), (9.0, 0.25)]
+
+
+def test_typical_arguments_join_typical_temperatures():
+  class Sized(SUA):
+    typical_arguments = {'size': 3}
+
+    def __init__(self, alpha: float | Schedule, size: int):
+      super().__init__(alpha)
+      self.size = size
+
+  assert [describe(sized) for sized in instances(Sized)] == [
+    'Sized(alpha = 0.5)',
+    'Sized(alpha = 5)',
+  ]
+  (bound,) = instances(Sized, ['alpha', 'size'], lambda: Sized(2.0, 7))
+  assert bound.size == 7
+
+
+def test_a_schedule_without_its_value_is_not_built():
+  class Empty(Schedule):
+    pass
+
+  with pytest.raises(TypeError, match='abstract.*Empty.*__call__'):
+    Empty()
+
+
+def test_missing_arguments_are_named_with_what_to_bind():
+  class Warmup(Schedule):
+    def __init__(self, peak: float, steps: int, rest: float = 1.0):
+      super().__init__()
+      self.peak, self.steps, self.rest = peak, steps, rest
+
+    def __call__(self, step):
+      return tf.where(step < self.steps, self.peak, self.rest)
+
+  with pytest.raises(TypeError, match=r'\(peak, steps\).*Warmup.peak = \.\.\.'):
+    instances(Warmup)
+
+  def build(**values):
+    return Warmup(peak=3.0, **values)
+
+  with pytest.raises(TypeError, match=r'\(steps\).*Warmup.steps = \.\.\.'):
+    instances(Warmup, ['peak'], build)
+
+  Warmup.typical_arguments = {'peak': 2.0, 'steps': 10}
+  (by_typical_arguments,) = instances(Warmup)
+  assert (by_typical_arguments.peak, by_typical_arguments.steps) == (2.0, 10)
+  (by_both,) = instances(Warmup, ['peak'], build)
+  assert (by_both.peak, by_both.steps) == (3.0, 10)

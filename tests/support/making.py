@@ -27,7 +27,7 @@ def make_codec(
   entropy_model=None,
   model=tfusq.MSHyper,
 ):
-  """A codec small enough for tests; MS-hyper, `SUA+EP | SUA+STE` unless told otherwise."""
+  """Makes a codec small enough for tests; by default MS-hyper with `SUA+EP | SUA+STE`."""
   tf.keras.utils.set_random_seed(seed)
   model = model(
     entropy_model or tfusq.Gaussian(bound), tfusq.Factorized(), filters, latent_channels
@@ -49,25 +49,27 @@ def make_codec(
 
 
 def last_convolution(analysis):
-  """The convolution that makes the latent, in front of attention where there is some."""
+  """Returns the convolution that makes the latent, in front of attention if there is some."""
   last = analysis.layers[-1]
   return getattr(last, 'down', last)
 
 
 def make_patches(batch_size=2, patch_size=64, folder='train', seed=0):
+  """Makes patches of the embedded photographs, of which `train` and `heldout` are folders."""
   return patches.Patches(str(IMAGES / folder), patch_size, batch_size, seed)
 
 
 def make_curve(bpp=(0.2, 0.4, 0.8), psnr=(28.0, 31.0, 34.0), name='ours', **meta):
+  """Makes a curve without images; `meta` is what is recorded of it."""
   return Curve(name, '', meta, {'bpp': list(bpp), 'psnr-rgb': list(psnr)})
 
 
+# A curve of six codecs, in bpp and dB.
 RATES = np.array([0.07, 0.16, 0.35, 0.68, 1.2, 1.9])
-
-
 QUALITIES = np.array([26.2, 28.7, 31.6, 34.9, 38.3, 41.5])
 
 
+# Four cells; the second pair of quantizers takes a file and a binding.
 GRID = {
   'model': {'MS-hyper': 'models/ms_hyper_small.gin'},
   'rate | distortion': {
@@ -79,6 +81,7 @@ GRID = {
 
 
 def make_sweep(**changes):
+  """Makes a sweep over `GRID` with two stages, with other arguments where they are given."""
   return Sweep(
     **{
       'grids': [GRID],
@@ -94,7 +97,7 @@ def make_sweep(**changes):
 
 
 def contents(model_dir):
-  """Every value in a run's newest checkpoint, slots and step too, but for its own counter."""
+  """Returns every value in a run's newest checkpoint, slots and step too, but not its counter."""
   reader = tf.train.load_checkpoint(str(model_dir))
   return {
     name: reader.get_tensor(name)
@@ -104,6 +107,7 @@ def contents(model_dir):
 
 
 def assert_equal_runs(one, other):
+  """Asserts that two runs have the same networks and optimizer, bit for bit."""
   one, other = contents(one), contents(other)
   assert one.keys() == other.keys() and len(one) > 100
   for name, value in one.items():

@@ -15,6 +15,7 @@ from making import IMAGES, assert_equal_runs, contents
 from tfusq import cli as command_line
 from tfusq import config
 from tfusq.config import ConfigError
+from tfusq.training import distribute
 
 STEPS = 4
 # `python -m tfusq` with two devices; the words of the command follow.
@@ -80,6 +81,12 @@ def assert_same_up_to_sums(one, other):
     np.testing.assert_allclose(
       after[name], value, rtol=0, atol=error * np.abs(value).max(), err_msg=name
     )
+
+
+def test_without_a_strategy_there_is_one_worker_that_agrees(tmp_path):
+  assert distribute.agree('anything')
+  with distribute.own_folder(str(tmp_path)) as folder:
+    assert folder == str(tmp_path)
 
 
 @pytest.fixture(scope='module')

@@ -9,27 +9,30 @@ traceback.
 import argparse
 import os
 import sys
+from logging import WARNING, LogRecord
 
 from absl import app, logging
 from absl.flags import argparse_flags
 
-from tfusq.cli import analyze, comparing, files, plugins, quickstart, sweeping, training
+import tfusq
+from tfusq.cli import analyze, comparing, files, new, plugins, quickstart, sweeping, training
 from tfusq.errors import Error
 
-_MODULES = (training, files, comparing, sweeping, plugins, analyze, quickstart)
+_MODULES = (training, files, comparing, sweeping, plugins, new, analyze, quickstart)
 
 
 def parser() -> argparse.ArgumentParser:
   """Returns the parser of all commands; what it parses has the function to call as `run`."""
-  whole = argparse_flags.ArgumentParser(
+  program = argparse_flags.ArgumentParser(
     prog='tfusq', description='Uniform scalar quantization for learned image compression.'
   )
-  commands = whole.add_subparsers(dest='command', metavar='COMMAND', required=True)
+  program.add_argument('--version', action='version', version=f'tfusq {tfusq.__version__}')
+  commands = program.add_subparsers(dest='command', metavar='COMMAND', required=True)
 
   for module in _MODULES:
     module.add(commands)
 
-  return whole
+  return program
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -57,12 +60,16 @@ def main(arguments: argparse.Namespace) -> int:
 
 def run() -> None:
   """Runs the command of `sys.argv` and exits: the entry point of the console script."""
+  # TensorFlow prints dozens of lines about devices and libraries otherwise.
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
   # Imported inside `app.run`, TensorFlow would take its first steps in graph mode without this.
   os.environ.setdefault('TF2_BEHAVIOR', '1')
 
-  package = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-  logging.get_absl_handler().addFilter(
-    lambda record: record.levelno >= 30 or record.pathname.startswith(package)
-  )
+  logging.get_absl_handler().addFilter(_is_shown)
   app.run(main, flags_parser=lambda argv: parser().parse_args(argv[1:]))
+
+
+def _is_shown(record: LogRecord) -> bool:
+  """Returns whether a log record is shown: every warning, and from this package all others."""
+  package = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+  return record.levelno >= WARNING or record.pathname.startswith(package)

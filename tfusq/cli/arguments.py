@@ -4,6 +4,7 @@ import argparse
 import os
 from collections.abc import Callable
 
+# Environment variable that names the codec where `--codec` is not given.
 CODEC_VARIABLE = 'TFUSQ_CODEC'
 ANCHOR_HELP = 'name of a pinned anchor, or JSON'
 IMAGES_HELP = 'searched for PNG, JPEG and WebP files'
@@ -19,12 +20,12 @@ def add_command(
 
   Args:
     commands: The parser's commands.
-    name: What the user types.
-    run: The function that is called with the parsed arguments.
+    name: Name that the user types.
+    run: Function that is called with the parsed arguments.
     description: One line for the help.
 
   Returns:
-    The command's parser, to add arguments to.
+    The command's parser, to which arguments can be added.
   """
   command = commands.add_parser(name, help=description, description=description)
   command.set_defaults(run=run)
@@ -37,8 +38,8 @@ def add_codec(command: argparse.ArgumentParser) -> None:
     '--codec',
     default=DEFAULT_CODEC,
     help=(
-      'exported codec, or a folder of several, of which the file names its own; by default '
-      f'${CODEC_VARIABLE}, or else ./codec'
+      'exported codec, or a folder of exported codecs, from which each file takes its own; '
+      f'by default ${CODEC_VARIABLE}, or else ./codec'
     ),
   )
 
@@ -51,7 +52,12 @@ def add_gin(command: argparse.ArgumentParser) -> None:
 
 
 def add_gin_bindings(command: argparse.ArgumentParser, example: str) -> None:
-  """Adds `--gin_bindings`, whose help shows an example."""
+  """Adds `--gin_bindings`.
+
+  Args:
+    command: Parser of the command.
+    example: Example for the help.
+  """
   command.add_argument('--gin_bindings', action='append', default=[], help=f'repeatable; {example}')
 
 
@@ -68,13 +74,13 @@ def add_force(command: argparse.ArgumentParser) -> None:
 
 
 def add_axes(command: argparse.ArgumentParser) -> None:
-  """Adds `--quality` and `--surrogate`, which say what a curve is drawn or compared by."""
+  """Adds `--quality` and `--surrogate`, which choose the axes of a curve."""
   axes = command.add_mutually_exclusive_group()
   axes.add_argument('--quality', default='psnr-rgb', choices=['psnr-rgb', 'ms-ssim-rgb'])
   axes.add_argument(
     '--surrogate',
     action='store_true',
-    help='instead, rate and distortion of the training-time forward calculation, which runs have',
+    help='instead, rate and distortion of the training-time forward calculation (runs alone)',
   )
 
 

@@ -1,15 +1,19 @@
 """`tfusq plugins` and `tfusq check`: what is installed, and whether it keeps its contract."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from tfusq import plugins
 from tfusq.cli.arguments import Commands, add_command, add_gin_bindings
+
+if TYPE_CHECKING:
+  from tfusq.testing import BoundCheck
 
 
 def add(commands: Commands) -> None:
   """Adds the commands."""
   command = add_command(
-    commands, 'plugins', list_plugins, "list what is registered, ours and others'"
+    commands, 'plugins', list_plugins, "list the plugins that are installed, built-in and others'"
   )
   command.add_argument(
     '--details',
@@ -21,7 +25,9 @@ def add(commands: Commands) -> None:
   )
 
   command = add_command(commands, 'check', check, 'run the conformance checks on a plugin')
-  command.add_argument('name', help='surrogate, estimator, entropy model or codec model')
+  command.add_argument(
+    'name', help='surrogate, estimator, schedule, entropy model, transforms or codec model'
+  )
   add_gin_bindings(
     command, "such as 'SUA.alpha = 3.0'; temperatures that are not bound take typical values"
   )
@@ -34,19 +40,22 @@ def list_plugins(arguments: argparse.Namespace) -> None:
 
     print(catalogue.pairs())
     return
+
+  claimed = plugins.by_name()
   for plugin in plugins.discover():
     print(f'{plugin.group:<22} {plugin.name:<16} {plugin.origin}')
     if arguments.details:
       from tfusq import catalogue
 
-      print('\n'.join(f'    {line}' for line in catalogue.describe(plugin.name)))
+      for line in catalogue.describe(claimed[plugin.name]):
+        print(f'    {line}')
 
 
 def check(arguments: argparse.Namespace) -> None:
   """Runs the conformance checks on a plugin."""
   from tfusq import catalogue, config, testing
 
-  cls = plugins.load(plugins.claims(arguments.name))
+  cls = catalogue.load(plugins.claims(arguments.name))
   if not issubclass(cls, tuple(testing.CHECKS)):
     kinds = ', '.join(f'{base.__name__}s' for base in testing.CHECKS)
     raise testing.Unchecked(f'there are checks for {kinds}, not for {arguments.name}')
@@ -64,16 +73,23 @@ def check(arguments: argparse.Namespace) -> None:
   failed = 0
   for subject in subjects:
     print(testing.describe(subject))
-    for check in testing.checks_of(subject):
-      name = check.check.__name__
-      try:
-        reason = check()
-        print(f'  none    {name}: {reason}' if reason else f'  passed  {name}')
-      except Exception as violation:  # what a plugin raises costs that check
-        failed += 1
-        kind = (
-          '' if isinstance(violation, testing.NonConformance) else (f'{type(violation).__name__}: ')
-        )
-        print(f'  FAILED  {name}: {kind}{violation}')
+    for bound_check in testing.checks_of(subject):
+      line, passed = _outcome(bound_check)
+      print(f'  {line}')
+      failed += not passed
   if failed:
     raise plugins.PluginError(f'{arguments.name} fails {failed} checks')
+
+
+def _outcome(bound_check: 'BoundCheck') -> tuple[str, bool]:
+  """Runs one check; returns a line that reports it, and whether it did not fail."""
+  from tfusq.testing import NonConformance
+
+  name = bound_check.check.__name__
+  try:
+    reason = bound_check()
+  except NonConformance as violation:
+    return f'FAILED  {name}: {violation}', False
+  except Exception as error:  # what a plugin raises fails that check alone
+    return f'FAILED  {name}: {type(error).__name__}: {error}', False
+  return (f'none    {name}: {reason}' if reason else f'passed  {name}'), True

@@ -14,7 +14,9 @@ def add(commands: Commands) -> None:
     '--init_from', help='run directory whose networks a new run starts from, as far as they fit'
   )
   command.add_argument(
-    '--dry_run', action='store_true', help='build everything and evaluate one batch; write nothing'
+    '--dry_run',
+    action='store_true',
+    help='build everything and evaluate one batch, but write nothing',
   )
 
   command = add_command(
@@ -24,15 +26,15 @@ def add(commands: Commands) -> None:
 
   command = add_command(commands, 'export', export, "write a run's codec as a SavedModel")
   command.add_argument('--model_dir', required=True, help='run directory')
-  command.add_argument('--out', required=True, help='folder to make')
+  command.add_argument('--out', required=True, help='folder to write')
   add_gin_search_path(command)
-  kind = command.add_mutually_exclusive_group()
-  kind.add_argument(
+  variant = command.add_mutually_exclusive_group()
+  variant.add_argument(
     '--decoder_only',
     action='store_true',
-    help="leave out what only compressing needs; decodes the whole codec's files",
+    help='leave out what only compressing needs; decodes the files of the complete codec',
   )
-  kind.add_argument(
+  variant.add_argument(
     '--tfc',
     metavar='FOLDER',
     help="also write the codec here for TensorFlow Compression's tfci and model scripts",
@@ -48,31 +50,37 @@ def train(arguments: argparse.Namespace) -> None:
     raise config.ConfigError('say what to train: give --gin_file')
 
   config.parse(arguments.gin_file, arguments.gin_bindings, arguments.gin_search_path)
-  config.build('train')(
+  outcome = config.build('train')(
     model_dir=arguments.model_dir,
     recipe=config.recipe,
     init_from=arguments.init_from,
     dry_run=arguments.dry_run,
   )
+  print(outcome)
 
 
 def summary(arguments: argparse.Namespace) -> None:
   """Prints a model's parameters and multiply-accumulates."""
   from tfusq import config
+  from tfusq.models import CentredModel
   from tfusq.training.summary import table
 
   if not arguments.gin_file:
     raise config.ConfigError('say which model: give --gin_file')
 
-  # What the stage says of the bound does not matter here, nor which quantizers train it.
+  # Entropy models take the bound from a stage, which is not needed here; it changes no count.
   config.parse(
-    ['quantizers/aun_pge.gin', *arguments.gin_file],
-    ['BOUND = 0.11', 'Codec.lmbda = 1.0', *arguments.gin_bindings],
-    arguments.gin_search_path,
+    arguments.gin_file, ['BOUND = 0.11', *arguments.gin_bindings], arguments.gin_search_path
   )
-  codec = config.build_configurable('Codec')
-  codec.create()
-  print(table(codec))
+  model = config.build_parameter('Codec.model')
+  try:
+    # Centring changes no count either, and not every model admits it.
+    centred_model = CentredModel(model, zero_centre=False)
+  except TypeError as error:
+    raise config.ConfigError(str(error)) from error
+
+  centred_model.create()
+  print(table(centred_model))
 
 
 def export(arguments: argparse.Namespace) -> None:
@@ -80,6 +88,7 @@ def export(arguments: argparse.Namespace) -> None:
   from tfusq import runs
   from tfusq.export import tfc_client
 
+  # Refuses existing outputs before the work instead of after it.
   if arguments.tfc:
     tfc_client.outputs(arguments.out, arguments.tfc, arguments.force)
 

@@ -90,8 +90,8 @@ class Visitor(abc.ABC):
 class Model(tf.keras.layers.Layer, metaclass=abc.ABCMeta):
   """Networks of a codec: the base class of the group `tfusq.models`.
 
-  A subclass sets the attributes `entropy_models`, `parts` and `encoder_only`, and `serial` if it has
-  a serial context; it defines `latents`, `walk` and `reconstruct`. It keeps that
+  A subclass sets the attributes `entropy_models`, `parts` and `encoder_only`, and `serial` where it
+  has a serial context; it defines `latents`, `walk` and `reconstruct`. It keeps that
 
   * `walk` visits every component of every latent once, in coding order;
   * it computes all that decides a table index in `walk`, by the layers of `tfusq.transforms`, which

@@ -1,1 +1,1 @@
-"""Surrogates (forward calculations), estimators (backward calculations), and their pairs."""
+"""Scalar quantization: its surrogates, gradient estimators, and temperatures."""

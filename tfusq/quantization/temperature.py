@@ -1,34 +1,75 @@
-"""Temperatures of the annealed surrogates, and the schedules that move them (Sec. 6.1.2)."""
+"""Temperatures of annealed surrogates, and the schedules that they follow (Sec. 6.1.2).
 
+A constructor's parameter is a temperature if its annotation names `Schedule`, as in
+`alpha: float | Schedule`. The functions at the end use this to build any class with typical values.
+"""
+
+import abc
 import inspect
 import math
 import numbers
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 
+# One on the side of no annealing, one near rounding: formulas that hold at both hold in between.
 TYPICAL_TEMPERATURES = (0.5, 5.0)
 
+# A schedule is any function, so that its values can only be sampled: here at every order of
+# magnitude of a step, up to 2^40, beyond the end of any training.
+SAMPLED_STEPS = (0, *(2**power for power in range(41)))
 
-class Schedule(tf.Module):
-  """A function of the training step: the base class of the group `tfusq.schedules`."""
 
+class Schedule(tf.Module, metaclass=abc.ABCMeta):
+  """A function of the training step: the base class of the group `tfusq.schedules`.
+
+  A subclass must define `__call__` and must keep:
+
+  * Its value depends on the step only, whatever steps it was called with before.
+  * It is finite at every step from 0 on; the schedule of a temperature is positive, too.
+  * It works eagerly and in a graph.
+
+  `tfusq check NAME` and `tfusq.testing.conformance` test this.
+
+  Attributes:
+    typical_arguments: Arguments of the constructor, by name, with which `tfusq check NAME` builds
+      the class, except those that gin binds. A class whose constructor needs arguments should
+      define it.
+  """
+
+  typical_arguments: Mapping[str, Any] = {}
+
+  @abc.abstractmethod
   def __call__(self, step: tf.Tensor) -> tf.Tensor:
-    """Returns the value at `step` (scalar integer tensor) as a scalar float32 tensor."""
-    raise NotImplementedError
+    """Returns the value at a step.
+
+    Args:
+      step: Training step, a scalar integer tensor, `int64` in training; at least 0.
+
+    Returns:
+      The value, a scalar float32 tensor.
+    """
 
 
 class Linear(Schedule):
-  """From `start` to `end` in `steps` steps, then constant; the paper anneals alpha from 1 so."""
+  """From `start` to `end` in `steps` steps, then constant.
+
+  The paper anneals alpha in this way from 1:
+
+      value(step) = start + (end - start) min(step / steps, 1).
+  """
+
+  typical_arguments = {'end': 12.0, 'steps': 1000}
 
   def __init__(self, end: float, steps: int, start: float = 1.0, every: int = 1):
     """Initializer.
 
     Args:
       end: Value from step `steps` on.
-      steps: How many steps the way takes; at least 1.
+      steps: Number of steps from `start` to `end`; at least 1.
       start: Value at step 0.
-      every: Steps between changes; those of an epoch for a staircase by epoch.
+      every: Steps between changes; the steps of an epoch give a staircase by epoch.
 
     Raises:
       ValueError: if `steps` or `every` is less than 1 or a value is not finite.
@@ -37,24 +78,29 @@ class Linear(Schedule):
     if not (steps >= 1 and every >= 1):
       raise ValueError(f'Linear.steps and Linear.every must be at least 1, not {steps} and {every}')
     if not (math.isfinite(start) and math.isfinite(end)):
-      raise ValueError(f'Linear goes between finite values, not from {start} to {end}')
-    self.start, self.end, self.steps, self.every = float(start), float(end), int(steps), int(every)
+      raise ValueError(f'Linear.start and Linear.end must be finite numbers, not {start} and {end}')
+    self.start = float(start)
+    self.end = float(end)
+    self.steps = int(steps)
+    self.every = int(every)
 
   def __call__(self, step: tf.Tensor) -> tf.Tensor:
-    # In integers first: float32 steps would stand still from 2^24 on.
+    # In integers first: float32 does not resolve single steps from 2^24 on.
     step = tf.cast(step, tf.int64)
     step = tf.where(step < self.steps, step - step % self.every, self.steps)
     return self.start + (self.end - self.start) * tf.cast(step, tf.float32) / self.steps
 
 
 class Constant(Schedule):
-  """One value throughout: what a plain number means wherever a schedule stands."""
+  """One value at every step: the meaning of a number that is given instead of a schedule."""
+
+  typical_arguments = {'value': 5.0}
 
   def __init__(self, value: float):
     """Initializer.
 
     Args:
-      value: The value.
+      value: Value at every step.
 
     Raises:
       ValueError: if it is not finite in float32.
@@ -71,20 +117,23 @@ class Constant(Schedule):
 class Exponential(Schedule):
   """`start` until step `delay`, then `start exp(-rate (step - delay))`, but at least `floor`.
 
-  The defaults of `rate` and `delay` with `start = 0.5` are SGA's original temperature,
-  `min(0.5, 0.5 exp(-1e-3 (step - 700)))`.
+  With `start = 0.5` and the defaults of `rate` and `delay`, this is the original temperature of
+  SGA, `min(0.5, 0.5 exp(-1e-3 (step - 700)))`.
 
   #### References
-  Yang, Bamler and Mandt, Improving inference for neural image compression, 2020.
+  Yang, Bamler and Mandt, Improving inference for neural image compression, 2020,
+  https://arxiv.org/abs/2006.04240.
   """
+
+  typical_arguments = {'start': 0.5}
 
   def __init__(self, start: float, rate: float = 1e-3, delay: int = 700, floor: float = 1e-3):
     """Initializer.
 
     Args:
       start: First value.
-      rate: Of the decay, per step; positive.
-      delay: Steps before the decay.
+      rate: Rate of the decay, per step; positive.
+      delay: Number of steps before the decay.
       floor: Least value; positive and at most `start`.
 
     Raises:
@@ -96,7 +145,10 @@ class Exponential(Schedule):
         'Exponential takes 0 < floor <= start, rate > 0 and delay >= 0, not '
         f'floor {floor}, start {start}, rate {rate}, delay {delay}'
       )
-    self.start, self.rate, self.delay, self.floor = start, rate, delay, floor
+    self.start = start
+    self.rate = rate
+    self.delay = delay
+    self.floor = floor
 
   def __call__(self, step: tf.Tensor) -> tf.Tensor:
     elapsed = tf.cast(tf.maximum(tf.cast(step, tf.int64) - self.delay, 0), tf.float32)
@@ -106,16 +158,18 @@ class Exponential(Schedule):
 class Piecewise(Schedule):
   """`values[k]` from step `boundaries[k - 1]` until before step `boundaries[k]`."""
 
+  typical_arguments = {'boundaries': (1000, 2000), 'values': (1.0, 5.0, 12.0)}
+
   def __init__(self, boundaries: Sequence[int], values: Sequence[float]):
     """Initializer.
 
     Args:
-      boundaries: Steps, increasing.
-      values: One more than there are boundaries.
+      boundaries: Steps at which the value changes, increasing.
+      values: Values; one more than there are boundaries.
 
     Raises:
-      ValueError: if the boundaries do not increase, a value is not finite, or the numbers do not
-        match.
+      ValueError: if the boundaries do not increase, a value is not finite, or there is not one
+        value more than there are boundaries.
     """
     super().__init__()
     if not all(map(math.isfinite, values)):
@@ -125,26 +179,28 @@ class Piecewise(Schedule):
         'Piecewise takes increasing boundaries and one more value than boundaries, '
         f'not {boundaries} and {values}'
       )
-    self.boundaries, self.values = list(boundaries), [float(value) for value in values]
+    self.boundaries = list(boundaries)
+    self.values = [float(value) for value in values]
 
   def __call__(self, step: tf.Tensor) -> tf.Tensor:
-    passed = tf.cast(step, tf.int64) >= tf.constant(self.boundaries, tf.int64)
-    return tf.gather(self.values, tf.reduce_sum(tf.cast(passed, tf.int32)))
+    is_passed = tf.cast(step, tf.int64) >= tf.constant(self.boundaries, tf.int64)
+    index = tf.reduce_sum(tf.cast(is_passed, tf.int32))
+    return tf.gather(self.values, index)
 
 
 class Temperature(tf.Module):
-  """A positive scalar that is a number, or a schedule's value at the step last annealed to.
+  """A positive scalar: a number, or the value of a schedule at the step last annealed to.
 
-  `float32`; it holds a variable, so that a traced training step can move it. A Keras model's
-  weights have it, as they have every variable; it is a function of the step all the same, and the
-  next `anneal` brings that back.
+  It holds a `float32` variable, so that a traced training step can move it. Like every variable, it
+  is among the weights of a Keras model that contains it. Yet its value is a function of the step:
+  if loading weights changes it, the next `anneal` restores it.
   """
 
   def __init__(self, value: float | Schedule):
     """Initializer.
 
     Args:
-      value: A positive number, or a `Schedule`.
+      value: A positive number or a schedule of positive numbers.
 
     Raises:
       ValueError: if it is neither.
@@ -156,12 +212,15 @@ class Temperature(tf.Module):
         raise ValueError(f'a temperature is a positive number or a schedule, not {value!r}')
       value = Constant(value)
     self.schedule = value
-    for step in (0, *(2**power for power in range(41))):
-      there = float(self.schedule(tf.constant(step, tf.int64)))
-      if not 0 < there < math.inf:
+
+    for step in SAMPLED_STEPS:
+      sample = float(self.schedule(tf.constant(step, tf.int64)))
+      if not 0 < sample < math.inf:
         raise ValueError(
-          f'a temperature is a positive number or a schedule of such, not {there:g} at step {step}'
+          'a temperature is a positive number or a schedule of positive numbers, not '
+          f'{sample:g} at step {step}'
         )
+
     # Every replica of a distributed run assigns the same value.
     self.value = tf.Variable(
       self.schedule(tf.constant(0, tf.int64)),
@@ -172,40 +231,53 @@ class Temperature(tf.Module):
     )
 
   def __call__(self, dtype: tf.DType) -> tf.Tensor:
-    """Returns the present value as a scalar tensor of `dtype`."""
+    """Returns the present value.
+
+    Args:
+      dtype: Floating-point type of the result.
+
+    Returns:
+      The value, a scalar tensor of `dtype`.
+    """
     return tf.cast(self.value.read_value(), dtype)
 
   def anneal(self, step: tf.Tensor) -> None:
-    """Moves to the value at `step`, a scalar integer tensor."""
+    """Moves the temperature to its value at a training step.
+
+    Args:
+      step: Scalar integer tensor.
+    """
     self.value.assign(self.schedule(step))
 
 
 def temperature_parameters(cls: type) -> list[str]:
-  """Returns the names of the constructor's parameters that take a number or a schedule."""
+  """Returns the names of a constructor's parameters that take a number or a schedule."""
   try:
     signature = inspect.signature(cls, eval_str=True)
-  except NameError:  # annotations that name what is not imported at run time
+  except NameError:  # An annotation names something that is not imported at run time.
     signature = inspect.signature(cls)
-  return [
-    parameter.name
-    for parameter in signature.parameters.values()
-    if Schedule in (parameter.annotation, *getattr(parameter.annotation, '__args__', ()))
-  ]
+
+  names = []
+  for parameter in signature.parameters.values():
+    members = getattr(parameter.annotation, '__args__', ())
+    if parameter.annotation is Schedule or Schedule in members:
+      names.append(parameter.name)
+  return names
 
 
 def typical_temperatures(cls: type, bound: Collection[str] = ()) -> list[dict[str, float]]:
   """Returns typical values for the temperatures of a class that are not bound.
 
-  The class says them as its attribute `typical_temperatures`: values for each of its temperatures,
-  or a mapping from their names to equally many values. By default they are `TYPICAL_TEMPERATURES`.
+  The class may define them as its attribute `typical_temperatures`: a sequence of values for each
+  of its temperatures, or a mapping from their names to sequences of one length. By default they are
+  `TYPICAL_TEMPERATURES`.
 
   Args:
     cls: Class whose constructor takes the temperatures.
     bound: Names of temperatures to leave out.
 
   Returns:
-    One dictionary from names to values for each set of values; `[{}]` where no temperature is
-    left.
+    Dictionaries from names to values; `[{}]` where no temperature remains.
   """
   names = [name for name in temperature_parameters(cls) if name not in bound]
   if not names:
@@ -218,36 +290,78 @@ def typical_temperatures(cls: type, bound: Collection[str] = ()) -> list[dict[st
   return [dict(zip(names, row)) for row in zip(*columns)]
 
 
-def present_temperatures(subject: tf.Module) -> dict[str, float]:
-  """Returns the present temperatures of an object that are attributes named like its parameters."""
-  return {
-    name: float(getattr(subject, name).value)
-    for name in temperature_parameters(type(subject))
-    if isinstance(getattr(subject, name, None), Temperature)
-  }
+def present_temperatures(subject: object) -> dict[str, float]:
+  """Returns an object's temperatures by name: attributes that are named as its parameters."""
+  temperatures = {}
+  for name in temperature_parameters(type(subject)):
+    attribute = getattr(subject, name, None)
+    if isinstance(attribute, Temperature):
+      temperatures[name] = float(attribute.value)
+  return temperatures
 
 
-def describe(subject: tf.Module) -> str:
-  """Returns the class and the present temperatures of an object, such as `SUA(alpha = 5)`."""
+def describe(subject: object) -> str:
+  """Returns an object's class and present temperatures, such as `SUA(alpha = 5)`."""
   values = [f'{name} = {value:g}' for name, value in present_temperatures(subject).items()]
   return f'{type(subject).__name__}({", ".join(values)})'
+
+
+def typical_arguments(cls: type, bound: Collection[str] = ()) -> list[dict[str, Any]]:
+  """Returns typical arguments of a constructor, apart from those that are bound.
+
+  These are the class attribute `typical_arguments`, a mapping that any class may define, and its
+  typical temperatures.
+
+  Args:
+    cls: Class to build.
+    bound: Names of the arguments to leave out.
+
+  Returns:
+    Dictionaries from names to values, one for each value of its temperatures.
+  """
+  named = dict(getattr(cls, 'typical_arguments', {}))
+  fixed = {name: value for name, value in named.items() if name not in bound}
+  temperatures = typical_temperatures(cls, [*bound, *fixed])
+  return [{**fixed, **values} for values in temperatures]
 
 
 def instances(
   cls: type,
   bound: Collection[str] = (),
-  build: Callable[..., tf.Module] | None = None,
-) -> list[tf.Module]:
-  """Builds a class with each of its typical sets of temperatures, or once if it takes none.
+  build: Callable[..., Any] | None = None,
+) -> list[Any]:
+  """Builds a class with its typical arguments, once for each value of its typical temperatures.
 
   Args:
     cls: Class to build.
-    bound: Names of the temperatures that `build` gives itself.
-    build: Function that returns an object, given the other temperatures by name; by default the
-      class itself.
+    bound: Names of the arguments that `build` supplies itself.
+    build: Function that returns an object, given the other arguments by name; by default the class
+      itself.
 
   Returns:
-    The objects, in the order of the typical values.
+    The objects, in the order of the typical temperatures; one if there are no temperatures.
+
+  Raises:
+    TypeError: if a required argument has no value; the message says what to bind.
   """
   build = build or cls
-  return [build(**values) for values in typical_temperatures(cls, bound)]
+  rows = typical_arguments(cls, bound)
+  supplied = {*bound, *rows[0]}
+  missing = [name for name in _required_arguments(cls) if name not in supplied]
+  if missing:
+    name = cls.__name__
+    raise TypeError(
+      f'{name} needs arguments that have no typical values ({", ".join(missing)}): bind them, as '
+      f"in --gin_bindings '{name}.{missing[0]} = ...', or define {name}.typical_arguments"
+    )
+  return [build(**arguments) for arguments in rows]
+
+
+def _required_arguments(cls: type) -> list[str]:
+  """Returns the names of a constructor's parameters that have no default."""
+  names = []
+  for parameter in inspect.signature(cls).parameters.values():
+    is_variadic = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    if parameter.default is parameter.empty and not is_variadic:
+      names.append(parameter.name)
+  return names

@@ -1,8 +1,9 @@
-"""Conformance checks for surrogates, estimators, entropy and codec models, ours and anybody's.
+"""Conformance checks for the classes of tfusq and of its plugins.
 
-Each check is a plain function of one object that returns when the object keeps what it tests and
-raises `NonConformance` with one sentence and a number when it does not. They test mathematics, not
-form. Two front ends run one list: `tfusq check NAME`, and with pytest
+There are checks for surrogates, estimators, schedules, entropy models, transforms and codec models.
+Each is a plain function of one object. It returns when the object has the property that it tests,
+and raises `NonConformance`, with one sentence and a number, when it has not. The checks test
+mathematics, not form. Two front ends run the same lists: `tfusq check NAME`, and with pytest
 
     @tfusq.testing.conformance(MySurrogate(), MyEntropyModel())
     def test_conformance(check):
@@ -12,9 +13,7 @@ Statistical checks use fixed seeds and refuse at a z-score of 5.
 """
 
 from collections.abc import Callable, Collection
-from typing import NamedTuple
-
-import tensorflow as tf
+from typing import Any, NamedTuple
 
 from tfusq.entropy_models import EntropyModel
 from tfusq.errors import Error
@@ -22,12 +21,20 @@ from tfusq.models import Model
 from tfusq.quantization import temperature
 from tfusq.quantization.estimators import Estimator
 from tfusq.quantization.surrogates import Surrogate
-from tfusq.quantization.temperature import describe, present_temperatures, typical_temperatures
+from tfusq.quantization.temperature import (
+  Schedule,
+  describe,
+  present_temperatures,
+  typical_temperatures,
+)
 from tfusq.testing.entropy_models import entropy_model_checks
 from tfusq.testing.estimators import estimator_checks
 from tfusq.testing.models import model_checks
 from tfusq.testing.requirements import NonConformance, NotApplicable
+from tfusq.testing.schedules import schedule_checks
 from tfusq.testing.surrogates import surrogate_checks
+from tfusq.testing.transforms import transforms_checks
+from tfusq.transforms import Transforms
 
 __all__ = [
   'BoundCheck',
@@ -42,31 +49,48 @@ __all__ = [
   'instances',
   'model_checks',
   'present_temperatures',
+  'schedule_checks',
   'surrogate_checks',
+  'transforms_checks',
   'typical_temperatures',
 ]
 
+# Base classes, each with the checks of its subclasses.
 CHECKS = {
   Surrogate: surrogate_checks,
   Estimator: estimator_checks,
+  Schedule: schedule_checks,
   EntropyModel: entropy_model_checks,
+  Transforms: transforms_checks,
   Model: model_checks,
 }
-_KINDS = ', '.join(f'{base.__name__}s' for base in CHECKS)
+_KINDS = 'surrogates, estimators, schedules, entropy models, transforms and codec models'
 
 
 class Unchecked(Error, TypeError):
-  """An object or a class of a kind for which there are no checks."""
+  """An object or a class for which there are no checks."""
 
 
 class BoundCheck(NamedTuple):
-  """A check and the object that it is of; calling it runs it."""
+  """A check with the object that it tests; calling it runs it.
 
-  check: Callable
-  subject: tf.Module
+  Attributes:
+    check: Function of the object that raises `NonConformance` or `NotApplicable`.
+    subject: The object.
+  """
+
+  check: Callable[[Any], None]
+  subject: Any
 
   def __call__(self) -> str:
-    """Runs it; returns why it does not apply, or nothing."""
+    """Runs the check.
+
+    Returns:
+      The reason why the check does not apply; empty if it passed.
+
+    Raises:
+      NonConformance: if the object fails it.
+    """
     try:
       self.check(self.subject)
     except NotApplicable as reason:
@@ -75,15 +99,15 @@ class BoundCheck(NamedTuple):
 
   @property
   def name(self) -> str:
-    """Class and check, such as `SUA-is_finite`."""
+    """Names of class and check, such as `SUA-is_finite`."""
     return f'{type(self.subject).__name__}-{self.check.__name__}'
 
 
-def checks_of(subject: tf.Module) -> list[BoundCheck]:
+def checks_of(subject: object) -> list[BoundCheck]:
   """Returns the checks for an object.
 
   Raises:
-    Unchecked: if there are none for its kind.
+    Unchecked: if there are none for its class.
   """
   for base, checks in CHECKS.items():
     if isinstance(subject, base):
@@ -91,28 +115,43 @@ def checks_of(subject: tf.Module) -> list[BoundCheck]:
   raise Unchecked(f'there are checks for {_KINDS}, not for {type(subject).__name__}')
 
 
-def conformance(*subjects: tf.Module) -> Callable:
-  """Returns a pytest decorator that runs a test once with each check as its argument `check`."""
-  import pytest
+def conformance(*subjects: object) -> Callable:
+  """Returns a pytest decorator that runs a test once with each check as its argument `check`.
 
-  checks = [check for subject in subjects for check in checks_of(subject)]
-  return pytest.mark.parametrize('check', checks, ids=[check.name for check in checks])
+  Raises:
+    Unchecked: if there are no checks for an object.
+  """
+  import pytest  # Only its users need it installed.
+
+  checks = []
+  for subject in subjects:
+    checks += checks_of(subject)
+  names = [check.name for check in checks]
+  return pytest.mark.parametrize('check', checks, ids=names)
 
 
 def instances(
   cls: type,
   bound: Collection[str] = (),
-  build: Callable | None = None,
-) -> list[tf.Module]:
+  build: Callable[..., Any] | None = None,
+) -> list[Any]:
   """Returns objects of a class to check: one, or one for each of its typical temperatures.
 
+  Arguments that are not bound take the values of the class attribute `typical_arguments`, and
+  temperatures those of `typical_temperatures`.
+
   Args:
-    cls: Of a surrogate, an estimator, an entropy model or a codec model.
-    bound: Names of the temperatures that `build` gives itself.
-    build: Makes an object, given the other temperatures by name; by default the class.
+    cls: Class of any kind that has checks.
+    bound: Names of the arguments that `build` supplies itself.
+    build: Function that returns an object, given the other arguments by name; by default the class
+      itself.
+
+  Returns:
+    The objects.
 
   Raises:
-    Unchecked: if there are no checks for its kind.
+    Unchecked: if there are no checks for the class.
+    TypeError: if a required argument has no value; the message says what to bind.
   """
   if not issubclass(cls, tuple(CHECKS)):
     raise Unchecked(f'there are checks for {_KINDS}, not for {cls.__name__}')

@@ -1,26 +1,36 @@
 """Checks of entropy models."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
+from tfusq.coding import Coder
 from tfusq.entropy_models import EntropyModel
 from tfusq.quantization.rounding import MAX_SYMBOL
 from tfusq.testing.requirements import NotApplicable, gradient_of, require, require_same_when_traced
 
 _CHANNELS = 4
 
+# Whatever the entropy model returns from `parameters`.
+Parameters = Any
 
-def _ready(entropy_model, channels=_CHANNELS):
-  """Builds a model; returns parameters of `[1, 8, 40, channels]` latents, raw and not."""
+
+def _ready(entropy_model: EntropyModel, channels: int = _CHANNELS) -> tuple[tf.Tensor, Parameters]:
+  """Builds a model; returns raw and other parameters of `[1, 8, 40, channels]` latents."""
   entropy_model.build(channels)
   raw = tf.random.stateless_normal([1, 8, 40, entropy_model.channels * channels], [5, 6])
   return raw, entropy_model.parameters(raw)
 
 
-def _typical(entropy_model, parameters, channels=_CHANNELS):
-  """Latents around the centre, where there is one, else around 0."""
+def _typical(
+  entropy_model: EntropyModel, parameters: Parameters, channels: int = _CHANNELS
+) -> tf.Tensor:
+  """Returns `[1, 8, 40, channels]` latents around the centre, or around 0 if there is none."""
   y = 2 * tf.random.stateless_normal([1, 8, 40, channels], [7, 8])
-  return y + entropy_model.centre(parameters) if entropy_model.has_centre() else y
+  if entropy_model.has_centre():
+    y += entropy_model.centre(parameters)
+  return y
 
 
 def bits_are_finite(entropy_model: EntropyModel) -> None:
@@ -40,59 +50,71 @@ def probabilities_sum_to_one(entropy_model: EntropyModel) -> None:
   raw, _ = _ready(entropy_model)
   k = tf.range(-4000.0, 4001)
   parameters = entropy_model.parameters(tf.repeat(raw[:, :2, :2], k.shape[0], 0))
+
   for shift in (0.0, 0.3):
     y = tf.broadcast_to((k + shift)[:, None, None, None], [k.shape[0], 2, 2, _CHANNELS])
-    total = np.exp2(-entropy_model.bits(y, parameters).numpy().astype(np.float64)).sum(0)
+    bits = entropy_model.bits(y, parameters).numpy().astype(np.float64)
+    total = np.exp2(-bits).sum(0)
     worst = total.flat[np.abs(total - 1).argmax()]
-    # What heavy tails have beyond 4,000 may be missing.
+    # The mass of heavy tails beyond 4,000 may be missing.
     require((total < 1.001) & (total > 0.99), f'the probabilities sum to {worst:.5f}')
 
 
 def bits_are_local(entropy_model: EntropyModel) -> None:
-  """A component's bits depend on its own latent and raw parameters, not on what is beside it."""
+  """A component's bits depend on its own latent and raw parameters, not on its neighbours'."""
   raw, parameters = _ready(entropy_model)
   y = _typical(entropy_model, parameters)
+  together = entropy_model.bits(y, parameters)[:, :2, :3]
   alone = entropy_model.bits(y[:, :2, :3], entropy_model.parameters(raw[:, :2, :3]))
-  apart = np.abs(entropy_model.bits(y, parameters)[:, :2, :3] - alone).max()
-  require(apart < 1e-4, f'bits are {apart:.3g} apart where other places are left out')
+  difference = np.abs(together - alone).max()
+  require(difference < 1e-4, f'bits are {difference:.3g} apart where other positions are left out')
 
 
 def bits_have_their_gradients(entropy_model: EntropyModel) -> None:
   """Gradients with respect to latent and raw parameters are finite differences of the bits."""
   raw, parameters = _ready(entropy_model, channels=1)
   y = _typical(entropy_model, parameters, channels=1)
-  y += 10.0 * tf.cast(tf.range(40) % 4 == 0, tf.float32)[:, None]  # a quarter of them far out
+  y += 10.0 * tf.cast(tf.range(40) % 4 == 0, tf.float32)[:, None]  # A quarter of them far out.
 
   def bits(y, raw):
     return entropy_model.bits(y, entropy_model.parameters(raw))[..., 0]
 
   _, (by_y, by_raw) = gradient_of(bits, y, raw)
+
+  # In float32, smaller steps leave few digits of the difference.
   h = 4e-3
-  for name, gradient, shifted in (
-    ('latent', by_y, lambda step: (y + step, raw)),
-    ('raw parameters', by_raw, lambda step: (y, raw + step)),
-  ):
-    difference = (bits(*shifted(h)) - bits(*shifted(-h))) / (2 * h)
-    error = np.abs(tf.reduce_sum(gradient, -1) - difference) / (1 + np.abs(difference))
-    share = (error > 2e-2).mean()  # bounds and cusps may be some
-    require(
-      share < 0.03,
-      f'the gradient of the {name} is off in {share:.0%} of the places, by '
-      f'{np.quantile(error, 0.98):.3g} (relative)',
-    )
+  difference = (bits(y + h, raw) - bits(y - h, raw)) / (2 * h)
+  _require_gradient('latent', by_y, difference)
+
+  # All raw parameters of a component move together: the difference is along their sum.
+  difference = (bits(y, raw + h) - bits(y, raw - h)) / (2 * h)
+  _require_gradient('raw parameters', by_raw, difference)
+
+
+def _require_gradient(name: str, gradient: tf.Tensor, difference: tf.Tensor) -> None:
+  """Requires that a gradient, summed over its last axis, is a finite difference."""
+  error = np.abs(tf.reduce_sum(gradient, -1) - difference) / (1 + np.abs(difference))
+  share = (error > 2e-2).mean()
+  # A few components may lie at a bound or a cusp.
+  require(
+    share < 0.03,
+    f'the gradient of the {name} is off in {share:.0%} of the positions, by '
+    f'{np.quantile(error, 0.98):.3g} (relative)',
+  )
 
 
 def agrees_when_traced(entropy_model: EntropyModel) -> None:
   """A graph of unknown shapes gives the bits and gradients of eager calls."""
   raw, parameters = _ready(entropy_model)
 
-  def evaluate(y, raw):
-    bits, (by_y, by_raw) = gradient_of(
-      lambda y, raw: entropy_model.bits(y, entropy_model.parameters(raw)), y, raw
-    )
-    return [bits, by_y, by_raw]
+  def bits(y, raw):
+    return entropy_model.bits(y, entropy_model.parameters(raw))
 
-  require_same_when_traced(evaluate, _typical(entropy_model, parameters), raw)
+  def bits_and_gradients(y, raw):
+    value, gradients = gradient_of(bits, y, raw)
+    return [value, *gradients]
+
+  require_same_when_traced(bits_and_gradients, _typical(entropy_model, parameters), raw)
 
 
 def codes_exactly_and_near_its_estimate(entropy_model: EntropyModel) -> None:
@@ -105,35 +127,47 @@ def codes_exactly_and_near_its_estimate(entropy_model: EntropyModel) -> None:
     except NotImplementedError:
       continue
     coded = True
-    y = _typical(entropy_model, parameters)
-    offset = entropy_model.centre(parameters) if zero_centre else tf.zeros([])
-    symbols = tf.cast(tf.round(y - offset), tf.int32)
-    index = coder.index(parameters)
-    for far in (False, True):
-      if far:
-        places = [[0, 0, place, 0] for place in range(3)]
-        symbols = tf.tensor_scatter_nd_update(symbols, places, [2**20, -(2**20), MAX_SYMBOL])
-      string = coder.finalize(coder.encode(coder.encoder(), symbols, index))
-      wrong = np.count_nonzero(coder.decode(coder.decoder(string), index)[1] - symbols)
-      require(
-        not wrong,
-        f'{wrong} of {tf.size(symbols)} symbols decode to others (zero_centre = {zero_centre})',
-      )
-      if not far:
-        length = 8 * int(tf.strings.length(string))
-        estimate = float(
-          tf.reduce_sum(
-            coder.price(
-              entropy_model.bits(tf.cast(symbols, tf.float32) + offset, parameters), symbols, index
-            )
-          )
-        )
-        require(
-          abs(length - estimate) < 0.01 * estimate + 64,
-          f'the string has {length} bits, the estimate {estimate:.0f}',
-        )
+    _require_coding(entropy_model, parameters, coder, zero_centre)
   if not coded:
     raise NotApplicable('it has no bitstream')
+
+
+def _require_coding(
+  entropy_model: EntropyModel, parameters: Parameters, coder: Coder, zero_centre: bool
+) -> None:
+  """Requires exact decoding, and a length near the estimate, of one of a model's coders."""
+  y = _typical(entropy_model, parameters)
+  offset = entropy_model.centre(parameters) if zero_centre else tf.zeros([])
+  symbols = tf.cast(tf.round(y - offset), tf.int32)
+  index = coder.index(parameters)
+
+  string = _encode_and_decode(coder, symbols, index, zero_centre)
+  length = 8 * int(tf.strings.length(string))
+  bits = entropy_model.bits(tf.cast(symbols, tf.float32) + offset, parameters)
+  estimate = float(tf.reduce_sum(coder.price(bits, symbols, index)))
+  require(
+    abs(length - estimate) < 0.01 * estimate + 64,
+    f'the string has {length} bits, the estimate {estimate:.0f}',
+  )
+
+  # Far symbols leave the tables and take their escape code.
+  positions = [[0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 2, 0]]
+  far = tf.tensor_scatter_nd_update(symbols, positions, [2**20, -(2**20), MAX_SYMBOL])
+  _encode_and_decode(coder, far, index, zero_centre)
+
+
+def _encode_and_decode(
+  coder: Coder, symbols: tf.Tensor, index: tf.Tensor, zero_centre: bool
+) -> tf.Tensor:
+  """Returns the string of symbols, after requiring that it decodes to them."""
+  string = coder.finalize(coder.encode(coder.encoder(), symbols, index))
+  _, decoded = coder.decode(coder.decoder(string), index)
+  wrong = np.count_nonzero(decoded - symbols)
+  require(
+    not wrong,
+    f'{wrong} of {tf.size(symbols)} symbols decode to others (zero_centre = {zero_centre})',
+  )
+  return string
 
 
 entropy_model_checks = [

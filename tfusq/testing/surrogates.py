@@ -1,5 +1,7 @@
 """Checks of forward calculations."""
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
@@ -19,7 +21,10 @@ from tfusq.testing.requirements import (
   require_same_when_traced,
 )
 
-_INTERVALS = (0.1, 0.4), (0.55, 0.95), (-0.2, 0.3), (0.9, 1.6)
+# Within a half cell, across none, one and two cell borders: kinks lie at (half-)integers.
+_INTERVALS = ((0.1, 0.4), (0.55, 0.95), (-0.2, 0.3), (0.9, 1.6))
+
+# A mean, a second moment, and a bounded function: together they tell most wrong laws apart.
 _FUNCTIONS = {
   'f(v) = v': lambda v: v,
   'f(v) = v^2': tf.square,
@@ -44,15 +49,21 @@ def keeps_shape_and_dtype(surrogate: Surrogate) -> None:
 
 
 def is_finite(surrogate: Surrogate) -> None:
-  """The forward calculation, and what its estimators need, are finite at hard latents."""
+  """The forward calculation, and everything its estimators use, are finite at hard latents."""
   y = tf.constant(HARD_LATENTS, tf.float32)[None]
-  parts = {'y_tilde': surrogate(y, noise_of(surrogate, y))}
-  parts['slope of the proxy'] = gradient_of(surrogate.proxy, y)[1][0]
+  u = noise_of(surrogate, y)
+  results = {'y_tilde': surrogate(y, u)}
+
+  _, (slope,) = gradient_of(surrogate.proxy, y)
+  results['slope of the proxy'] = slope
   if surrogate.differentiable:
-    parts['gradient'] = gradient_of(surrogate, y, noise_of(surrogate, y))[1][0]
+    _, (by_y, _) = gradient_of(surrogate, y, u)
+    results['gradient'] = by_y
   if surrogate.has_secant():
-    parts |= {f'secant.{name}': value for name, value in surrogate.secant(y)._asdict().items()}
-  for name, value in parts.items():
+    for name, value in surrogate.secant(y)._asdict().items():
+      results[f'secant.{name}'] = value
+
+  for name, value in results.items():
     bad = np.flatnonzero(~np.isfinite(value[0]))
     require(not bad.size, f'{name} is not finite at y = {HARD_LATENTS[bad]}')
 
@@ -60,15 +71,18 @@ def is_finite(surrogate: Surrogate) -> None:
 def agrees_when_traced(surrogate: Surrogate) -> None:
   """A graph of unknown shapes gives the values, the gradients and the secant of eager calls."""
 
-  def everything(y):
+  def all_results(y):
     u = noise_of(surrogate, y)
     y_tilde, gradients = gradient_of(surrogate, y, u)
-    parts = [u, y_tilde, *gradient_of(surrogate.proxy, y)[1]]
+    _, slopes = gradient_of(surrogate.proxy, y)
+    results = [u, y_tilde, *slopes]
     if surrogate.differentiable:
-      parts += gradients
-    return parts + list(surrogate.secant(y) if surrogate.has_secant() else [])
+      results += gradients
+    if surrogate.has_secant():
+      results += surrogate.secant(y)
+    return results
 
-  require_same_when_traced(everything, 3 * tf.random.stateless_normal([2, 3, 4, 5], [3, 4]))
+  require_same_when_traced(all_results, 3 * tf.random.stateless_normal([2, 3, 4, 5], [3, 4]))
 
 
 def shifts_by_integers(surrogate: Surrogate) -> None:
@@ -81,22 +95,26 @@ def shifts_by_integers(surrogate: Surrogate) -> None:
 
 
 def stays_near(surrogate: Surrogate) -> None:
-  """`y_tilde` is within 1 of `y`, as one of its two integers or noise of one step is."""
+  """`y_tilde` is within 1 of `y`, as its two integers are, and noise of one step."""
   y = tf.tile(grid(), [50, 1])
   distance = np.abs(surrogate(y, noise_of(surrogate, y)) - y).max()
   require(distance <= 1 + 1e-5, f'y_tilde is up to {distance:.4g} away from y')
 
 
 def is_elementwise(surrogate: Surrogate) -> None:
-  """What is beside a component does not matter."""
+  """A component of `y_tilde` does not depend on the other components."""
   y = grid()
   u = tf.broadcast_to(noise_of(surrogate, y), y.shape)
-  apart = np.abs(surrogate(y, u)[:, :7] - surrogate(y[:, :7], u[:, :7])).max()
-  require(apart < 1e-5, f'y_tilde is {apart:.3g} apart where other components are left out')
+  together = surrogate(y, u)[:, :7]
+  alone = surrogate(y[:, :7], u[:, :7])
+  difference = np.abs(together - alone).max()
+  require(
+    difference < 1e-5, f'y_tilde is {difference:.3g} apart where other components are left out'
+  )
 
 
 def holds_its_temperatures(surrogate: Surrogate) -> None:
-  """Each parameter that takes a schedule is held as a `Temperature`, without which none anneals."""
+  """Each parameter that takes a schedule is held as a `Temperature`: others are not annealed."""
   parameters = temperature_parameters(type(surrogate))
   held = sum(isinstance(module, Temperature) for module in surrogate.submodules)
   require(
@@ -109,38 +127,45 @@ def holds_its_temperatures(surrogate: Surrogate) -> None:
 def noise_follows_the_seed(surrogate: Surrogate) -> None:
   """Equal seeds give equal noise; other seeds give other noise, unless there is none."""
   y = tf.zeros([2, 8, 8, 3])
-  first, again, other = (noise_of(surrogate, y, seed).numpy() for seed in ((1, 2), (1, 2), (1, 3)))
+  first = noise_of(surrogate, y, (1, 2)).numpy()
+  again = noise_of(surrogate, y, (1, 2)).numpy()
+  other = noise_of(surrogate, y, (1, 3)).numpy()
   require(
     np.array_equal(first, again),
     f'one seed gave two noises, {np.abs(first - again).max():.3g} apart',
   )
-  if np.ptp(first) or np.ptp(other):
+
+  is_constant = not (np.ptp(first) or np.ptp(other))
+  if not is_constant:
     share = (first == other).mean()
-    require(share < 0.01, f'two seeds gave the same noise in {share:.0%} of the places')
+    require(share < 0.01, f'two seeds gave the same noise in {share:.0%} of the positions')
 
 
 def is_a_function_of_latent_and_noise(surrogate: Surrogate) -> None:
   """Called twice on one latent and noise, the surrogate gives one value."""
   y = grid()
   u = noise_of(surrogate, y)
-  apart = np.abs(surrogate(y, u) - surrogate(y, u)).max()
-  require(apart == 0, f'two calls on one latent and noise are {apart:.3g} apart')
+  difference = np.abs(surrogate(y, u) - surrogate(y, u)).max()
+  require(difference == 0, f'two calls on one latent and noise are {difference:.3g} apart')
 
 
 def gradient_is_the_finite_difference(surrogate: Surrogate) -> None:
-  """Where the surrogate says it is differentiable, autodiff agrees with finite differences."""
+  """If the surrogate is differentiable, its gradient agrees with finite differences."""
   if not surrogate.differentiable:
     raise NotApplicable('it is not said to be differentiable')
   y = tf.tile(grid(tf.float64), [20, 1])
   u = noise_of(surrogate, y)
-  ours = gradient_of(surrogate, y, u)[1][0].numpy()
-  h = 1e-6
-  differences = [
-    ((surrogate(y + step, u) - surrogate(y - step, u)) / (2 * step)).numpy() for step in (h, h / 2)
-  ]
-  # Where two step sizes disagree there is a kink, as at the cells' borders.
-  smooth = np.abs(differences[0] - differences[1]) < 1e-4 * (1 + np.abs(differences[1]))
-  error = np.where(smooth, np.abs(ours - differences[1]) / (1 + np.abs(differences[1])), 0)
+  _, (by_y, _) = gradient_of(surrogate, y, u)
+
+  def difference(h):
+    return ((surrogate(y + h, u) - surrogate(y - h, u)) / (2 * h)).numpy()
+
+  coarse = difference(1e-6)
+  fine = difference(5e-7)
+
+  # Where two step sizes disagree there is a kink, as at the borders of cells.
+  smooth = np.abs(coarse - fine) < 1e-4 * (1 + np.abs(fine))
+  error = np.where(smooth, np.abs(by_y.numpy() - fine) / (1 + np.abs(fine)), 0)
   require(
     smooth.mean() > 0.5 and error.max() < 1e-3,
     f'the gradient is {error.max():.3g} (relative) off the finite difference',
@@ -148,17 +173,31 @@ def gradient_is_the_finite_difference(surrogate: Surrogate) -> None:
 
 
 def gradient_is_the_change_of_the_mean(surrogate: Surrogate) -> None:
-  """Autodiff's gradient integrates to the Monte-Carlo change of `E[f(Q(y))]`, if differentiable."""
+  """If the surrogate is differentiable, its gradient integrates to the change of `E[f(Q(y))]`.
+
+  Both the gradient's integral over an interval and the change between its ends are Monte-Carlo
+  means.
+  """
   if not surrogate.differentiable:
     raise NotApplicable('it is not said to be differentiable')
   for low, high in _INTERVALS:
     start, end, between = across(low, high, tf.float64)
     u = noise_of(surrogate, start)
-    at_start, at_end = surrogate(start, u), surrogate(end, u)
-    independent = noise_of(surrogate, between, (3, 4))
+    at_start = surrogate(start, u)
+    at_end = surrogate(end, u)
     for name, f in _FUNCTIONS.items():
-      _, (slope,) = gradient_of(lambda y: f(surrogate(y, independent)), between)  # noqa: B023
-      require_integral(f(at_end) - f(at_start), slope, low, high, f'the mean of {name}')
+      change = f(at_end) - f(at_start)
+      slope = _gradient_of_sample(surrogate, f, between)
+      require_integral(change, slope, low, high, f'the mean of {name}')
+
+
+def _gradient_of_sample(
+  surrogate: Surrogate, f: Callable[[tf.Tensor], tf.Tensor], y: tf.Tensor
+) -> tf.Tensor:
+  """Returns the gradient of `f(Q(y, u))` with respect to `y`, with independent noise."""
+  u = noise_of(surrogate, y, (3, 4))
+  _, (by_y,) = gradient_of(lambda y: f(surrogate(y, u)), y)
+  return by_y
 
 
 def secant_is_the_change_of_the_mean(surrogate: Surrogate) -> None:
@@ -166,16 +205,18 @@ def secant_is_the_change_of_the_mean(surrogate: Surrogate) -> None:
   if not surrogate.has_secant():
     raise NotApplicable('it has no secant')
   for low, high in _INTERVALS:
+    # The midpoint rule: the secant has no noise.
     edges = np.linspace(low, high, 2001)
-    middles = tf.constant((edges[1:] + edges[:-1]) / 2)
-    secant = surrogate.secant(middles)
-    start, end = (tf.fill([SAMPLES, 1], tf.constant(edge, tf.float64)) for edge in (low, high))
+    secant = surrogate.secant(tf.constant((edges[1:] + edges[:-1]) / 2))
+
+    start, end, _ = across(low, high, tf.float64)
     u = noise_of(surrogate, start)
-    at_start, at_end = surrogate(start, u), surrogate(end, u)
+    at_start = surrogate(start, u)
+    at_end = surrogate(end, u)
+
     for name, f in _FUNCTIONS.items():
-      integral = float(tf.reduce_mean(secant.slope * (f(secant.upper) - f(secant.lower)))) * (
-        high - low
-      )
+      slope = secant.slope * (f(secant.upper) - f(secant.lower))
+      integral = float(tf.reduce_mean(slope)) * (high - low)
       change = (f(at_end) - f(at_start)).numpy()
       z = (change.mean() - integral) / (change.std() / np.sqrt(SAMPLES) + 1e-5)
       require(
@@ -189,18 +230,14 @@ def density_is_the_law_of_samples(surrogate: Surrogate) -> None:
   """Over cells of `y_tilde` the density integrates to the frequencies of samples."""
   if not surrogate.has_density():
     raise NotApplicable('it has no density')
-  edges = np.linspace(-1.5, 1.5, 31)
   for latent in (0.03, 0.34, -0.48, 0.71):
     y = tf.fill([SAMPLES, 1], tf.constant(latent, tf.float64))
     samples = surrogate(y, noise_of(surrogate, y)).numpy()
     if surrogate.discrete:
-      places = np.arange(-1.0, 3.0)
-      probability = _density_at(surrogate, places, latent)
-      frequency = (samples == places).mean(0)
+      frequency, probability = _two_probabilities_of_integers(surrogate, samples, latent)
     else:
-      fine = (np.arange(30 * 1000) + 0.5) / 10_000 - 1.5
-      probability = _density_at(surrogate, fine, latent).reshape(30, 1000).sum(1) / 10_000
-      frequency = np.histogram(samples, edges)[0] / SAMPLES
+      frequency, probability = _two_probabilities_of_cells(surrogate, samples, latent)
+
     z = np.abs(frequency - probability) / np.sqrt((probability + 1e-4) / SAMPLES)
     worst = z.argmax()
     require(
@@ -210,8 +247,30 @@ def density_is_the_law_of_samples(surrogate: Surrogate) -> None:
     )
 
 
-def _density_at(surrogate, places, latent):
-  return surrogate.density(tf.constant(places), tf.constant(latent, tf.float64)).numpy()
+def _two_probabilities_of_integers(
+  surrogate: Surrogate, samples: np.ndarray, latent: float
+) -> tuple[np.ndarray, np.ndarray]:
+  """Returns frequencies and probabilities of the integers from -1 to 2."""
+  integers = np.arange(-1.0, 3.0)
+  frequency = (samples == integers).mean(0)
+  return frequency, _density_at(surrogate, integers, latent)
+
+
+def _two_probabilities_of_cells(
+  surrogate: Surrogate, samples: np.ndarray, latent: float
+) -> tuple[np.ndarray, np.ndarray]:
+  """Returns frequencies and probabilities of 30 cells of width 0.1 from -1.5 to 1.5."""
+  edges = np.linspace(-1.5, 1.5, 31)
+  frequency = np.histogram(samples, edges)[0] / SAMPLES
+
+  # The midpoint rule with 1000 points in each cell.
+  points = (np.arange(30 * 1000) + 0.5) / 10_000 - 1.5
+  density = _density_at(surrogate, points, latent)
+  return frequency, density.reshape(30, 1000).sum(1) / 10_000
+
+
+def _density_at(surrogate: Surrogate, y_tilde: np.ndarray, latent: float) -> np.ndarray:
+  return surrogate.density(tf.constant(y_tilde), tf.constant(latent, tf.float64)).numpy()
 
 
 surrogate_checks = [

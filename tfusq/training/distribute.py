@@ -1,6 +1,6 @@
-"""Data-parallel training: replicas on devices or machines that together are one worker's run.
+"""Data-parallel training: replicas on devices or machines that compute one run together.
 
-A batch is dealt out in equal shares and the noise is a function of each image's number, so that all
+A batch is divided into equal shares and the noise is a function of each image's number, so that all
 replicas together compute what one with the whole batch does, up to the order of sums.
 """
 
@@ -18,7 +18,7 @@ def distribute(strategy: tf.distribute.Strategy) -> contextlib.AbstractContextMa
   """Returns the scope in which everything is to be built and trained.
 
   Args:
-    strategy: One that keeps replicas equal, on the devices of a machine or on several.
+    strategy: Strategy that keeps replicas equal, on the devices of one or several machines.
 
   Raises:
     TypeError: if it is no strategy.
@@ -29,7 +29,12 @@ def distribute(strategy: tf.distribute.Strategy) -> contextlib.AbstractContextMa
 
 
 def batches(patches: Patches, start: int = 0) -> tf.data.Dataset | tf.distribute.DistributedDataset:
-  """Returns batches without end from number `start` on, dealt out to the replicas in scope."""
+  """Returns batches without end, divided between the replicas in scope.
+
+  Args:
+    patches: Patches; a batch holds those of all replicas.
+    start: Number of the first batch.
+  """
   return tf.distribute.get_strategy().distribute_datasets_from_function(
     lambda context: patches.dataset(start, context)
   )
@@ -38,17 +43,21 @@ def batches(patches: Patches, start: int = 0) -> tf.data.Dataset | tf.distribute
 def agree(text: str) -> bool:
   """Waits for all workers in scope, and returns whether they all gave the same text."""
   strategy = tf.distribute.get_strategy()
-  digest = tf.constant([zlib.crc32(text.encode())], tf.int64)
-  gather = tf.function(lambda: tf.distribute.get_replica_context().all_gather(digest, 0))
-  digests = strategy.run(gather)
-  return bool(tf.reduce_all(strategy.experimental_local_results(digests)[0] == digest))
+  # Workers exchange tensors of equal shape; a checksum stands for the text.
+  checksum = tf.constant([zlib.crc32(text.encode())], tf.int64)
+  gather = tf.function(lambda: tf.distribute.get_replica_context().all_gather(checksum, 0))
+  checksums = strategy.experimental_local_results(strategy.run(gather))[0]
+  return bool(tf.reduce_all(checksums == checksum))
 
 
 @contextlib.contextmanager
 def own_folder(model_dir: str) -> Iterator[str]:
-  """Gives the folder that this worker writes to: the chief `model_dir`, others a temporary one.
+  """Yields the folder that this worker writes to: the chief `model_dir`, others a temporary one.
 
-  All of them write, since saving a variable may take all of them.
+  All of them write, since saving a variable may need all of them.
+
+  Args:
+    model_dir: Run directory, which the workers share.
   """
   if tf.distribute.get_strategy().extended.should_checkpoint:
     yield model_dir

@@ -6,40 +6,48 @@ from pathlib import Path
 
 import tensorflow as tf
 
+# (step, value) of each tag, by step.
 Scalars = dict[str, list[tuple[int, float]]]
+
+_EVENT_FILES = 'events.out.tfevents.*'
 
 
 def read_scalars(model_dir: str | os.PathLike) -> dict[str, Scalars]:
   """Reads the summaries of a run.
 
+  A resumed run may repeat steps that the interrupted one has recorded. The later record counts.
+
   Args:
     model_dir: Run directory.
 
   Returns:
-    For each writer, `train` and `validation`, and each tag: (step, value), by step. What a resumed
-    run did again stands for what it did first.
+    For each writer, `train` and `validation`: each tag's (step, value), by step.
   """
   return {
     folder.name: _read(folder)
     for folder in sorted(Path(model_dir).iterdir())
-    if any(folder.glob('events.out.tfevents.*'))
+    if any(folder.glob(_EVENT_FILES))
   }
 
 
-def _read(folder):
+def _read(folder: Path) -> Scalars:
   scalars: dict[str, dict[int, float]] = {}
-  # Named by the time they were begun and, within a second, by a count.
-  for path in sorted(folder.glob('events.out.tfevents.*'), key=_numbers):
+  for path in sorted(folder.glob(_EVENT_FILES), key=_numbers):
     try:
       for record in tf.data.TFRecordDataset(str(path)):
-        event = tf.compat.v1.Event.FromString(record.numpy())
-        for value in event.summary.value:
-          if value.metadata.plugin_data.plugin_name == 'scalars':
-            scalars.setdefault(value.tag, {})[event.step] = float(tf.make_ndarray(value.tensor))
+        _add(scalars, tf.compat.v1.Event.FromString(record.numpy()))
     except tf.errors.DataLossError:
-      continue  # a killed run's last record
-  return {tag: sorted(series.items()) for tag, series in scalars.items()}
+      continue  # the last record of a run that was killed
+  return {tag: sorted(values.items()) for tag, values in scalars.items()}
 
 
-def _numbers(path):
+def _add(scalars: dict[str, dict[int, float]], event: tf.compat.v1.Event) -> None:
+  """Adds the scalars of one event, by tag and step; they replace earlier ones of that step."""
+  for value in event.summary.value:
+    if value.metadata.plugin_data.plugin_name == 'scalars':
+      scalars.setdefault(value.tag, {})[event.step] = float(tf.make_ndarray(value.tensor))
+
+
+def _numbers(path: Path) -> list[int]:
+  """Returns what orders event files: the time of their beginning, then a count."""
   return [int(number) for number in re.findall(r'\d+', path.name)]

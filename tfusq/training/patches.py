@@ -1,4 +1,9 @@
-"""Photographs -> training patches; example i of a run is a function of (seed, i) alone."""
+"""From photographs to training patches.
+
+Patch i of a run is a function of the seed and i alone. A resumed run therefore continues with the
+patches that it would have had, and workers take their shares of a batch without a word between
+them.
+"""
 
 import functools
 import hashlib
@@ -16,6 +21,13 @@ class Patches:
   Every epoch visits each photograph once, in an order of its own. A photograph smaller than the
   patch is extended by its mirror image. Decoded photographs are kept while they fit in
   `cache_bytes`.
+
+  Attributes:
+    folder: Folder of the photographs.
+    files: Photographs, sorted.
+    patch_size: Side of a patch in pixels.
+    batch_size: Number of patches in a batch, of all replicas together.
+    seed: Seed of order and crops.
   """
 
   def __init__(
@@ -29,10 +41,10 @@ class Patches:
     """Initializer.
 
     Args:
-      folder: Searched for PNG, JPEG and WebP files, sub-folders too.
+      folder: Folder of PNG, JPEG and WebP files, sub-folders included.
       patch_size: Side of a patch in pixels.
-      batch_size: Patches in a batch, of all replicas together.
-      seed: Of order and crops.
+      batch_size: Number of patches in a batch, of all replicas together.
+      seed: Seed of order and crops.
       cache_bytes: Memory for decoded photographs.
 
     Raises:
@@ -45,15 +57,18 @@ class Patches:
       )
     self.folder = Path(folder)
     self.files = image_files.list_images(folder)
-    for path in self.files:  # headers only; a broken body is named when it is reached
+    # Headers alone, since that is fast; a photograph with a broken body is named when it is used.
+    for path in self.files:
       with image_files.opened(path):
         pass
-    self.patch_size, self.batch_size, self.seed = patch_size, batch_size, seed
+    self.patch_size = patch_size
+    self.batch_size = batch_size
+    self.seed = seed
+
     self._cache: dict[int, np.ndarray] = {}
-    self._room = cache_bytes
-    self._order = functools.lru_cache(2)(
-      lambda epoch: self._random(0, epoch).permutation(len(self.files))
-    )
+    self._free_bytes = cache_bytes
+    # Two: a batch, and what is prefetched, may reach from one epoch into the next.
+    self._order = functools.lru_cache(2)(self._draw_order)
 
   def fingerprint(self) -> str:
     """Returns the number of photographs and a hash of their names and sizes."""
@@ -65,55 +80,65 @@ class Patches:
   def dataset(
     self, start: int = 0, context: tf.distribute.InputContext | None = None
   ) -> tf.data.Dataset:
-    """Returns batches without end, beginning with batch number `start`.
+    """Returns batches without end.
 
-    Each is a dict of `image`, uint8 `[batch, patch, patch, 3]`, and `index`, `int64[batch]`.
+    Each is a dict of `image`, `uint8[batch, patch, patch, 3]`, and `index`, `int64[batch]`, the
+    numbers of the patches in the run.
 
     Args:
       start: Number of the first batch.
-      context: Which worker's share of each batch it is, a batch for each of its replicas; without
-        one, the whole.
+      context: Worker whose share of each batch is returned, as one batch for each of its replicas;
+        without one, the batches are whole.
 
     Raises:
       ValueError: if the replicas' shares can't be equal.
     """
     context = context or tf.distribute.InputContext()
-    batch = context.get_per_replica_batch_size(self.batch_size)
-    share = self.batch_size // context.num_input_pipelines
-    first = share * context.input_pipeline_id
+    per_replica = context.get_per_replica_batch_size(self.batch_size)
+    per_worker = self.batch_size // context.num_input_pipelines
+    first = per_worker * context.input_pipeline_id
     size = self.patch_size
 
     def load(number):
-      index = number // share * self.batch_size + first + number % share
+      # The worker's patch `number` is in batch `number // per_worker` of all workers.
+      index = number // per_worker * self.batch_size + first + number % per_worker
       image = tf.numpy_function(self.patch, [index], tf.uint8)
       return {'image': tf.ensure_shape(image, [size, size, 3]), 'index': index}
 
     return (
-      tf.data.Dataset.range(start * share, np.iinfo(np.int64).max)
+      tf.data.Dataset.range(start * per_worker, np.iinfo(np.int64).max)
       .map(load, num_parallel_calls=2, deterministic=True)
-      .batch(batch, drop_remainder=True)
+      .batch(per_replica, drop_remainder=True)
       .prefetch(2)
     )
 
   def patch(self, index: int) -> np.ndarray:
-    """Returns example `index` of the run, `uint8[patch, patch, 3]`."""
-    epoch, place = divmod(int(index), len(self.files))
-    image = self._read(self._order(epoch)[place])
-    short = [max(self.patch_size - side, 0) for side in image.shape[:2]]
-    if any(short):
-      image = np.pad(image, [(0, short[0]), (0, short[1]), (0, 0)], 'symmetric')
+    """Returns patch number `index` of the run, `uint8[patch, patch, 3]`."""
+    epoch, position = divmod(int(index), len(self.files))
+    image = self._read(self._order(epoch)[position])
+
+    missing = [max(self.patch_size - side, 0) for side in image.shape[:2]]
+    if any(missing):
+      image = np.pad(image, [(0, missing[0]), (0, missing[1]), (0, 0)], 'symmetric')
+
+    height, width = image.shape[:2]
     random = self._random(1, int(index))
-    top, left = (random.integers(side - self.patch_size + 1) for side in image.shape[:2])
+    top = random.integers(height - self.patch_size + 1)
+    left = random.integers(width - self.patch_size + 1)
     return np.ascontiguousarray(image[top : top + self.patch_size, left : left + self.patch_size])
 
+  def _draw_order(self, epoch: int) -> np.ndarray:
+    return self._random(0, epoch).permutation(len(self.files))
+
   def _random(self, purpose: int, number: int) -> np.random.Generator:
+    """Returns the random numbers for a purpose, 0 for orders and 1 for crops."""
     return np.random.default_rng([self.seed, purpose, number])
 
   def _read(self, file: int) -> np.ndarray:
     image = self._cache.get(file)
     if image is None:
       image = image_files.read_image(self.files[file])
-      if image.nbytes <= self._room:
-        self._room -= image.nbytes
+      if image.nbytes <= self._free_bytes:
+        self._free_bytes -= image.nbytes
         self._cache[file] = image
     return image

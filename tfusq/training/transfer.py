@@ -10,6 +10,7 @@ from absl import logging
 from tfusq.errors import Error
 from tfusq.training.codec import Codec
 
+# What TensorFlow adds to the path of a variable in a checkpoint.
 _VALUE = '/.ATTRIBUTES/VARIABLE_VALUE'
 
 
@@ -19,7 +20,14 @@ class TransferError(Error, RuntimeError):
 
 @contextlib.contextmanager
 def restoring(path: str) -> Iterator[None]:
-  """Gives what a checkpoint that does not fit or is damaged raises one type."""
+  """Re-raises the errors of reading a checkpoint as `TransferError`.
+
+  Args:
+    path: Checkpoint that is read inside the context.
+
+  Raises:
+    TransferError: if the checkpoint does not fit or is damaged.
+  """
   try:
     yield
   except (AssertionError, ValueError) as error:
@@ -37,7 +45,7 @@ def restore(codec: Codec, run: str) -> int:
   """Loads the networks of a run's newest checkpoint, which must be this codec's.
 
   Args:
-    codec: A created codec.
+    codec: Created codec.
     run: Run directory.
 
   Returns:
@@ -60,91 +68,128 @@ def checkpoints(run: str) -> list[str]:
 
 
 def restore_checkpoint(codec: Codec, path: str) -> int:
-  """Loads the networks of one checkpoint of a run; as `restore`."""
+  """Loads the networks of one checkpoint of a run, which must be this codec's.
+
+  Args:
+    codec: Created codec.
+    path: Checkpoint, from `checkpoints`.
+
+  Returns:
+    The step of the checkpoint.
+
+  Raises:
+    TransferError: if it holds other networks.
+  """
   with restoring(path):
     status = tf.train.Checkpoint(model=codec.model).restore(path)
+    # A run's checkpoint has the optimizer's slots too, which are not asked for.
     status.expect_partial().assert_existing_objects_matched()
   return int(path.rsplit('-', 1)[1])
 
 
 def transfer(codec: Codec, run: str) -> list[str]:
-  """Loads what fits of a run's newest checkpoint: the weights of equal path and shape.
+  """Loads the weights of a run's newest checkpoint that have equal path and shape in a codec.
 
   Args:
-    codec: A created codec, of another model, size or entropy model than the run's perhaps.
+    codec: Created codec; its model, size or entropy model may differ from the run's.
     run: Run directory.
 
   Returns:
-    What was not loaded, a line each: the codec's that stay new, then the run's left out.
+    One line for each weight that is not loaded: those of the codec that stay new, then those of
+    the run that are left out.
 
   Raises:
-    TransferError: if there is no checkpoint, nothing fits, or the encoder is frozen and not all of
-      it is there.
+    TransferError: if there is no checkpoint, nothing fits, or the encoder is frozen and the
+      checkpoint does not have all of it.
   """
   path = _newest(run)
-  with restoring(path):
-    stored = {
-      name.removesuffix(_VALUE): shape
-      for name, shape in tf.train.list_variables(path)
-      if name.startswith('model/') and name.endswith(_VALUE)
-    }
-    reader = tf.train.load_checkpoint(path)
+  stored = _stored_shapes(path)
   variables = _by_path(tf.train.Checkpoint(model=codec.model))
-  fits = {name for name, variable in variables.items() if stored.get(name) == variable.shape}
-  if not fits:
+  fitting = {name for name, variable in variables.items() if stored.get(name) == variable.shape}
+  if not fitting:
     raise TransferError(f"{path} has no weights of this codec's names and shapes")
-  encoder = tuple(f'model/{name}/' for name in codec.model.encoder_only)
-  new = [
-    f'{_plain(name)} stays new: '
-    + (
-      f'its shape is {_shape(variable.shape)}, there {_shape(stored[name])}'
-      if name in stored
-      else 'not there'
-    )
-    for name, variable in variables.items()
-    if name not in fits
-  ]
+
+  new = {name: variable for name, variable in variables.items() if name not in fitting}
   if not codec.train_encoder:
-    for name in variables:
-      if name.startswith(encoder) and name not in fits:
-        raise TransferError(
-          f'the encoder is frozen, and {path} does not have all of it: '
-          f'{_plain(name)} of shape {_shape(variables[name].shape)}'
-        )
+    _require_encoder(codec, new, path)
+
   with restoring(path):
-    for name in fits:
+    reader = tf.train.load_checkpoint(path)
+    for name in fitting:
       variables[name].assign(reader.get_tensor(name + _VALUE))
-  logging.info('loaded %d of %d weights of %s', len(fits), len(variables), path)
-  return new + [
-    f'{_plain(name)} is left out: no such weights here' for name in stored if name not in variables
-  ]
+  logging.info('loaded %d of %d weights of %s', len(fitting), len(variables), path)
+
+  lines = []
+  for name, variable in new.items():
+    reason = 'not there'
+    if name in stored:
+      reason = f'its shape is {_shape(variable.shape)}, there {_shape(stored[name])}'
+    lines.append(f'{_plain(name)} stays new: {reason}')
+  for name in stored:
+    if name not in variables:
+      lines.append(f'{_plain(name)} is left out: no such weights here')
+  return lines
 
 
-def _newest(run):
+def _newest(run: str) -> str:
   path = tf.train.latest_checkpoint(run)
   if path is None:
     raise TransferError(f'no checkpoint in {run}')
   return path
 
 
+def _stored_shapes(path: str) -> dict[str, list[int]]:
+  """Returns the shapes of the networks' variables in a checkpoint, by path."""
+  shapes = {}
+  with restoring(path):
+    for name, shape in tf.train.list_variables(path):
+      if name.startswith('model/') and name.endswith(_VALUE):
+        shapes[name.removesuffix(_VALUE)] = shape
+  return shapes
+
+
+def _require_encoder(codec: Codec, new: dict[str, tf.Variable], path: str) -> None:
+  """Refuses a frozen encoder of which some weights would stay new.
+
+  Args:
+    codec: Codec whose encoder is frozen.
+    new: Variables that the checkpoint does not have, by path.
+    path: Checkpoint.
+  """
+  prefixes = tuple(f'model/{name}/' for name in codec.model.encoder_only)
+  for name, variable in new.items():
+    if name.startswith(prefixes):
+      raise TransferError(
+        f'the encoder is frozen, and {path} does not have all of it: '
+        f'{_plain(name)} of shape {_shape(variable.shape)}'
+      )
+
+
 def _by_path(root: tf.train.Checkpoint) -> dict[str, tf.Variable]:
   """Returns the variables by their names in a checkpoint: the shortest paths from its root."""
-  view, found, seen = tf.train.TrackableView(root), {}, {id(root)}
+  view = tf.train.TrackableView(root)
+  variables = {}
+  seen = {id(root)}
   queue = collections.deque([(root, ())])
+
+  # Breadth first, as TensorFlow does it, so that the first path to an object is its name.
   while queue:
     parent, path = queue.popleft()
     for name, child in view.children(parent).items():
-      if id(child) not in seen:
-        seen.add(id(child))
-        queue.append((child, (*path, name)))
-        if isinstance(child, tf.Variable):
-          found['/'.join((*path, name))] = child
-  return found
+      if id(child) in seen:
+        continue
+      seen.add(id(child))
+      queue.append((child, (*path, name)))
+      if isinstance(child, tf.Variable):
+        variables['/'.join((*path, name))] = child
+
+  return variables
 
 
-def _plain(name):
+def _plain(name: str) -> str:
+  """Returns a variable's path without what a reader does not need."""
   return name.removeprefix('model/').replace('layer_with_weights-', '')
 
 
-def _shape(shape):
+def _shape(shape: tf.TensorShape | list[int]) -> str:
   return 'x'.join(map(str, shape)) or 'scalar'

@@ -1,11 +1,11 @@
-"""The small versions of the nine models, trained for minutes: run as
+"""Trains the small versions of the nine models for minutes each.
 
-    python tests/studies/nine_models.py --train FOLDER --images FOLDER --out FOLDER [--steps 1500]
+    python tests/studies/small_models.py --train FOLDER --images FOLDER --out FOLDER [--steps 1500]
 
-Each is trained by `tfusq train`, exported and evaluated by the command line, one after another;
-what is finished in the folder is taken from there, and a run that was stopped goes on. Prints for
-each the validation loss at its first and last interval (with the surrogate, on batches of the
-images), and the exported codec's real bits beside its estimate over the first images.
+Each is trained, exported and evaluated by the command line, one after another. Results in the
+folder are used again, and a run that was stopped is resumed. Printed are the validation loss of the
+first and the last interval (with the surrogate, on batches of the images), and the bits of the
+exported codec on the first images, real and estimated.
 """
 
 import argparse
@@ -32,6 +32,7 @@ INTERVALS = 5
 
 
 def run(*arguments):
+  """Runs a command of tfusq."""
   subprocess.run(['tfusq', *arguments], check=True)
 
 
@@ -43,11 +44,20 @@ def losses(folder):
 
 
 def study(name, arguments):
-  """Trains, exports and evaluates one model; returns its figures."""
+  """Trains, exports and evaluates one model.
+
+  Args:
+    name: Name of the model's gin file, without `_small`.
+    arguments: Arguments of the command line.
+
+  Returns:
+    Seconds of training, losses by interval, and the values of the evaluation by name.
+  """
   folder = Path(arguments.out) / name
-  done = folder / 'figures.json'
-  if done.is_file():
-    return json.loads(done.read_text())
+  results_path = folder / 'results.json'
+  if results_path.is_file():
+    return json.loads(results_path.read_text())
+
   interval = arguments.steps // INTERVALS
   # The biased gradient of SUA+STE does not suit Cheng (Sec. 6.2).
   pair = 'sua_ep_sua_pge' if name.startswith('cheng') else 'sua_ep_sua_ste'
@@ -71,45 +81,36 @@ def study(name, arguments):
     'stages/joint_minutes.gin',
     'data/folder_and_validation.gin',
   )
-  run(
-    'train',
-    '--model_dir',
-    str(folder / 'run'),
-    *(f'--gin_file={file}' for file in files),
-    *(f'--gin_bindings={key} = {value}' for key, value in bindings.items()),
-  )
+  options = [f'--gin_file={file}' for file in files]
+  options += [f'--gin_bindings={key} = {value}' for key, value in bindings.items()]
+  run('train', '--model_dir', str(folder / 'run'), *options)
   seconds = time.time() - start
-  run('export', '--model_dir', str(folder / 'run'), '--out', str(folder / 'codec'), '--force')
+
+  codec = str(folder / 'codec')
+  run('export', '--model_dir', str(folder / 'run'), '--out', codec, '--force')
+
   few = folder / 'images'
   few.mkdir(exist_ok=True)
   for path in list_images(arguments.images)[: arguments.count]:
     shutil.copy(path, few)
-  run(
-    'evaluate',
-    '--codec',
-    str(folder / 'codec'),
-    str(few),
-    '--json',
-    str(folder / 'evaluation.json'),
-    '--force',
-  )
-  results = json.loads((folder / 'evaluation.json').read_text())['results']
-  figures = {
-    'seconds': seconds,
-    'losses': losses(folder / 'run'),
-    **{key: value for key, (value,) in results.items()},
-  }
-  done.write_text(json.dumps(figures))
-  return figures
+  evaluation = folder / 'evaluation.json'
+  run('evaluate', '--codec', codec, str(few), '--json', str(evaluation), '--force')
+
+  results = {'seconds': seconds, 'losses': losses(folder / 'run')}
+  for key, (value,) in json.loads(evaluation.read_text())['results'].items():
+    results[key] = value
+  results_path.write_text(json.dumps(results))
+  return results
 
 
 def main():
+  """Prints a row for each model."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument('--train', required=True, help='photographs to train on')
   parser.add_argument('--images', required=True, help='photographs to validate and evaluate on')
-  parser.add_argument('--out', required=True, help='folder for runs, codecs and figures')
+  parser.add_argument('--out', required=True, help='folder for runs, codecs and results')
   parser.add_argument('--steps', type=int, default=1500)
-  parser.add_argument('--count', type=int, default=4, help='of images that are compressed')
+  parser.add_argument('--count', type=int, default=4, help='number of images to compress')
   parser.add_argument('--models', nargs='*', default=MODELS, choices=MODELS)
   arguments = parser.parse_args()
   rows = [(name, study(name, arguments)) for name in arguments.models]

@@ -1,0 +1,61 @@
+import pytest
+import tensorflow as tf
+
+from making import IMAGES
+from tfusq import config, runs
+from tfusq.export import client
+from tfusq.files import Exists
+from tfusq.training.recipes import TrainingError
+from tfusq.training.transfer import TransferError
+
+
+@pytest.fixture(scope='module')
+def run(tmp_path_factory):
+  """A run of one step."""
+  path = tmp_path_factory.mktemp('run')
+  bindings = [
+    f"TRAIN_IMAGES = '{IMAGES / 'train'}'",
+    'train.steps = 1',
+    'train.interval = 1',
+    'Patches.patch_size = 64',
+    'Patches.batch_size = 1',
+    'MSHyper.filters = 4',
+    'MSHyper.latent_channels = 6',
+  ]
+  config.parse(['quickstart.gin'], bindings, [])
+  config.build('train')(model_dir=str(path), recipe=config.recipe)
+  return path
+
+
+def test_a_run_is_loaded_with_its_newest_networks(run):
+  codec = runs.load_run(run, [])
+  reader = tf.train.load_checkpoint(str(run / 'ckpt-1'))
+  name = 'model/analysis/layer_with_weights-0/bias/.ATTRIBUTES/VARIABLE_VALUE'
+  assert (reader.get_tensor(name) == codec.model.analysis.layers[0].bias.numpy()).all()
+  assert codec.model.analysis.layers[0].filters == 4
+
+
+def test_a_run_is_exported_with_its_step_and_recipe(run, tmp_path):
+  out = tmp_path / 'codec'
+  identity = runs.export_run(run, out, [])
+  exported = client.ExportedCodec(out)
+  assert exported.description['identity'] == identity
+  assert exported.description['step'] == 1
+  assert 'MSHyper.filters = 4' in exported.description['recipe']
+  assert exported.description['versions'].keys() == {
+    'tfusq',
+    'tensorflow',
+    'tensorflow-compression',
+  }
+  with pytest.raises(Exists):
+    runs.export_run(run, out, [])
+  assert runs.export_run(run, out, [], force=True) == identity
+
+
+def test_what_a_folder_lacks_is_named(run, tmp_path):
+  with pytest.raises(TrainingError, match='is no run'):
+    runs.build_codec(tmp_path, [])
+  recipe = run / 'operative_config-0.gin'
+  (tmp_path / recipe.name).write_text(recipe.read_text())
+  with pytest.raises(TransferError, match='no checkpoint'):
+    runs.load_run(tmp_path, [])

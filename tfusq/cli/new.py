@@ -1,0 +1,146 @@
+"""`tfusq new`: a package with a plugin of one's own, ready to install."""
+
+import argparse
+import ast
+import builtins
+import importlib.util
+import keyword
+import re
+import string
+from importlib import resources
+from pathlib import Path
+from typing import NamedTuple
+
+import tfusq
+from tfusq import files, plugins
+from tfusq.cli.arguments import Commands, add_command
+
+
+class Kind(NamedTuple):
+  """A kind of plugin.
+
+  Attributes:
+    group: Group of entry points.
+    title: Its name in prose.
+    test_arguments: Arguments with which the package's test builds the class.
+  """
+
+  group: str
+  title: str
+  test_arguments: str = ''
+
+
+KINDS = {
+  'surrogate': Kind('tfusq.surrogates', 'surrogate'),
+  'estimator': Kind('tfusq.estimators', 'gradient estimator'),
+  'schedule': Kind('tfusq.schedules', 'schedule'),
+  'entropy_model': Kind('tfusq.entropy_models', 'entropy model'),
+  'transforms': Kind('tfusq.transforms', 'pair of transforms'),
+  'model': Kind('tfusq.models', 'codec model', 'filters=4, latent_channels=6'),
+}
+
+
+class NameRefused(plugins.PluginError, ValueError):
+  """A name that a new plugin cannot have."""
+
+
+def add(commands: Commands) -> None:
+  """Adds the command."""
+  command = add_command(commands, 'new', new, 'write a small package with a plugin of your own')
+  command.add_argument('kind', choices=KINDS, help='kind of plugin')
+  command.add_argument('name', help='name of the class, such as MyNoise')
+  command.add_argument('--out', help='folder to write; by default tfusq-NAME, in lower case')
+
+
+def new(arguments: argparse.Namespace) -> None:
+  """Writes a package and prints what to do with it."""
+  check_name(arguments.kind, arguments.name)
+  folder = Path(arguments.out or distribution_of(arguments.name))
+  write_package(arguments.kind, arguments.name, folder)
+  print(f'{folder}: pip install --no-deps {folder} && tfusq check {arguments.name}')
+
+
+def distribution_of(name: str) -> str:
+  """Returns the name of the distribution for a class, such as `tfusq-mynoise`."""
+  return f'tfusq-{name.lower()}'
+
+
+def check_name(kind: str, name: str) -> None:
+  """Refuses a name that Python, tfusq or an installed plugin does not leave free.
+
+  Args:
+    kind: A key of `KINDS`.
+    name: Name of the class to write.
+
+  Raises:
+    NameRefused: saying why.
+  """
+  # Stricter than Python, because the name becomes that of a distribution too.
+  if not re.fullmatch('[A-Za-z]([A-Za-z0-9_]*[A-Za-z0-9])?', name):
+    raise NameRefused(f'{name!r} is not an identifier of ASCII letters, digits and underscores')
+  if keyword.iskeyword(name) or keyword.issoftkeyword(name) or hasattr(builtins, name):
+    raise NameRefused(f'{name} has a meaning in Python')
+  for plugin in plugins.discover():
+    if plugin.name == name:
+      raise NameRefused(f'{plugin.origin} has a plugin {name} already')
+  if name in plugins.RESERVED or name in tfusq.__all__ or name in _names_used(kind):
+    raise NameRefused(f'the name {name} is taken by tfusq')
+
+  module = f'tfusq_{name.lower()}'
+  if importlib.util.find_spec(module):
+    raise NameRefused(f'a module {module} is installed already')
+
+
+def _names_used(kind: str) -> set[str]:
+  """Returns the names that the module of a template imports, defines or refers to."""
+  fields = dict.fromkeys((*Kind._fields, 'name', 'module', 'distribution'), 'Placeholder')
+  names = {'test_conformance'}
+  for node in ast.walk(ast.parse(_fill(kind, 'module.py', fields))):
+    if isinstance(node, ast.Name):
+      names.add(node.id)
+    elif isinstance(node, ast.alias):
+      names.add(node.asname or node.name)
+    elif isinstance(node, ast.ClassDef | ast.FunctionDef):
+      names.add(node.name)
+  return names
+
+
+def write_package(kind: str, name: str, folder: Path) -> None:
+  """Writes a package with one plugin.
+
+  Args:
+    kind: A key of `KINDS`.
+    name: Name of the class, which passes `check_name`.
+    folder: Folder to make.
+
+  Raises:
+    files.Exists: if there is something of the folder's name.
+  """
+  if folder.exists() or folder.is_symlink():
+    raise files.Exists(f'{folder} exists; name another with --out')
+
+  module = f'tfusq_{name.lower()}'
+  fields = {
+    **KINDS[kind]._asdict(),
+    'name': name,
+    'module': module,
+    'distribution': distribution_of(name),
+  }
+  written = {
+    'README.md': _fill('package', 'README.md', fields),
+    'pyproject.toml': _fill('package', 'pyproject.toml', fields),
+    'setup.cfg': _fill('package', 'setup.cfg', fields),
+    'example.gin': _fill(kind, 'example.gin', fields),
+    f'{module}.py': _fill(kind, 'module.py', fields),
+    f'test_{module}.py': _fill('package', 'test.py', fields),
+  }
+
+  folder.mkdir(parents=True)
+  for file_name, text in written.items():
+    (folder / file_name).write_text(text)
+
+
+def _fill(group: str, file_name: str, fields: dict[str, str]) -> str:
+  """Returns a template with its fields filled in."""
+  template = resources.files('tfusq.cli') / 'templates' / group / f'{file_name}.template'
+  return string.Template(template.read_text()).substitute(fields)

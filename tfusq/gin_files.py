@@ -1,0 +1,182 @@
+"""Finding and reading gin files.
+
+gin would look for an included file as a resource of a Python package first: `models/ms_hyper.gin`
+in whatever package or folder `models` is importable. Here the names of files mean files alone, and
+includes are resolved before gin reads anything. With `tfusq.config`, this is the only module that
+imports gin.
+"""
+
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import gin
+from absl import logging
+
+from tfusq.errors import Error
+
+_REQUIRED = '%gin.REQUIRED'
+
+
+class ConfigError(Error, ValueError):
+  """A configuration that can't be found or parsed, or a value in it that is refused."""
+
+
+class Binding(NamedTuple):
+  """One line `key = value` of a configuration.
+
+  Attributes:
+    key: Scope, configurable and parameter as they are written, or the name of a macro.
+    is_macro: Whether the key is the name of a macro.
+    value: The value; references and macros in it are strings as they are written, of type
+      `Reference`.
+  """
+
+  key: str
+  is_macro: bool
+  value: object
+
+  @property
+  def hands_on_a_macro(self) -> bool:
+    """Whether the value is a macro, such as in `Gaussian.bound = %BOUND`."""
+    return isinstance(self.value, Reference) and self.value.startswith('%')
+
+
+class Reference(str):
+  """A reference such as `@SUA()`, or a macro such as `%BOUND`, as it is written."""
+
+
+def search_path() -> list[str]:
+  """Returns the folders with the gin files that come with the package: a wheel's, a checkout's."""
+  package = Path(__file__).resolve().parent
+  candidates = [package / 'gin', package.parent / 'gin']
+  return [str(folder) for folder in candidates if (folder / 'quickstart.gin').is_file()]
+
+
+def parse_files(names: list[str], folders: list[str]) -> None:
+  """Makes gin parse files in order, and warns where one overrides another unseen.
+
+  A later file may override what an earlier one binds. Where the file that overrides a macro is only
+  included by the later file, the user has not asked for that: a model includes an entropy model,
+  for example, which would replace the one given before it.
+
+  Args:
+    names: Names of files in the current folder or in `folders`.
+    folders: Folders to search, also for included files.
+
+  Raises:
+    ConfigError: if a file is not found or can't be parsed; names it.
+  """
+  earlier: dict[str, tuple[object, str]] = {}
+  for name in names:
+    try:
+      macros = _parse_file(name, folders)
+    except ConfigError:
+      raise
+    except Exception as error:  # gin raises many kinds of errors; most messages have the line
+      raise ConfigError(f'{name}: {one_line(error)}') from error
+
+    for macro, (value, file) in macros.items():
+      if macro in earlier and file != name:
+        _warn_if_overridden(macro, earlier[macro], (value, file), name)
+    earlier.update(macros)
+
+
+def _warn_if_overridden(
+  macro: str, earlier: tuple[object, str], later: tuple[object, str], including: str
+) -> None:
+  old_value, old_file = earlier
+  new_value, new_file = later
+  if old_value in (new_value, _REQUIRED):
+    return
+  logging.warning(
+    '%s includes %s, which binds the macro %s to %s instead of %s as %s does; '
+    'give %s after %s if that is to count',
+    including,
+    new_file,
+    macro,
+    new_value,
+    old_value,
+    old_file,
+    old_file,
+    including,
+  )
+
+
+def one_line(error: Exception) -> str:
+  """Returns the text of an error in one line."""
+  return ' '.join(str(error).split())
+
+
+def bindings(text: str | io.TextIOBase) -> list[Binding]:
+  """Returns the bindings of a configuration, in the order in which they stand."""
+  return [
+    _binding(statement)
+    for statement in _statements(text)
+    if isinstance(statement, gin.config_parser.BindingStatement)
+  ]
+
+
+def _parse_file(name: str, folders: list[str]) -> dict[str, tuple[object, str]]:
+  """Makes gin parse a file; returns its macros with their values and the files that bind them."""
+  path = _find(name, folders)
+  lines = Path(path).read_text().splitlines(keepends=True)
+  # All of them before the first is parsed: a syntax error leaves the configuration as it was.
+  statements = list(_statements(_Excerpt(path, lines, 0, len(lines))))
+  macros = {}
+  begin = 0
+
+  for statement in statements:
+    if isinstance(statement, gin.config_parser.IncludeStatement):
+      include_line = statement.location.line_num - 1
+      gin.parse_config(_Excerpt(path, lines, begin, include_line))
+      macros |= _parse_file(statement.filename, folders)
+      begin = include_line + 1
+    elif isinstance(statement, gin.config_parser.BindingStatement):
+      binding = _binding(statement)
+      if binding.is_macro:
+        macros[binding.key] = (binding.value, name)
+
+  gin.parse_config(_Excerpt(path, lines, begin, len(lines)))
+  return macros
+
+
+class _Excerpt(io.StringIO):
+  """Some lines of a file at their places, so that gin's errors have the right name and number."""
+
+  def __init__(self, path: str, lines: list[str], begin: int, end: int):
+    super().__init__('\n' * begin + ''.join(lines[begin:end]))
+    self.name = path
+
+
+def _find(name: str, folders: list[str]) -> str:
+  for folder in ('', *folders):
+    path = os.path.join(folder, name)
+    if os.path.isfile(path):
+      return path
+  raise ConfigError(f'no gin file {name}; searched here, {", ".join(folders)}')
+
+
+def _statements(text: str | io.TextIOBase) -> Iterator[tuple]:
+  """Yields the statements of a configuration, named tuples of `gin.config_parser`."""
+  return gin.config_parser.ConfigParser(text, _AsWritten())
+
+
+def _binding(statement: gin.config_parser.BindingStatement) -> Binding:
+  scope = f'{statement.scope}/' if statement.scope else ''
+  # The parser takes the name of a macro for a configurable without a parameter.
+  is_macro = not statement.arg_name
+  parameter = '' if is_macro else f'.{statement.arg_name}'
+  return Binding(f'{scope}{statement.selector}{parameter}', is_macro, statement.value)
+
+
+class _AsWritten(gin.config_parser.ParserDelegate):
+  """Makes the parser return references and macros as they are written."""
+
+  def configurable_reference(self, scoped_configurable_name, evaluate):
+    return Reference(f'@{scoped_configurable_name}' + '()' * evaluate)
+
+  def macro(self, macro_name):
+    return Reference(f'%{macro_name}')

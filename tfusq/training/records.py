@@ -1,0 +1,77 @@
+"""What a run records at the end of each interval: summaries for TensorBoard and a checkpoint."""
+
+import os
+
+import tensorflow as tf
+
+from tfusq.training.codec import Codec
+from tfusq.training.patches import Patches
+from tfusq.transforms import pixels
+
+# Photographs that are shown beside their reconstructions.
+_SHOWN = 4
+
+
+class Record(tf.keras.callbacks.Callback):
+  """Writes summaries and a checkpoint at the end of each interval."""
+
+  def __init__(
+    self,
+    codec: Codec,
+    manager: tf.train.CheckpointManager,
+    folder: str,
+    validation: Patches | None,
+  ):
+    """Initializer.
+
+    Args:
+      codec: Codec that is trained.
+      manager: Manager of the run's checkpoints.
+      folder: Folder for `train` and `validation`, the folders of summaries.
+      validation: Patches of which some are shown with their reconstructions.
+    """
+    super().__init__()
+    self._manager = manager
+    self._writers = {
+      name: tf.summary.create_file_writer(os.path.join(folder, name))
+      for name in ('train', 'validation')
+    }
+    self._reconstruct = tf.function(lambda x: codec.hard(x).reconstruction)
+    self._originals = None
+    if validation is not None:
+      batch = next(iter(validation.dataset()))
+      self._originals = pixels.from_uint8(batch['image'][:_SHOWN])
+
+  def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+    """Writes what an interval has given; Keras calls intervals epochs."""
+    step = int(self.model.optimizer.iterations.numpy())
+    self._write_means(logs or {}, step)
+    self._write_settings(step)
+    if self._originals is not None:
+      self._write_images(step)
+    for writer in self._writers.values():
+      writer.flush()
+
+    # Last, so that a run is never resumed behind summaries that it has not written.
+    self._manager.save(step)
+
+  def _write_means(self, means: dict[str, float], step: int) -> None:
+    """Writes the means over the interval; Keras names those of the validation `val_NAME`."""
+    for name, value in means.items():
+      writer = self._writers['validation' if name.startswith('val_') else 'train']
+      with writer.as_default(step):
+        tf.summary.scalar(name.removeprefix('val_'), value)
+
+  def _write_settings(self, step: int) -> None:
+    """Writes temperatures and learning rate."""
+    with self._writers['train'].as_default(step):
+      for name, value in self.model.temperatures().items():
+        tf.summary.scalar(f'temperature/{name}', value)
+      tf.summary.scalar('learning_rate', self.model.optimizer.learning_rate)
+
+  def _write_images(self, step: int) -> None:
+    """Writes originals with their reconstructions to the right."""
+    pair = [self._originals, self._reconstruct(self._originals)]
+    images = tf.clip_by_value(tf.concat(pair, axis=2), 0, 1)
+    with self._writers['validation'].as_default(step):
+      tf.summary.image('original_and_reconstruction', images, max_outputs=_SHOWN)
