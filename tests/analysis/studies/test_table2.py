@@ -44,7 +44,7 @@ def test_a_report_has_a_line_for_each_entry(monkeypatch):
   ]
   monkeypatch.setattr(table2, 'table2', lambda samples: iter(entries))
   assert table2.report(1000).split('\n') == [
-    '             sigma               paper        ours        +-  difference',
+    '             sigma                paper        ours        +-  difference',
     'PGE AUN        0.3 bias            0.00     -0.0123    0.0200     -0.0123',
     'PGE AUN        0.3 variance       11.93     11.8000    0.1000      -1.1 %',
   ]

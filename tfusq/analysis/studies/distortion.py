@@ -51,9 +51,9 @@ def measure(surrogates: Sequence[Surrogate], effort: Effort) -> list[Study]:
   """
   training = _training(effort)
   studies = [over_scales(surrogates, effort)]
-  annealed = study.annealed(surrogates, 9 if effort.full else 5)
-  if annealed:
-    studies.append(_over_temperatures(annealed, training))
+  temperature_axes = study.annealed(surrogates, 9 if effort.full else 5)
+  if temperature_axes:
+    studies.append(_over_temperatures(temperature_axes, training))
   studies.append(_over_correlations(_with_rounding(surrogates), training))
   return studies
 
@@ -93,14 +93,14 @@ def _with_rounding(surrogates):
   return [Round(), *(surrogate for surrogate in surrogates if type(surrogate) is not Round)]
 
 
-def _over_temperatures(annealed, training):
+def _over_temperatures(temperature_axes, training):
   """Measures scalars of one scale over the temperatures of surrogates."""
   names, temperatures, sources = [], [], []
-  for kind in annealed:
-    for temperature in kind.temperatures:
-      names.append(kind.name)
+  for axis in temperature_axes:
+    for temperature in axis.temperatures:
+      names.append(axis.name)
       temperatures.append(temperature)
-      sources.append(Source(kind.make(temperature), SCALE))
+      sources.append(Source(axis.make(temperature), SCALE))
 
   ends = (min(temperatures), max(temperatures))
   names += ['Round', 'NoisyRound']

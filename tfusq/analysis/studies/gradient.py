@@ -59,9 +59,9 @@ def measure(surrogates: Sequence[Surrogate], effort: Effort) -> list[Study]:
   y, samples = _latents(effort), _sample_count(effort)
 
   rows = []
-  annealed = study.annealed(surrogates, 17 if effort.full else 6)
-  for kind in progress.track(annealed, 'surrogate', 'temperatures'):
-    rows += _over_temperature(kind, y, samples, effort.seed)
+  temperature_axes = study.annealed(surrogates, 17 if effort.full else 6)
+  for axis in progress.track(temperature_axes, 'surrogate', 'temperatures'):
+    rows += _over_temperature(axis, y, samples, effort.seed)
   if rows:
     shown = [row for row in rows if row['scale'] == SCALES[0]]
     figure = _draw(shown, 'temperature', f'temperature, at a scale of {SCALES[0]}')
@@ -125,20 +125,20 @@ def _over_latent(y, pointwise):
   return rows
 
 
-def _over_temperature(kind, y, samples, seed):
-  """Returns rows of a kind of surrogate at all its temperatures."""
+def _over_temperature(axis, y, samples, seed):
+  """Returns rows of a class of surrogates at all values of one temperature."""
   # One surrogate with a schedule takes the temperatures in turn, so that it is traced once.
-  count = len(kind.temperatures)
-  surrogate = kind.make(Piecewise(range(1, count), kind.temperatures))
+  count = len(axis.temperatures)
+  surrogate = axis.make(Piecewise(range(1, count), axis.temperatures))
   quantizer = Quantizer(surrogate, STE())
   meter = _Meter(surrogate)
 
   rows = []
-  for step, temperature in enumerate(kind.temperatures):
+  for step, temperature in enumerate(axis.temperatures):
     quantizer.anneal(tf.constant(step))
     for result in meter.results(SCALES, y, samples, seed):
       columns = {
-        'surrogate': kind.name,
+        'surrogate': axis.name,
         'estimator': result.estimator,
         'scale': result.scale,
         'temperature': temperature,
