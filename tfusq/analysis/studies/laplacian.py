@@ -55,7 +55,7 @@ def measure(surrogates: Sequence[Surrogate], effort: Effort) -> list[Study]:
     A study with a row for each codec: its rate in bits and its squared error with rounding, the
     signal-to-noise ratio in dB, and the rate's excess over Shannon's lower bound in bits.
   """
-  slopes = np.geomspace(0.6, 20, 6 if effort.full else 3)
+  slopes = np.geomspace(0.6, 20, 6 if effort.full else 3).tolist()
   repeats = 3 if effort.full else 1
   steps = 10_000 if effort.full else 400
 

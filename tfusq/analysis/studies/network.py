@@ -156,8 +156,9 @@ def _draw_sizes(axes: Axes, biases: np.ndarray, sizes: Sequence[int]) -> None:
     color = 'black' if bias > middle else 'white'
     axes.text(column, row, f'{bias:.3g}', ha='center', va='center', color=color)
 
-  axes.set_xticks(range(len(sizes)), sizes)
-  axes.set_yticks(range(len(sizes)), sizes)
+  labels = [str(size) for size in sizes]
+  axes.set_xticks(range(len(sizes)), labels)
+  axes.set_yticks(range(len(sizes)), labels)
   axes.set_xlabel('units in the synthesis')
   axes.set_ylabel('units in the analysis')
   axes.figure.colorbar(image, ax=axes, label='greatest bias of STE [squared error]')
