@@ -4,8 +4,8 @@ import pytest
 
 from tfusq import catalogue, plugins
 from tfusq.plugins import PluginError
+from tfusq.quantization.base import Surrogate
 from tfusq.quantization.estimators import Estimator
-from tfusq.quantization.surrogates import Surrogate
 
 
 def describe(name):

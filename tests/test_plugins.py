@@ -104,7 +104,7 @@ def test_a_name_claimed_in_two_groups_is_a_clash(distribution):
   [
     ('import no_such_module_anywhere', 'ModuleNotFoundError.*no_such_module_anywhere'),
     ('raise SystemExit("need a licence")', 'SystemExit: need a licence'),
-    ('class Bad: pass', 'not a subclass of tfusq.quantization.surrogates:Surrogate'),
+    ('class Bad: pass', 'not a subclass of tfusq.quantization.base:Surrogate'),
     ('Bad = 3', 'not a subclass'),
     ('', 'AttributeError'),
     ('import tfusq\nclass Good(tfusq.AUN): pass\nBad = Good', 'name of its class, Good'),

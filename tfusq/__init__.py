@@ -43,17 +43,17 @@ if TYPE_CHECKING:
   from tfusq.quantization.surrogates import SRA as SRA
   from tfusq.quantization.surrogates import SUA as SUA
   from tfusq.quantization.surrogates import Round as Round
-  from tfusq.quantization.surrogates import Secant as Secant
+  from tfusq.quantization.base import Secant as Secant
   from tfusq.quantization.surrogates import SGAHard as SGAHard
   from tfusq.quantization.surrogates import SUAn as SUAn
-  from tfusq.quantization.surrogates import Surrogate as Surrogate
+  from tfusq.quantization.base import Surrogate as Surrogate
   from tfusq.quantization.surrogates import UQi as UQi
   from tfusq.quantization.surrogates import UQs as UQs
-  from tfusq.quantization.temperature import Constant as Constant
-  from tfusq.quantization.temperature import Exponential as Exponential
-  from tfusq.quantization.temperature import Linear as Linear
-  from tfusq.quantization.temperature import Piecewise as Piecewise
-  from tfusq.quantization.temperature import Schedule as Schedule
+  from tfusq.quantization.schedules import Constant as Constant
+  from tfusq.quantization.schedules import Exponential as Exponential
+  from tfusq.quantization.schedules import Linear as Linear
+  from tfusq.quantization.schedules import Piecewise as Piecewise
+  from tfusq.quantization.schedules import Schedule as Schedule
   from tfusq.quantization.temperature import Temperature as Temperature
   from tfusq.training.codec import Codec as Codec
   from tfusq.training.patches import Patches as Patches
@@ -89,8 +89,8 @@ _HOME = {
   'with_slope': 'tfusq.quantization.gradients',
   'Quantizer': 'tfusq.quantization.quantizer',
   'quantize': 'tfusq.quantization.rounding',
-  'Surrogate': 'tfusq.quantization.surrogates',
-  'Secant': 'tfusq.quantization.surrogates',
+  'Surrogate': 'tfusq.quantization.base',
+  'Secant': 'tfusq.quantization.base',
   'Round': 'tfusq.quantization.surrogates',
   'AUN': 'tfusq.quantization.surrogates',
   'UQs': 'tfusq.quantization.surrogates',
@@ -102,11 +102,11 @@ _HOME = {
   'SUAn': 'tfusq.quantization.surrogates',
   'SR': 'tfusq.quantization.surrogates',
   'SRA': 'tfusq.quantization.surrogates',
-  'Schedule': 'tfusq.quantization.temperature',
-  'Constant': 'tfusq.quantization.temperature',
-  'Linear': 'tfusq.quantization.temperature',
-  'Exponential': 'tfusq.quantization.temperature',
-  'Piecewise': 'tfusq.quantization.temperature',
+  'Schedule': 'tfusq.quantization.schedules',
+  'Constant': 'tfusq.quantization.schedules',
+  'Linear': 'tfusq.quantization.schedules',
+  'Exponential': 'tfusq.quantization.schedules',
+  'Piecewise': 'tfusq.quantization.schedules',
   'Temperature': 'tfusq.quantization.temperature',
   'Codec': 'tfusq.training.codec',
   'Patches': 'tfusq.training.patches',

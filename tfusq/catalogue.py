@@ -8,8 +8,8 @@ from tfusq import config, plugins
 from tfusq.entropy_models import EntropyModel
 from tfusq.errors import Error
 from tfusq.quantization import temperature
+from tfusq.quantization.base import Surrogate
 from tfusq.quantization.estimators import Estimator, Undefined
-from tfusq.quantization.surrogates import Surrogate
 
 
 def describe(claimed: list[plugins.Plugin]) -> list[str]:
@@ -133,11 +133,11 @@ def pairs() -> str:
   pair, building the quantizer raises `Undefined`; where only the rate is named, building a codec
   with the pair for its distortion does.
   """
-  surrogates, without_surrogates = build_all(Surrogate)
-  estimators, without_estimators = build_all(Estimator)
+  all_surrogates, without_surrogates = build_all(Surrogate)
+  all_estimators, without_estimators = build_all(Estimator)
   # Neither depends on the temperature, so that one object of a class stands for all.
-  surrogates = {type(surrogate).__name__: surrogate for surrogate in surrogates}
-  estimators = {type(estimator).__name__: estimator for estimator in estimators}
+  surrogates = {type(surrogate).__name__: surrogate for surrogate in all_surrogates}
+  estimators = {type(estimator).__name__: estimator for estimator in all_estimators}
 
   lines = [
     f'| | {" | ".join(estimators)} |',

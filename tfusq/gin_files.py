@@ -125,7 +125,7 @@ def _parse_file(name: str, folders: list[str]) -> dict[str, tuple[object, str]]:
   lines = Path(path).read_text().splitlines(keepends=True)
   # All of them before the first is parsed: a syntax error leaves the configuration as it was.
   statements = list(_statements(_Excerpt(path, lines, 0, len(lines))))
-  macros = {}
+  macros: dict[str, tuple[object, str]] = {}
   begin = 0
 
   for statement in statements:

@@ -14,9 +14,9 @@ from tfusq.errors import Error
 
 # The base class of each group, by name so that listing imports nothing.
 GROUPS = {
-  'tfusq.surrogates': 'tfusq.quantization.surrogates:Surrogate',
+  'tfusq.surrogates': 'tfusq.quantization.base:Surrogate',
   'tfusq.estimators': 'tfusq.quantization.estimators:Estimator',
-  'tfusq.schedules': 'tfusq.quantization.temperature:Schedule',
+  'tfusq.schedules': 'tfusq.quantization.schedules:Schedule',
   'tfusq.entropy_models': 'tfusq.entropy_models:EntropyModel',
   'tfusq.models': 'tfusq.models:Model',
   'tfusq.transforms': 'tfusq.transforms:Transforms',
@@ -148,7 +148,9 @@ def _load(plugin: Plugin, reserved: Collection[str]) -> type:
 
   cls = _resolve(plugin.target)
   base_name = GROUPS[plugin.group]
-  if not (isinstance(cls, type) and issubclass(cls, _resolve(base_name))):
+  base = _resolve(base_name)
+  assert isinstance(base, type)
+  if not (isinstance(cls, type) and issubclass(cls, base)):
     raise TypeError(f'{plugin.target} is not a subclass of {base_name}')
   if cls.__name__ != plugin.name:
     raise TypeError(

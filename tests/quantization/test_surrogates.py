@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfusq import AUN, SGA, SHA, SR, SRA, SUA, Round, SGAHard, SUAn, Surrogate, UQi, UQs
+from tfusq import AUN, SGA, SHA, SR, SRA, SUA, Round, SGAHard, SUAn, UQi, UQs
 from tfusq.entropy_models import gaussian_bits
 from tfusq.quantization.soft_rounding import soft_round
 from tfusq.quantization.temperature import describe
@@ -136,32 +136,3 @@ def test_rounding_needs_no_noise_and_takes_ties_to_even():
   u = Round().noise(y, [0, 0])
   assert u.shape == [1, 1]
   assert Round()(y, u).numpy().tolist() == [[-2.0, 0.0, 0.0, 2.0, 2.0]]
-
-
-def test_capabilities_follow_from_what_is_defined():
-  assert [s.has_secant() for s in (Round, AUN, SUA)] == [False, True, True]
-  assert [s.differentiable for s in (Round, AUN, SUA)] == [False, True, True]
-
-
-def test_a_surrogate_without_its_sample_is_not_built():
-  class Empty(Surrogate):
-    def secant(self, y):
-      return AUN.secant(self, y)
-
-  with pytest.raises(TypeError, match='abstract.*Empty.*__call__'):
-    Empty()
-
-
-def test_what_is_optional_may_be_left_out():
-  class Shifted(Surrogate):
-    def __call__(self, y, u):
-      return y + u
-
-  surrogate = Shifted()
-  y = tf.constant([0.3])
-  assert not surrogate.has_secant() and not surrogate.has_density()
-  np.testing.assert_array_equal(surrogate.proxy(y), y)
-  with pytest.raises(NotImplementedError, match='Shifted has no secant'):
-    surrogate.secant(y)
-  with pytest.raises(NotImplementedError, match='Shifted has no density'):
-    surrogate.density(y, y)

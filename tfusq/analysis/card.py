@@ -16,15 +16,16 @@ from tfusq.analysis import study
 from tfusq.analysis.studies import distortion, gradient, information, rate
 from tfusq.analysis.study import Effort
 from tfusq.curves import plot
+from tfusq.quantization.base import Surrogate
 from tfusq.quantization.estimators import STE
 from tfusq.quantization.quantizer import Quantizer
-from tfusq.quantization.surrogates import AUN, SR, SRA, SUA, Round, Surrogate
+from tfusq.quantization.surrogates import AUN, SR, SRA, SUA, Round
 
 # Shape of the latent in timings: that of eight images of 256 x 256 pixels.
 _LATENT = (8, 16, 16, 192)
 _TIMING_ROUNDS = 15
 # Study, column, title, and the values of other columns that its rows must have.
-_MISMATCH_PANELS = (
+_MISMATCH_PANELS: tuple[tuple[str, str, str, dict[str, float]], ...] = (
   ('information', 'difference', "information beyond rounding's [bits]", {'mean': 0.0}),
   ('rate', 'difference', 'estimated minus true rate, mean 0 [bits]', {'mean': 0.0}),
   ('rate', 'difference', 'estimated minus true rate, mean 1/2 [bits]', {'mean': 0.5}),

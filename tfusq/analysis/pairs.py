@@ -12,7 +12,8 @@ import tensorflow as tf
 from scipy import special
 from scipy.stats import qmc
 
-from tfusq.quantization.surrogates import Surrogate, UQs
+from tfusq.quantization.base import Surrogate
+from tfusq.quantization.surrogates import UQs
 
 # Samples whose posteriors are integrated at once; bounds the memory.
 _BLOCK = 64

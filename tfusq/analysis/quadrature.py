@@ -37,7 +37,7 @@ from scipy import optimize, special
 from tfusq.analysis import tabulation
 from tfusq.analysis.study import AnalysisError
 from tfusq.entropy_models import gaussian_bits
-from tfusq.quantization.surrogates import Surrogate
+from tfusq.quantization.base import Surrogate
 
 # Standard deviations to both sides of the mean; the probability beyond is 1e-15.
 REACH = 8.0
@@ -98,7 +98,7 @@ class Conditional:
     self._table = tabulation.tabulate_samples(y_tilde, 2 * _SAMPLED_CELLS)
     self._rounded_off = tabulation.is_rounded_off(y_tilde)
     deterministic = not np.ptp(y_tilde, axis=1).any()
-    self._invertible = deterministic and (np.diff(y_tilde[:, 0]) > 0).all()
+    self._invertible = bool(deterministic and (np.diff(y_tilde[:, 0]) > 0).all())
 
   def law(self, mean: float, scale: float) -> Law:
     """Returns the joint law with a Gaussian latent.

@@ -35,7 +35,7 @@ to B's, then the other way round, and the two results are averaged. With
 `S + n d`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -43,9 +43,9 @@ import tensorflow as tf
 
 from tfusq.analysis.study import AnalysisError
 from tfusq.entropy_models import gaussian_bits
+from tfusq.quantization.base import Surrogate
 from tfusq.quantization.estimators import EP, PGE, Estimator
 from tfusq.quantization.quantizer import Quantizer
-from tfusq.quantization.surrogates import Surrogate
 
 # Samples that are drawn at once; bounds the memory. Numbers of samples are multiples of it.
 BLOCK = 1000
@@ -197,6 +197,7 @@ class ExpectedGradient:
     self._surrogate = surrogate
     self._exact = surrogate.has_secant()
 
+    self._gradient: Callable[[np.ndarray, float, Sequence[int]], np.ndarray]
     if self._exact:
       self._gradient = RateGradient(surrogate, [EP()])
     elif surrogate.differentiable:

@@ -15,9 +15,10 @@ from tfusq import catalogue, files, plugins
 from tfusq.curves import plot
 from tfusq.errors import Error
 from tfusq.quantization import temperature
+from tfusq.quantization.base import Surrogate
 from tfusq.quantization.estimators import Estimator
-from tfusq.quantization.surrogates import Surrogate
-from tfusq.quantization.temperature import Schedule, temperature_parameters
+from tfusq.quantization.schedules import Schedule
+from tfusq.quantization.temperature import temperature_parameters
 
 _Object = TypeVar('_Object')
 
@@ -207,7 +208,7 @@ def annealed(
 
 def first_of_each_class(subjects: Sequence[_Object]) -> list[_Object]:
   """Returns the first object of each class, in their order."""
-  first = {}
+  first: dict[type, _Object] = {}
   for subject in subjects:
     first.setdefault(type(subject), subject)
   return list(first.values())

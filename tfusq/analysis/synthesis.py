@@ -21,7 +21,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfusq.analysis import optimization
-from tfusq.quantization.surrogates import Round, Surrogate
+from tfusq.quantization.base import Surrogate
+from tfusq.quantization.surrogates import Round
 
 _LEARNING_RATE = 3e-3
 

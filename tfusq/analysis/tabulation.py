@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfusq.analysis.study import AnalysisError
-from tfusq.quantization.surrogates import Surrogate
+from tfusq.quantization.base import Surrogate
 
 _NOISE_VALUES = 8192
 _NOISE_DRAWS = 2**20

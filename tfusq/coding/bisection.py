@@ -22,7 +22,7 @@ million symbols a second. A table for every symbol, the alternative, codes 0.1 t
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -58,8 +58,7 @@ _MAX_LOG2_HALF = 11
 # 2e-6, less than a count.
 _WINDOW_REACH = 4.8
 
-_Carry = tf.Tensor  # handle of a range coder, or lengths in bits
-_Group = TypeVar('_Group', '_Mixtures', '_Search')
+_Carry: TypeAlias = tf.Tensor  # handle of a range coder, or lengths in bits
 
 
 class _Mixtures(NamedTuple):
@@ -318,16 +317,17 @@ def _add_lengths(lengths, decisions):
   return tf.tensor_scatter_nd_add(lengths, decisions.rows[:, None], length), decisions.upper
 
 
-def _gather_rows(group: _Group, rows: tf.Tensor) -> _Group:
-  return group._make([tf.gather(values, rows) for values in group])
+def _gather_rows(group: Any, rows: tf.Tensor) -> Any:
+  """Returns the rows of each tensor of a named tuple."""
+  return type(group)(*[tf.gather(values, rows) for values in group])
 
 
-def _scatter_rows(group: _Group, part: _Group, rows: tf.Tensor) -> _Group:
+def _scatter_rows(group: Any, part: Any, rows: tf.Tensor) -> Any:
   """Returns `group` with its `rows` replaced by `part`."""
   scattered = []
   for values, new_values in zip(group, part):
     scattered.append(tf.tensor_scatter_nd_update(values, rows[:, None], new_values))
-  return group._make(scattered)
+  return type(group)(*scattered)
 
 
 def _logits_and_means(logits, means):

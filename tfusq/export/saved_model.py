@@ -182,7 +182,7 @@ def _forget_gradients(path: Path) -> None:
 
 def _encoder_variables(model: Model) -> set:
   """Returns references to the variables that decoding does not need."""
-  variables = set()
+  variables: set = set()
   for name in model.encoder_only:
     variables.update(variable.ref() for variable in getattr(model, name).variables)
   return variables

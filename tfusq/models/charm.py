@@ -85,7 +85,7 @@ class Charm(Hyperprior):
     for feature in self.hyper_synthesis([z_hat] * self._parameter_count):
       features.append(feature[:, :height, :width])
 
-    y_hat = []
+    y_hat: list[tf.Tensor] = []
     for number, context in enumerate(self.context):
       support = y_hat[: self._max_support]
       inputs = [tf.concat([feature, *support], -1) for feature in features]

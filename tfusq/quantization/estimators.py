@@ -23,8 +23,8 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from tfusq.errors import Error
+from tfusq.quantization.base import Surrogate
 from tfusq.quantization.gradients import with_slope
-from tfusq.quantization.surrogates import Surrogate
 
 
 class Undefined(Error, TypeError):

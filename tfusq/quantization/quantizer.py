@@ -22,8 +22,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from tfusq.quantization.base import Surrogate
 from tfusq.quantization.estimators import Estimator
-from tfusq.quantization.surrogates import Surrogate
 from tfusq.quantization.temperature import Temperature
 
 

@@ -19,8 +19,8 @@ from tfusq.entropy_models import EntropyModel
 from tfusq.errors import Error
 from tfusq.models import Model
 from tfusq.quantization import temperature
+from tfusq.quantization.base import Surrogate
 from tfusq.quantization.estimators import Estimator
-from tfusq.quantization.surrogates import Surrogate
 from tfusq.quantization.temperature import (
   Schedule,
   describe,
@@ -56,7 +56,7 @@ __all__ = [
 ]
 
 # Base classes, each with the checks of its subclasses.
-CHECKS = {
+CHECKS: dict[type, list[Callable]] = {
   Surrogate: surrogate_checks,
   Estimator: estimator_checks,
   Schedule: schedule_checks,

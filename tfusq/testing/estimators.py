@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
+from tfusq.quantization.base import Surrogate
 from tfusq.quantization.estimators import Estimator, Undefined
-from tfusq.quantization.surrogates import AUN, SR, SUA, Round, Surrogate
+from tfusq.quantization.surrogates import AUN, SR, SUA, Round
 from tfusq.testing.requirements import (
   HARD_LATENTS,
   MAX_Z,

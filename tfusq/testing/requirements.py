@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfusq.errors import Error
-from tfusq.quantization.surrogates import Surrogate
+from tfusq.quantization.base import Surrogate
 
 # A correct object exceeds 5 standard errors once in two million comparisons; seeds are fixed
 # besides, so that a check gives the same result each time.

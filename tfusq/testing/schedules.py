@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfusq.quantization.temperature import SAMPLED_STEPS, Schedule
+from tfusq.quantization.schedules import SAMPLED_STEPS, Schedule
 from tfusq.testing.requirements import NonConformance, require
 
 # Steps at which schedules often change, and every order of magnitude.
@@ -59,8 +59,10 @@ def agrees_when_traced(schedule: Schedule) -> None:
       raise NonConformance(
         f'a graph with 1 unknown step cannot be traced: {type(error).__name__}: {error}'
       ) from error
-    error = abs(value - expected) / (1 + abs(expected))
-    require(error < 1e-6, f'at step {step} a graph gives {value:g}, and an eager call {expected:g}')
+    deviation = abs(value - expected) / (1 + abs(expected))
+    require(
+      deviation < 1e-6, f'at step {step} a graph gives {value:g}, and an eager call {expected:g}'
+    )
 
 
 schedule_checks = [

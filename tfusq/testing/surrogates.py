@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from tfusq.quantization.surrogates import Surrogate
+from tfusq.quantization.base import Surrogate
 from tfusq.quantization.temperature import Temperature, temperature_parameters
 from tfusq.testing.requirements import (
   HARD_LATENTS,

@@ -1,6 +1,6 @@
 """A codec in training: one training step for the joint and the post stage (Eq. 5)."""
 
-from typing import NamedTuple
+from typing import Any
 
 import tensorflow as tf
 
@@ -149,11 +149,14 @@ class Codec(tf.keras.Model):
     """
     return rate_distortion(self.model, x, self._rounding_visitor(x))
 
-  def entropy_parameters(self, x: tf.Tensor) -> list[tuple[Part, NamedTuple]]:
+  def entropy_parameters(self, x: tf.Tensor) -> list[tuple[Part, Any]]:
     """Returns each part of the latents with its entropy parameters, with rounding.
 
     Args:
       x: Images, `[batch, height, width, 3]`, float, 0 to 1.
+
+    Returns:
+      Pairs of a part and the named tuple of its entropy model.
     """
     visitor = self._rounding_visitor(x)
     rate_distortion(self.model, x, visitor)
@@ -246,6 +249,7 @@ class Codec(tf.keras.Model):
     }
 
   def _mean(self, scalars: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    assert self._means is not None  # `compile` creates them
     for name, value in scalars.items():
       self._means[name].update_state(value)
     return {name: self._means[name].result() for name in scalars}

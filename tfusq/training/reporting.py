@@ -86,7 +86,7 @@ def _shown_temperatures(temperatures: dict[str, float]) -> str:
 
   Most runs have one temperature in several quantizers. Its short name will do there.
   """
-  values = {}
+  values: dict[str, set[str]] = {}
   for path, value in temperatures.items():
     values.setdefault(path.rpartition('/')[2], set()).add(f'{float(value):.4g}')
 

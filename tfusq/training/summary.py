@@ -89,7 +89,7 @@ def _multiply_accumulates(centred_model: CentredModel) -> list[collections.Count
   layers = [
     layer for layer in model.submodules if isinstance(layer, (*LINEAR, GDN)) and id(layer) in owners
   ]
-  counts = [collections.Counter() for _ in range(3)]
+  counts: list[collections.Counter] = [collections.Counter() for _ in range(3)]
   analysis, walk, synthesis = (_counting(owners, count) for count in counts)
 
   image = tf.zeros([1, _SIDE, _SIDE, 3])

@@ -170,7 +170,7 @@ def _by_path(root: tf.train.Checkpoint) -> dict[str, tf.Variable]:
   view = tf.train.TrackableView(root)
   variables = {}
   seen = {id(root)}
-  queue = collections.deque([(root, ())])
+  queue: collections.deque[tuple[object, tuple[str, ...]]] = collections.deque([(root, ())])
 
   # Breadth first, as TensorFlow does it, so that the first path to an object is its name.
   while queue:

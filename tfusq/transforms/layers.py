@@ -1,11 +1,13 @@
 """Layers of the transforms, and how images are padded for them."""
 
+from typing import TypeAlias
+
 import tensorflow as tf
 import tensorflow_compression as tfc
 
 from tfusq.transforms import exact
 
-Initializer = str | tf.keras.initializers.Initializer
+Initializer: TypeAlias = str | tf.keras.initializers.Initializer
 
 
 class _SamePadded:
@@ -28,7 +30,8 @@ class _SamePadded:
       kernel_initializer: Initializer of the kernel.
       bias_initializer: Initializer of the bias.
     """
-    super().__init__(
+    # Whichever convolution of Keras a subclass names as its other base.
+    super().__init__(  # type: ignore[call-arg]
       filters,
       kernel_size,
       strides=strides,

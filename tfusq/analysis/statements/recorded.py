@@ -21,7 +21,7 @@ class RecordedStudies:
       folder: Folder with a CSV file for each study; a file is read when it is first asked for.
     """
     self._folder = folder
-    self._rows_by_study = {}
+    self._rows_by_study: dict[str, list[dict]] = {}
 
   def rows(self, study: str, **coordinates: float | str) -> list[dict]:
     """Returns the rows of a study that have some values in some columns.
@@ -72,7 +72,7 @@ class RecordedStudies:
     if not {key, over} <= rows[0].keys():
       raise AnalysisError(f'{self._path(study)} has no columns {key} and {over}')
 
-    values_by_position = {}
+    values_by_position: dict[float, list[float]] = {}
     for row in rows:
       values_by_position.setdefault(row[over], []).append(row[key])
     positions = sorted(values_by_position)

@@ -21,9 +21,10 @@ import tensorflow as tf
 
 from tfusq.analysis import optimization, tabulation
 from tfusq.entropy_models import Gaussian
+from tfusq.quantization.base import Surrogate
 from tfusq.quantization.estimators import EP, STE
 from tfusq.quantization.quantizer import Quantizer
-from tfusq.quantization.surrogates import SR, Surrogate
+from tfusq.quantization.surrogates import SR
 
 PIXELS = 28 * 28
 

@@ -15,7 +15,8 @@ from tfusq.analysis import pairs, quadrature, study
 from tfusq.analysis.panels import Panel, draw
 from tfusq.analysis.study import Effort, Study
 from tfusq.analysis.synthesis import Source, Training, train
-from tfusq.quantization.surrogates import Round, Surrogate
+from tfusq.quantization.base import Surrogate
+from tfusq.quantization.surrogates import Round
 
 CORRELATIONS = (0.0, 0.5, 0.9, 0.99, 1.0)
 

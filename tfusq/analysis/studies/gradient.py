@@ -28,10 +28,10 @@ from tfusq import progress
 from tfusq.analysis import risk, study
 from tfusq.analysis.panels import Panel, draw
 from tfusq.analysis.study import Effort, Study
+from tfusq.quantization.base import Surrogate
 from tfusq.quantization.estimators import EP, STE
 from tfusq.quantization.quantizer import Quantizer
-from tfusq.quantization.surrogates import Surrogate
-from tfusq.quantization.temperature import Piecewise
+from tfusq.quantization.schedules import Piecewise
 
 # Scales of Table II.
 SCALES = (0.3, 1.0)

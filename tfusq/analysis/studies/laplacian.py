@@ -21,9 +21,10 @@ from tfusq.analysis import study
 from tfusq.analysis.studies.scalar_codecs import TRANSFORMS, Method, ScalarCodecs
 from tfusq.analysis.study import Effort, Study
 from tfusq.curves import plot
+from tfusq.quantization.base import Surrogate
 from tfusq.quantization.estimators import PGE, STE
 from tfusq.quantization.quantizer import Quantizer
-from tfusq.quantization.surrogates import AUN, Round, Surrogate
+from tfusq.quantization.surrogates import AUN, Round
 
 _VARIANCE = 2  # of the source
 

@@ -21,7 +21,7 @@ from tfusq.analysis import study
 from tfusq.analysis.studies.digit_codec import PIXELS, DigitCodec
 from tfusq.analysis.study import AnalysisError, Effort, Study
 from tfusq.curves import plot
-from tfusq.quantization.surrogates import Surrogate
+from tfusq.quantization.base import Surrogate
 
 _FILE = 'train-images-idx3-ubyte'
 _DIGITS = 60_000

@@ -18,7 +18,8 @@ from tfusq import progress
 from tfusq.analysis import pairs, quadrature, study
 from tfusq.analysis.panels import Panel, draw
 from tfusq.analysis.study import Effort, Study
-from tfusq.quantization.surrogates import Round, Surrogate
+from tfusq.quantization.base import Surrogate
+from tfusq.quantization.surrogates import Round
 
 # At 1/2 the mean lies on a boundary of rounding, at 0 in the middle between two.
 MEANS = (0.0, 0.5)
