@@ -127,8 +127,12 @@ def scales_of(codec: Codec, image: np.ndarray) -> np.ndarray:
   scales = []
   for part, parameters in codec.entropy_parameters(from_uint8(image)[None]):
     if part.latent == codec.model.image_latent:
-      scales.append(np.ravel(tf.exp(parameters.log_scale)))
+      scales.append(_flat_scales(parameters))
   return np.concatenate(scales)
+
+
+def _flat_scales(parameters):
+  return np.ravel(tf.exp(parameters.log_scale))
 
 
 def share_at(scales: np.ndarray, bound: float) -> float:

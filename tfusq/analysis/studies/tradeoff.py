@@ -66,9 +66,10 @@ def _labelled_lines(panels: Sequence[Axes]) -> dict:
   lines = {}
   for axes in panels:
     for line in axes.get_lines():
+      label = str(line.get_label())
       # Matplotlib's own names for lines without a label begin so.
-      if not str(line.get_label()).startswith('_'):
-        lines[line.get_label()] = line
+      if not label.startswith('_'):
+        lines[label] = line
   return lines
 
 
