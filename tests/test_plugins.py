@@ -123,7 +123,7 @@ def test_a_broken_plugin_costs_its_own_name_and_says_why(code, cause, distributi
 def test_a_name_that_gin_cannot_give_it_costs_that_plugin_only(name, distribution):
   distribution('odd', '1', f'[tfusq.surrogates]\n{name} = odd_{abs(hash(name))}:Odd\n')
   assert catalogue.describe(plugins.claims(name))[0].startswith('BROKEN')
-  classes, errors = plugins.load_all(config.RESERVED)
+  classes, errors = plugins.load_all()
   assert list(errors) == [name] and len(classes) >= 10
 
 

@@ -25,7 +25,7 @@ ORDER = (
   ('quantization', 'transforms'),
   ('sweeps',),
   ('curves',),
-  ('files', 'image_files', 'plugins', 'progress'),
+  ('files', 'gin_files', 'image_files', 'plugins', 'progress'),
   ('errors',),
 )
 # Folders that hold data: gin/ at the top of the checkout, and the embedded photographs.

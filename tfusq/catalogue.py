@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 
 import tensorflow as tf
 
-from tfusq import config, plugins
+from tfusq import plugins
 from tfusq.entropy_models import EntropyModel
 from tfusq.errors import Error
 from tfusq.quantization import temperature
@@ -22,7 +22,7 @@ def describe(claimed: list[plugins.Plugin]) -> list[str]:
     The first line of the docstring and what the plugin admits, or why it is broken.
   """
   try:
-    return _describe(load(claimed))
+    return _describe(plugins.load(claimed))
   except plugins.PluginError as error:
     return [f'BROKEN: {error}']
   except Exception as error:  # a class that only looks like a plugin
@@ -58,21 +58,6 @@ def _admitted(cls: type[Surrogate]) -> list[str]:
   if cls.has_secant():
     admitted.append('EP')
   return admitted
-
-
-def load(claimed: list[plugins.Plugin]) -> type:
-  """Imports a plugin that configurations can name.
-
-  Args:
-    claimed: Plugins of one name, from `plugins.claims` or `plugins.by_name`.
-
-  Returns:
-    The class.
-
-  Raises:
-    PluginError: if the plugin is broken, or its name is claimed twice or by a part of tfusq.
-  """
-  return plugins.load(claimed, config.RESERVED)
 
 
 def build(
@@ -111,7 +96,7 @@ def build_all(base: type) -> tuple[list[tf.Module], list[str]]:
     The objects, and for each plugin that is left out, of any kind if it can't be imported, one line
     that says why.
   """
-  classes, errors = plugins.load_all(config.RESERVED)
+  classes, errors = plugins.load_all()
   left_out = [str(error) for error in errors.values()]
   objects = []
 

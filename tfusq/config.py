@@ -21,34 +21,6 @@ from tfusq.errors import Error
 from tfusq.gin_files import ConfigError as ConfigError
 from tfusq.gin_files import bindings, one_line, parse_files
 from tfusq.gin_files import search_path as search_path
-from tfusq.quantization.quantizer import Quantizer
-from tfusq.sweeps.sweep import Sweep
-from tfusq.training import distribute, patches, train
-from tfusq.training.codec import Codec
-
-# What is registered beside the plugins, by module and name.
-_CORE = {
-  'tfusq': {
-    'Codec': Codec,
-    'Quantizer': Quantizer,
-    'Patches': patches.Patches,
-    'distribute': distribute.distribute,
-    'train': train.train,
-    'Sweep': Sweep,
-  },
-  'keras': {
-    'Adam': tf.keras.optimizers.Adam,
-    'PiecewiseConstantDecay': tf.keras.optimizers.schedules.PiecewiseConstantDecay,
-  },
-  # The class MultiWorkerMirroredStrategy has another `__name__`.
-  'tf.distribute': {
-    'MirroredStrategy': tf.distribute.MirroredStrategy,
-    'MultiWorkerMirroredStrategy': tf.distribute.MultiWorkerMirroredStrategy,
-  },
-}
-
-# Names that no plugin can have.
-RESERVED = frozenset().union(*_CORE.values())
 
 # What a recipe records the versions of, with the distributions of plugins.
 _DISTRIBUTIONS = (
@@ -63,16 +35,17 @@ _DISTRIBUTIONS = (
 @functools.cache
 def register() -> None:
   """Registers the core and every plugin; a broken plugin's name raises its cause when used."""
-  for module, configurables in _CORE.items():
-    for name, configurable in configurables.items():
-      gin.external_configurable(configurable, name=name, module=module)
+  for module, targets in plugins.CORE.items():
+    for name, target in targets.items():
+      # The name is given because some classes of TensorFlow have another `__name__`.
+      gin.external_configurable(plugins.resolve(target), name=name, module=module)
 
-  classes, errors = plugins.load_all(RESERVED)
+  classes, errors = plugins.load_all()
   for plugin, cls in classes.items():
     gin.external_configurable(cls, name=plugin.name, module=plugin.group)
 
   for name, error in errors.items():
-    if name.isidentifier() and name not in RESERVED:
+    if name.isidentifier() and name not in plugins.RESERVED:
       gin.external_configurable(_raiser(error), name=name, module='tfusq.broken')
     else:  # no configuration can mean it
       logging.warning('%s', error)

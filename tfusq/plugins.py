@@ -7,8 +7,7 @@ distribution tfusq.
 
 import functools
 import importlib.metadata
-from collections.abc import Collection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tfusq.errors import Error
 
@@ -21,6 +20,27 @@ GROUPS = {
   'tfusq.models': 'tfusq.models:Model',
   'tfusq.transforms': 'tfusq.transforms:Transforms',
 }
+
+# What gin configures beside the plugins, by gin module and name. No plugin can have these names.
+CORE = {
+  'tfusq': {
+    'Codec': 'tfusq.training.codec:Codec',
+    'Quantizer': 'tfusq.quantization.quantizer:Quantizer',
+    'Patches': 'tfusq.training.patches:Patches',
+    'distribute': 'tfusq.training.distribute:distribute',
+    'train': 'tfusq.training.train:train',
+    'Sweep': 'tfusq.sweeps.sweep:Sweep',
+  },
+  'keras': {
+    'Adam': 'tensorflow:keras.optimizers.Adam',
+    'PiecewiseConstantDecay': 'tensorflow:keras.optimizers.schedules.PiecewiseConstantDecay',
+  },
+  'tf.distribute': {
+    'MirroredStrategy': 'tensorflow:distribute.MirroredStrategy',
+    'MultiWorkerMirroredStrategy': 'tensorflow:distribute.MultiWorkerMirroredStrategy',
+  },
+}
+RESERVED = frozenset().union(*CORE.values())
 
 
 class PluginError(Error, RuntimeError):
@@ -109,12 +129,11 @@ def claims(name: str) -> list[Plugin]:
   return claimed[name]
 
 
-def load(claimed: list[Plugin], reserved: Collection[str] = ()) -> type:
+def load(claimed: list[Plugin]) -> type:
   """Imports the one plugin that claims a name.
 
   Args:
     claimed: Plugins of one name, from `claims` or `by_name`.
-    reserved: Names that no plugin can have.
 
   Returns:
     The class.
@@ -131,7 +150,7 @@ def load(claimed: list[Plugin], reserved: Collection[str] = ()) -> type:
 
   (plugin,) = claimed
   try:
-    return _load(plugin, reserved)
+    return _load(plugin)
   # Whatever a plugin's module raises makes its own name unusable, and no other.
   except (Exception, SystemExit) as error:
     raise PluginError(
@@ -140,17 +159,15 @@ def load(claimed: list[Plugin], reserved: Collection[str] = ()) -> type:
     ) from error
 
 
-def _load(plugin: Plugin, reserved: Collection[str]) -> type:
+def _load(plugin: Plugin) -> type:
   if not plugin.name.isidentifier():
     raise ValueError('its name is no identifier')
-  if plugin.name in reserved:
+  if plugin.name in RESERVED:
     raise ValueError('a part of tfusq has its name')
 
-  cls = _resolve(plugin.target)
+  cls = resolve(plugin.target)
   base_name = GROUPS[plugin.group]
-  base = _resolve(base_name)
-  assert isinstance(base, type)
-  if not (isinstance(cls, type) and issubclass(cls, base)):
+  if not (isinstance(cls, type) and issubclass(cls, resolve(base_name))):
     raise TypeError(f'{plugin.target} is not a subclass of {base_name}')
   if cls.__name__ != plugin.name:
     raise TypeError(
@@ -159,18 +176,13 @@ def _load(plugin: Plugin, reserved: Collection[str]) -> type:
   return cls
 
 
-def _resolve(target: str) -> object:
+def resolve(target: str) -> Any:
   """Imports the object `module:name`."""
   return importlib.metadata.EntryPoint('', target, '').load()
 
 
-def load_all(
-  reserved: Collection[str] = (),
-) -> tuple[dict[Plugin, type], dict[str, PluginError]]:
+def load_all() -> tuple[dict[Plugin, type], dict[str, PluginError]]:
   """Imports every installed plugin.
-
-  Args:
-    reserved: Names that no plugin can have.
 
   Returns:
     The classes, and the error of each name that is broken or claimed twice.
@@ -179,7 +191,7 @@ def load_all(
   errors = {}
   for name, claimed in by_name().items():
     try:
-      classes[claimed[0]] = load(claimed, reserved)
+      classes[claimed[0]] = load(claimed)
     except PluginError as error:
       errors[name] = error
   return classes, errors

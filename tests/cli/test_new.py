@@ -42,9 +42,12 @@ def generated(cli, tmp_path, monkeypatch):
     (information / 'entry_points.txt').write_text(f'[{group}]{entry}\n')
     monkeypatch.syspath_prepend(str(folder))
     importlib.invalidate_caches()
+    plugins.refresh()
     return folder
 
-  return write
+  yield write
+  monkeypatch.undo()
+  plugins.refresh()
 
 
 @pytest.mark.parametrize('kind', KINDS)

@@ -48,6 +48,12 @@ def make_codec(
   return codec
 
 
+def enliven(codec):
+  """Makes the hyperlatent large enough not to round to 0 everywhere."""
+  kernel = codec.model.hyper_analysis.layers[-1].kernel
+  kernel.assign(100 * kernel)
+
+
 def last_convolution(analysis):
   """Returns the convolution that makes the latent, in front of attention if there is some."""
   last = analysis.layers[-1]

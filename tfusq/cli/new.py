@@ -80,12 +80,10 @@ def check_name(kind: str, name: str) -> None:
     raise NameRefused(f'{name!r} is not an identifier of ASCII letters, digits and underscores')
   if keyword.iskeyword(name) or keyword.issoftkeyword(name) or hasattr(builtins, name):
     raise NameRefused(f'{name} has a meaning in Python')
-  from tfusq import config  # it imports TensorFlow
-
   for plugin in plugins.discover():
     if plugin.name == name:
       raise NameRefused(f'{plugin.origin} has a plugin {name} already')
-  if name in config.RESERVED or name in tfusq.__all__ or name in _names_used(kind):
+  if name in plugins.RESERVED or name in tfusq.__all__ or name in _names_used(kind):
     raise NameRefused(f'the name {name} is taken by tfusq')
 
   module = f'tfusq_{name.lower()}'

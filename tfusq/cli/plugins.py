@@ -55,7 +55,7 @@ def check(arguments: argparse.Namespace) -> None:
   """Runs the conformance checks on a plugin."""
   from tfusq import catalogue, config, testing
 
-  cls = catalogue.load(plugins.claims(arguments.name))
+  cls = plugins.load(plugins.claims(arguments.name))
   if not issubclass(cls, tuple(testing.CHECKS)):
     kinds = ', '.join(f'{base.__name__}s' for base in testing.CHECKS)
     raise testing.Unchecked(f'there are checks for {kinds}, not for {arguments.name}')

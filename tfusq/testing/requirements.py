@@ -28,7 +28,7 @@ class NotApplicable(Error):
   """The reason why a check says nothing about an object."""
 
 
-def require(condition, sentence: str) -> None:
+def require(condition: bool | np.ndarray | tf.Tensor, sentence: str) -> None:
   """Requires a condition.
 
   Args:

@@ -50,7 +50,7 @@ class Conv2D(_SamePadded, tf.keras.layers.Conv2D):
 
   output_axis = -1
 
-  def call(self, inputs):
+  def call(self, inputs: tf.Tensor) -> tf.Tensor:
     if not exact.active():
       return super().call(inputs)
     weights = exact.round_weights(self.kernel, self.bias)
@@ -66,7 +66,7 @@ class Conv2DTranspose(_SamePadded, tf.keras.layers.Conv2DTranspose):
 
   output_axis = -2
 
-  def call(self, inputs):
+  def call(self, inputs: tf.Tensor) -> tf.Tensor:
     if not exact.active():
       return super().call(inputs)
 
@@ -97,7 +97,7 @@ class Dense(tf.keras.layers.Dense):
   def __init__(self, units: int):
     super().__init__(units)
 
-  def call(self, inputs):
+  def call(self, inputs: tf.Tensor) -> tf.Tensor:
     if not exact.active():
       return super().call(inputs)
 
@@ -123,7 +123,7 @@ class GDN(tfc.GDN):
   transformation, 2015. https://arxiv.org/abs/1511.06281
   """
 
-  def call(self, inputs):
+  def call(self, inputs: tf.Tensor) -> tf.Tensor:
     norm = tf.nn.conv2d(tf.abs(inputs), self.gamma[None, None], 1, 'VALID')
     norm = tf.nn.bias_add(norm, self.beta)
     return inputs * norm if self.inverse else inputs / norm
@@ -185,7 +185,7 @@ class Subpixel(tf.keras.layers.Layer):
     super().__init__()
     self.convolution = Conv2D(4 * filters, kernel_size, bias_initializer=bias_initializer)
 
-  def call(self, inputs):
+  def call(self, inputs: tf.Tensor) -> tf.Tensor:
     return tf.nn.depth_to_space(self.convolution(inputs), 2)
 
 

@@ -136,7 +136,7 @@ class Stage(tf.keras.layers.Layer):
     for name in self._names:
       setattr(self, name, layers[name])
 
-  def call(self, inputs):
+  def call(self, inputs: tf.Tensor) -> tf.Tensor:
     outputs = inputs
     for name in self._names:
       outputs = getattr(self, name)(outputs)
@@ -159,7 +159,7 @@ class Sum(tf.keras.layers.Layer):
     self.block = tf.keras.Sequential(layers)
     self.shortcut = shortcut
 
-  def call(self, inputs):
+  def call(self, inputs: tf.Tensor) -> tf.Tensor:
     outputs = self.block(inputs)
     return outputs + (self.shortcut(inputs) if self.shortcut else inputs)
 
@@ -171,7 +171,7 @@ class Decimate(tf.keras.layers.Layer):
   a strided convolution corrupts memory with some numbers of input channels, such as 3 and 5.
   """
 
-  def call(self, inputs):
+  def call(self, inputs: tf.Tensor) -> tf.Tensor:
     return inputs[:, ::2, ::2]
 
 
@@ -193,7 +193,7 @@ class Attention(tf.keras.layers.Layer):
     self.trunk = tf.keras.Sequential(bottlenecks(channels, 3))
     self.mask = tf.keras.Sequential([*bottlenecks(channels, 3), Conv2D(channels, 1)])
 
-  def call(self, inputs):
+  def call(self, inputs: tf.Tensor) -> tf.Tensor:
     return inputs + self.trunk(inputs) * tf.sigmoid(self.mask(inputs))
 
 
