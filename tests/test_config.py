@@ -4,19 +4,11 @@ import gin
 import pytest
 from absl import logging
 
-from making import IMAGES
+from making import TINY, build_codec
 from tfusq import Codec, config
 from tfusq.config import ConfigError
 from tfusq.quantization.estimators import Undefined
 from tfusq.transforms.residual import Attention
-
-IMAGES_BINDING = f"TRAIN_IMAGES = '{IMAGES / 'train'}'"
-TINY = [IMAGES_BINDING, 'MSHyper.filters = 4', 'MSHyper.latent_channels = 6']
-
-
-def build_codec(*bindings, files=('quickstart.gin',)):
-  config.parse(list(files), [*TINY, *bindings], [])
-  return config.build_parameter('train.codec')
 
 
 @pytest.mark.parametrize(
@@ -67,7 +59,7 @@ MODELS = {
 def test_every_model_builds_at_its_size(name):
   config.parse(
     [f'models/{name}.gin', 'stages/joint.gin', 'quantizers/aun_pge.gin', 'data/folder.gin'],
-    [IMAGES_BINDING, 'LMBDA = 0.01'],
+    [TINY[0], 'LMBDA = 0.01'],
     [],
   )
   codec = config.build_parameter('train.codec')
@@ -213,15 +205,6 @@ def test_bindings_that_nothing_reads_are_warned_of(monkeypatch):
   assert any('SEDE' in warning for warning in warnings)
   assert not any('SUA.alpha' in warning or 'LMBDA' in warning for warning in warnings)
   assert '# tensorflow-compression 2.14.1' in recipe and 'Codec.zero_centre = True' in recipe
-
-
-MODEL, LAPLACIAN = 'models/ms_hyper_small.gin', 'entropy_models/laplacian.gin'
-TRAINING = ('stages/joint.gin', 'quantizers/aun_pge.gin', 'data/folder.gin')
-
-
-def write(path, text):
-  path.parent.mkdir(parents=True, exist_ok=True)
-  path.write_text(text)
 
 
 def test_a_recipe_builds_the_same_again(tmp_path):

@@ -4,8 +4,17 @@ import gin
 import pytest
 from absl import logging
 
+from making import TINY, build_codec
 from tfusq import config
 from tfusq.config import ConfigError
+
+MODEL, LAPLACIAN = 'models/ms_hyper_small.gin', 'entropy_models/laplacian.gin'
+TRAINING = ('stages/joint.gin', 'quantizers/aun_pge.gin', 'data/folder.gin')
+
+
+def write(path, text):
+  path.parent.mkdir(parents=True, exist_ok=True)
+  path.write_text(text)
 
 
 def test_the_gin_files_are_found_and_do_not_shadow_gin_config():

@@ -118,7 +118,7 @@ def one(name, image_path):
   tf.config.threading.set_inter_op_parallelism_threads(2)
   from tfusq import config, image_files
   from tfusq.export import bitstream, client, saved_model
-  from tfusq.training import summary
+  from tfusq.models import size
   from tfusq.transforms import exact
   from timing import elapsed
 
@@ -127,7 +127,7 @@ def one(name, image_path):
   )
   codec = config.build('Codec')()
   codec.create()
-  rows = summary.summary(codec.centred_model)
+  rows = size.summary(codec.centred_model)
   image = image_files.read_image(image_path)
   x = tf.constant(image[None], tf.float32) / 255
   model = codec.model

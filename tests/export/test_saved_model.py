@@ -163,18 +163,6 @@ def forged(data, place, value):
   return bytes(changed)
 
 
-def test_identity_is_of_what_decoding_needs(trained):
-  same, other = make_codec(), make_codec()
-  for codec in (same, other):
-    for a, b in zip(codec.model.variables, trained.model.variables):
-      a.assign(b)
-  same.model.analysis.layers[0].bias.assign_add([1.0] * 8)
-  other.model.synthesis.layers[0].bias.assign_add([1e-6] * 8)
-  identity = saved_model.CodecModule(trained.centred_model).identity
-  assert saved_model.CodecModule(same.centred_model).identity == identity
-  assert saved_model.CodecModule(other.centred_model).identity != identity
-
-
 def built_in(group):
   return [
     cls
@@ -248,13 +236,6 @@ def test_a_forged_size_is_refused_before_memory_is_asked_for(exported_codec, pho
     data = forged(data, place, 255)
   with pytest.raises(ContainerError, match='more than 33554432 pixels'):
     exported_codec.decompress(data)
-
-
-def test_identity_is_of_the_bound_that_decides_the_tables():
-  assert (
-    saved_model.CodecModule(make_codec().centred_model).identity
-    != saved_model.CodecModule(make_codec(bound=0.2).centred_model).identity
-  )
 
 
 def test_a_decoder_alone_decodes_the_whole_codecs_files(

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 import tfusq
-from tfusq import image_files
+from tfusq import config, image_files
 from tfusq.curves.curve import Curve
 from tfusq.sweeps.sweep import Sweep
 from tfusq.training import patches
@@ -118,3 +118,16 @@ def assert_equal_runs(one, other):
   assert one.keys() == other.keys() and len(one) > 100
   for name, value in one.items():
     np.testing.assert_array_equal(value, other[name], err_msg=name)
+
+
+# Bindings of the smallest codec that a gin file of the package builds.
+TINY = [
+  f"TRAIN_IMAGES = '{IMAGES / 'train'}'",
+  'MSHyper.filters = 4',
+  'MSHyper.latent_channels = 6',
+]
+
+
+def build_codec(*bindings, files=('quickstart.gin',)):
+  config.parse(list(files), [*TINY, *bindings], [])
+  return config.build_parameter('train.codec')

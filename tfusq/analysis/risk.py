@@ -53,7 +53,8 @@ BLOCK = 1000
 _FOLDS = 10
 # Latents that are sampled at once; bounds the memory.
 _LATENTS = 256
-# Blocks count up from a seed, so seeds of different latents must be further apart than that.
+# Blocks count up from a seed. Seeds of different chunks of latents lie further apart than a study
+# has blocks, so that no two chunks share their noise.
 _SEED_STRIDE = 1_000_000
 
 
@@ -63,8 +64,8 @@ class Expected(NamedTuple):
   Attributes:
     value: The gradient.
     error: Standard error of `value`.
-    half_difference: Mean over the first half of the samples minus `value`; the mean over the second
-      half is `value - half_difference`.
+    half_difference: Mean over half of the samples, the first half of each block, minus `value`. The
+      mean over the other half is `value - half_difference`.
   """
 
   value: np.ndarray
@@ -183,9 +184,10 @@ class ExpectedGradient:
 
   * exactly, by EP, where EP is defined;
   * else as the mean of PGE, which is unbiased, where PGE is defined;
-  * else as a difference quotient of the mean rate. The step is half the distance of neighbouring
-    latents to either side, so that each change of the rate falls to exactly one latent and no jump
-    is missed. Both ends see the same noise, which keeps the variance of the difference small.
+  * else as a difference quotient of the mean rate, from halfway to the latent before to halfway to
+    the latent after. The result is the mean of `G` over that cell. Cells meet, so that no jump of
+    the rate is missed or counted twice. Both ends see the same noise, which keeps the variance of
+    the difference small.
   """
 
   def __init__(self, surrogate: Surrogate):

@@ -63,7 +63,7 @@ def summary(arguments: argparse.Namespace) -> None:
   """Prints a model's parameters and multiply-accumulates."""
   from tfusq import config
   from tfusq.models import CentredModel
-  from tfusq.training.summary import table
+  from tfusq.models.size import table
 
   if not arguments.gin_file:
     raise config.ConfigError('say which model: give --gin_file')

@@ -38,8 +38,8 @@ _SHIFTED_SCALES = 128
 _FRACTIONS_TIMES_SCALE = 25
 _LOG2_MAX_FRACTIONS = 8
 
-# Distances between a narrow density's mean and the border of its bin that have tables, for the
-# border below and the one above. A Gaussian's reach to 4.5 scales and are 0.035 scales apart.
+# A narrow density has a table for each of so many distances of its mean from the border of its bin,
+# for the border below and for the one above. A Gaussian's reach to 4.5 scales and are 0.035 scales apart.
 _NARROW_DISTANCES = 128
 # Narrow scales whose inverses are stored, 1.1 % apart from 1e-6 to 0.11. They are numbers and not
 # tables, so that many are cheap.
@@ -202,7 +202,7 @@ class _NarrowTables:
     self._levels = Levels(density.min_scale, density.narrow_scale, _NARROW_SCALES)
     self._inverses = tf.constant(1 / self._levels.values, tf.float32)
 
-    # At the last distance the mass across the border is what a table leaves to its escape.
+    # At the last distance the mass across the border is `TAIL_MASS`, which no table gives a count.
     distances = np.linspace(0, density.quantile(TAIL_MASS), _NARROW_DISTANCES)
     self._last_distance = distances[-1]
     self._tables_per_scale = (_NARROW_DISTANCES - 1) / distances[-1]

@@ -142,7 +142,7 @@ class _CodingVisitor(Visitor):
 
   @abc.abstractmethod
   def _verified(self, check: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
-    """Returns `value`, once the next part's fingerprint `check` is known to be right."""
+    """Returns `value`, once a part's fingerprint `check` is known to be the one in the file."""
 
 
 class Encoder(_CodingVisitor):

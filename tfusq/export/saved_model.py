@@ -8,10 +8,9 @@
 The networks' variables and the integer tables are in it; the training class is not. Encoder and
 decoder walk the model in the same way and in the same shapes, and turn what the networks say into
 table indexes before anything is coded; a fingerprint of the indexes detects another machine's
-floats, see `tfusq.bitstream`.
+floats, see `tfusq.export.bitstream`.
 """
 
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -21,10 +20,10 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from tfusq import files
-from tfusq.coding import Coder
-from tfusq.export import bitstream, container
+from tfusq.export import bitstream
 from tfusq.export.bitstream import ExportError
 from tfusq.export.client import DESCRIPTION
+from tfusq.export.identity import codec_identity, encoder_variables
 from tfusq.models import CentredModel, Model
 from tfusq.transforms import LINEAR, exact
 from tfusq.transforms.pixels import to_uint8
@@ -102,9 +101,9 @@ class CodecModule(tf.Module):
     # with a graph for each of their calls.
     self._coders = bitstream.make_coders(centred_model)
     _require_exact(model)
-    left_out = _encoder_variables(model) if decoder_only else set()
+    left_out = encoder_variables(model) if decoder_only else set()
     self._variables = [variable for variable in model.variables if variable.ref() not in left_out]
-    self.identity = _identity(centred_model, self._coders)
+    self.identity = codec_identity(centred_model, self._coders)
 
     self.decompress = self._decompress_function(centred_model)
     self.functions = ['decompress']
@@ -151,7 +150,7 @@ def _require_exact(model: Model) -> None:
     if not np.isfinite(variable.numpy()).all():
       raise ExportError(f'the weights {variable.name} are not finite')
 
-  encoder = _encoder_variables(model)
+  encoder = encoder_variables(model)
   for layer in model.submodules:
     if not isinstance(layer, LINEAR) or layer.kernel.ref() in encoder:
       continue
@@ -178,40 +177,3 @@ def _forget_gradients(path: Path) -> None:
   file.write_bytes(saved_model.SerializeToString(deterministic=True))
   # TensorFlow's fingerprint is of the graph as it was.
   (path / 'fingerprint.pb').unlink()
-
-
-def _encoder_variables(model: Model) -> set:
-  """Returns references to the variables that decoding does not need."""
-  variables: set = set()
-  for name in model.encoder_only:
-    variables.update(variable.ref() for variable in getattr(model, name).variables)
-  return variables
-
-
-def _identity(centred_model: CentredModel, coders: dict[str, Coder]) -> bytes:
-  """Hashes what decoding needs: the decoder's weights and numbers, the tables, the centring.
-
-  Exported codecs are named by it, and files name their codec by it: whatever it hashes, and its
-  order, can't change without orphaning the files.
-  """
-  model = centred_model.model
-  classes = {}
-  for latent, entropy_model in model.entropy_models.items():
-    numbers = sorted(
-      (key, value)
-      for key, value in vars(entropy_model).items()
-      # Public ones alone: TensorFlow keeps counters of its own beside them.
-      if isinstance(value, (int, float)) and not key.startswith('_')
-    )
-    classes[latent] = (type(entropy_model).__name__, numbers)
-  header = f'{container.VERSION} {type(model).__name__} {classes} {centred_model.zero_centre}'
-  digest = hashlib.sha256(header.encode())
-
-  encoder = _encoder_variables(model)
-  variables = [variable for variable in model.variables if variable.ref() not in encoder]
-  for coder in coders.values():
-    variables += coder.variables
-  for variable in variables:
-    digest.update(f'{variable.dtype.name}{variable.shape}'.encode())
-    digest.update(variable.numpy().tobytes())
-  return digest.digest()[: container.IDENTITY_BYTES]

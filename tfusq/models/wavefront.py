@@ -50,8 +50,9 @@ class _Networks(NamedTuple):
 class Serial:
   """Computes the raw parameters of a latent from features and from the positions before.
 
-  Encoder and decoder run the same loop, `scan`: float results depend on a computation's shapes, and
-  a single other table index destroys a stream.
+  Encoder and decoder run the same loop, `scan`, and so compute equal parameters: a single parameter
+  that differed could name another of the range coder's tables, and the rest of the file would be
+  lost. Exact arithmetic makes the loop agree with other machines as well.
   """
 
   def __init__(self, context: Causal, parameters: tf.keras.Sequential, features: tf.Tensor):
@@ -96,7 +97,7 @@ class Serial:
         `[1, n, 1, raw channels]`; returns the next state and the quantized piece,
         `[1, n, 1, channels]`.
       state: Nest of tensors that is carried from wave to wave.
-      part: The part to visit, whose positions are replaced by each wave's.
+      part: `Part` of the latent to visit; its positions are replaced by each wave's.
 
     Returns:
       The last state and the quantized latent, `[1, height, width, channels]`.
@@ -107,7 +108,8 @@ class Serial:
     neighbours = self._neighbours(height)
 
     def visit_wave(t, state, recent, pieces):
-      # Row r is at column t - 3 r, which must lie in the image: 0 <= t - 3 r < width.
+      # Row r is at column t - 3 r, which must lie in the image: 0 <= t - 3 r < width. The first
+      # such row is (t - width + 1) / 3, rounded up.
       first_row = tf.maximum((t - width + 3) // 3, 0)
       last_row = tf.minimum(t // 3, height - 1)
       rows = tf.range(first_row, last_row + 1)
@@ -152,7 +154,8 @@ class Serial:
     first, *layers = weights
 
     # The first layer is linear in context and features: its sum over the features is known for all
-    # positions before the first wave, and serves as the waves' bias.
+    # positions before the first wave. `accumulate` leaves it on the grid of sums, where `convolve`
+    # would round it to activations, so that it serves as the waves' bias and nothing is lost.
     first_kernel, features_kernel = tf.split(first.kernel, [self._context.filters, -1])
     features = tf.reshape(self._features, [-1, tf.shape(self._features)[3]])
     from_features = exact.accumulate(tf.matmul, features, first._replace(kernel=features_kernel))
@@ -160,9 +163,9 @@ class Serial:
     return _Networks(self._context.exact_weights(), first_kernel, from_features, layers)
 
   def _neighbours(self, height: tf.Tensor) -> tf.Tensor:
-    """Returns where the neighbours of row 0 are among the recent waves, `int32[12, 1]`.
+    """Returns the lines of the recent waves in which row 0 finds its neighbours, `int32[12, 1]`.
 
-    The recent waves are one matrix with a line for each wave and row; the neighbours of row r are r
+    The recent waves are one matrix with a line for each wave and row. Row r finds its neighbours r
     lines further on.
     """
     row_offset, column_offset = self._context.OFFSETS.T

@@ -2,17 +2,22 @@
 
 For each part `y` of a latent, with entropy parameters `p` and noise `u`,
 
-    offset  = sg(centre(p))                               zero-centre, Sec. 5.3; otherwise none
-    bits    = rate.evaluate(-log2 P(. | p), y, u, offset)   Eq. (24)
-    y_tilde = distortion(y, u, offset)                      Q(y - offset) + offset
+    offset  = stop_gradient(centre(p))
+    bits    = rate.evaluate(-log2 P(. | p), y, u, offset)
+    y_tilde = distortion(y, u, offset)
     loss    = sum(bits) / pixels + lmbda 255^2 MSE(x, synthesis(y_tilde))
+
+Here `distortion(...)` is `Q(y - offset) + offset` with the gradient that its estimator gives, and
+`rate.evaluate(f, ...)` is `f` of such a sample, Eq. (24); it takes the function, because the
+estimator EP is one of `f`. Only zero-centre quantization has an offset (Sec. 5.3).
 
 The rate and the distortion have a quantizer each, and see the same noise: where both surrogates are
 equal, both terms see the same sample. Contexts and the hyper synthesis read `y_tilde`.
 
-Sec. 5.3 stops the gradient of the distortion at the offset, since rounding has none there. In the
-rate, `-log2 P(Q(y - mu) + mu | mu, sigma)` depends on `mu` through the density, whose gradient is
-always kept, and through the offset, where it is stopped as well unless the codec is told otherwise.
+The partial stop-gradient of Sec. 5.3: `Q(y - mu) + mu` has the gradient `1 - J` with respect to
+`mu`, where `J` is that of `Q` (see `tfusq.quantization.quantizer`). It is zero for AUN and for
+rounding with STE, but noise for annealed surrogates, and is stopped in the distortion. In the rate
+it is stopped too by default; there `mu` keeps its gradient through the density `P(. | mu, sigma)`.
 """
 
 from typing import NamedTuple
@@ -117,7 +122,7 @@ def _draw_noise(quantizer, y, latent_seed, index):
     return quantizer.noise(image[None], image_seed)[0]
 
   u = tf.map_fn(draw, (y, index), fn_output_signature=y.dtype)
-  # Parts are sliced from the noise of the whole latent, where a surrogate may share one number.
+  # A surrogate may draw one number for a whole latent, and parts are cut out of its noise.
   return tf.broadcast_to(u, tf.shape(y))
 
 

@@ -107,7 +107,7 @@ class Report(tf.keras.callbacks.Callback):
       stream: Stream to write to; standard output if None.
     """
     super().__init__()
-    # Otherwise Keras would wait for the losses of each step, and the device with it.
+    # Otherwise Keras would turn each step's losses into numbers, and wait for the device to do so.
     self._supports_tf_logs = True
     self._steps = steps
     self._interval = interval

@@ -19,8 +19,8 @@ from tfusq.training import distribute, recipes, transfer
 from tfusq.training.codec import Codec
 from tfusq.training.patches import Patches
 from tfusq.training.recipes import TrainingError
-from tfusq.training.records import Record
 from tfusq.training.reporting import Report
+from tfusq.training.summaries import Record
 
 # The newest is what a run resumes from; the others are there if a disk damages it.
 _CHECKPOINTS_KEPT = 3

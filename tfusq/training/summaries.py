@@ -52,7 +52,8 @@ class Record(tf.keras.callbacks.Callback):
     for writer in self._writers.values():
       writer.flush()
 
-    # Last, so that a run is never resumed behind summaries that it has not written.
+    # Last: a run that is killed here resumes from the checkpoint before, and writes these summaries
+    # again; the other way round they would be missing.
     self._manager.save(step)
 
   def _write_means(self, means: dict[str, float], step: int) -> None:

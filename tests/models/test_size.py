@@ -3,7 +3,7 @@ import tensorflow as tf
 
 import tfusq
 from making import make_codec
-from tfusq.training import summary
+from tfusq.models import size
 
 
 def conv(kernel, inputs, outputs, places):
@@ -12,7 +12,7 @@ def conv(kernel, inputs, outputs, places):
 
 
 def figures(**options):
-  return {row.name: row for row in summary.summary(make_codec(4, 6, **options).centred_model)}
+  return {row.name: row for row in size.summary(make_codec(4, 6, **options).centred_model)}
 
 
 def test_a_hyperpriors_figures_are_those_of_its_layers():
@@ -55,13 +55,13 @@ def test_a_masked_convolution_counts_what_it_sees():
 
 def test_counting_leaves_the_model_as_it_was():
   centred_model = make_codec(4, 6).centred_model
-  first = summary.summary(centred_model)
-  assert summary.summary(centred_model) == first
+  first = size.summary(centred_model)
+  assert size.summary(centred_model) == first
 
 
 def test_a_table_ends_with_the_sums():
   centred_model = make_codec(4, 6).centred_model
-  lines = summary.table(centred_model).splitlines()
+  lines = size.table(centred_model).splitlines()
   assert lines[1].startswith('analysis')
-  parameters = sum(row.parameters for row in summary.summary(centred_model))
+  parameters = sum(row.parameters for row in size.summary(centred_model))
   assert lines[-1].split()[:2] == ['all', f'{parameters:,}']

@@ -1,0 +1,44 @@
+"""A codec's identity: the hash by which exported codecs and their files know each other."""
+
+import hashlib
+
+from tfusq.coding import Coder
+from tfusq.export import container
+from tfusq.models import CentredModel, Model
+
+
+def encoder_variables(model: Model) -> set:
+  """Returns references to the variables that decoding does not need."""
+  variables: set = set()
+  for name in model.encoder_only:
+    variables.update(variable.ref() for variable in getattr(model, name).variables)
+  return variables
+
+
+def codec_identity(centred_model: CentredModel, coders: dict[str, Coder]) -> bytes:
+  """Hashes what decoding needs: the decoder's weights and numbers, the tables, the centring.
+
+  Exported codecs are named by it, and files name their codec by it: whatever it hashes, and its
+  order, can't change without orphaning the files.
+  """
+  model = centred_model.model
+  classes = {}
+  for latent, entropy_model in model.entropy_models.items():
+    numbers = sorted(
+      (key, value)
+      for key, value in vars(entropy_model).items()
+      # Public ones alone: TensorFlow keeps counters of its own beside them.
+      if isinstance(value, (int, float)) and not key.startswith('_')
+    )
+    classes[latent] = (type(entropy_model).__name__, numbers)
+  header = f'{container.VERSION} {type(model).__name__} {classes} {centred_model.zero_centre}'
+  digest = hashlib.sha256(header.encode())
+
+  encoder = encoder_variables(model)
+  variables = [variable for variable in model.variables if variable.ref() not in encoder]
+  for coder in coders.values():
+    variables += coder.variables
+  for variable in variables:
+    digest.update(f'{variable.dtype.name}{variable.shape}'.encode())
+    digest.update(variable.numpy().tobytes())
+  return digest.digest()[: container.IDENTITY_BYTES]
