@@ -22,14 +22,15 @@ def describe(claimed: list[plugins.Plugin]) -> list[str]:
     The first line of the docstring and what the plugin admits, or why it is broken.
   """
   try:
-    return _describe(plugins.load(claimed))
+    return describe_class(plugins.load(claimed))
   except plugins.PluginError as error:
     return [f'BROKEN: {error}']
   except Exception as error:  # a class that only looks like a plugin
     return [f'BROKEN: {type(error).__name__}: {error}']
 
 
-def _describe(cls: type) -> list[str]:
+def describe_class(cls: type) -> list[str]:
+  """Returns the first line of a plugin's docstring and what the plugin admits."""
   docstring = (cls.__doc__ or 'no docstring').strip()
   lines = [docstring.splitlines()[0]]
 

@@ -97,7 +97,7 @@ def _head(classes):
     f'<style>{_STYLE}</style><h1>{title}</h1>',
   ]
   for cls in classes:
-    summary, *properties = catalogue.describe(cls.__name__)
+    summary, *properties = catalogue.describe_class(cls)
     lines.append(
       f'<p><b>{html.escape(cls.__name__)}</b>: {html.escape(summary)}<br>'
       f'{html.escape("; ".join(properties))}</p>'

@@ -39,7 +39,8 @@ _FRACTIONS_TIMES_SCALE = 25
 _LOG2_MAX_FRACTIONS = 8
 
 # A narrow density has a table for each of so many distances of its mean from the border of its bin,
-# for the border below and for the one above. A Gaussian's reach to 4.5 scales and are 0.035 scales apart.
+# for the border below and for the one above. A Gaussian's reach to 4.5 scales and are 0.035
+# scales apart.
 _NARROW_DISTANCES = 128
 # Narrow scales whose inverses are stored, 1.1 % apart from 1e-6 to 0.11. They are numbers and not
 # tables, so that many are cheap.
