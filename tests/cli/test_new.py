@@ -161,6 +161,14 @@ def test_an_existing_folder_is_kept(cli, tmp_path, monkeypatch):
   assert (tmp_path / 'other' / 'tfusq_mynoise.py').is_file()
 
 
+def test_the_command_that_it_prints_names_a_folder_and_no_distribution(cli, tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  _, out, _ = cli('new', 'surrogate', 'MyNoise')
+  assert out == ('tfusq-mynoise: pip install --no-deps ./tfusq-mynoise && tfusq check MyNoise\n')
+  _, out, _ = cli('new', 'surrogate', 'MyNoise', '--out', tmp_path / 'my noise')
+  assert f"pip install --no-deps '{tmp_path}/my noise' && " in out
+
+
 def test_it_needs_no_tensorflow(tmp_path):
   code = (
     'import sys\nfrom tfusq import cli\n'

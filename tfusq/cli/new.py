@@ -6,6 +6,7 @@ import builtins
 import importlib.util
 import keyword
 import re
+import shlex
 import string
 from importlib import resources
 from pathlib import Path
@@ -57,7 +58,11 @@ def new(arguments: argparse.Namespace) -> None:
   check_name(arguments.kind, arguments.name)
   folder = Path(arguments.out or distribution_of(arguments.name))
   write_package(arguments.kind, arguments.name, folder)
-  print(f'{folder}: pip install --no-deps {folder} && tfusq check {arguments.name}')
+
+  # Without a separator, pip would take the folder for the name of a distribution.
+  argument = folder if folder.is_absolute() else f'./{folder}'
+  words = ['pip', 'install', '--no-deps', str(argument)]
+  print(f'{folder}: {shlex.join(words)} && tfusq check {arguments.name}')
 
 
 def distribution_of(name: str) -> str:
