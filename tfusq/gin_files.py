@@ -176,7 +176,8 @@ class _AsWritten(gin.config_parser.ParserDelegate):
   """Makes the parser return references and macros as they are written."""
 
   def configurable_reference(self, scoped_configurable_name, evaluate):
-    return Reference(f'@{scoped_configurable_name}' + '()' * evaluate)
+    call = '()' if evaluate else ''
+    return Reference(f'@{scoped_configurable_name}{call}')
 
   def macro(self, macro_name):
     return Reference(f'%{macro_name}')

@@ -161,9 +161,9 @@ def load(claimed: list[Plugin]) -> type:
 
 def _load(plugin: Plugin) -> type:
   if not plugin.name.isidentifier():
-    raise ValueError('its name is no identifier')
+    raise ValueError('its name is not a Python identifier')
   if plugin.name in RESERVED:
-    raise ValueError('a part of tfusq has its name')
+    raise ValueError('its name is reserved by tfusq')
 
   cls = resolve(plugin.target)
   base_name = GROUPS[plugin.group]

@@ -141,7 +141,7 @@ def test_a_report_has_the_papers_figures_beside(cli, curves, tmp_path):
   code, out, _ = cli(*words, '--report', '--anchor', curves[0])
   line = next(line for line in out.splitlines() if line.startswith('Charm-zero, AUN+PGE | AUN'))
   assert code == 0 and '-4.18' in line and line.endswith('-18.14')
-  assert 'nothing is decided with less than two seeds' in out
+  assert 'cells can not be compared with fewer than two seeds' in out
   assert (tmp_path / 'report.txt').read_text() == out
   assert {path.name for path in tmp_path.glob('report*')} == {
     'report.txt',

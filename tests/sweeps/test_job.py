@@ -136,7 +136,7 @@ def test_two_processes_do_not_do_the_same_run(job):
   with jobs._locked(job.model_dir / run.name) as lock:
     assert lock is not None and not is_free(job.model_dir / run.name)
     (outcome,) = jobs.perform(job, [run])
-  assert outcome.remark == 'another process is at it' and not outcome.failure
+  assert outcome.remark == 'another process is running it' and not outcome.failure
   assert is_free(job.model_dir / run.name)
 
 

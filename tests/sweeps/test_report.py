@@ -45,7 +45,7 @@ def test_what_is_not_finished_decides_nothing(sweep, tmp_path):
   write_results(sweep, tmp_path, only_first_seed)
   table = tables.bd_rates(results_of(sweep, tmp_path), ANCHOR, NO_PAPER)
   text = report.format_table(sweep, table, range(4))
-  assert '1 of 4' in text and text.count('nothing is decided with less than two seeds') == 2
+  assert '1 of 4' in text and text.count('cells can not be compared with fewer than two seeds') == 2
 
 
 def test_the_best_label_of_an_axis_is_shown_alone(tmp_path):

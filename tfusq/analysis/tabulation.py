@@ -169,7 +169,7 @@ def tabulate_samples(y_tilde: np.ndarray, cells_per_unit: int) -> Table:
   the law is concentrated, and a one-to-one map of `y_tilde` changes little.
 
   Args:
-    y_tilde: From `sample`.
+    y_tilde: Samples from `sample`.
     cells_per_unit: Number of cells; there are fewer if many samples are equal.
   """
   unit = np.floor(y_tilde).astype(np.int64)

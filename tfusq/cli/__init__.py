@@ -39,7 +39,7 @@ def main(arguments: argparse.Namespace) -> int:
   """Runs a command.
 
   Args:
-    arguments: From `parser`.
+    arguments: Arguments that `parser` parsed.
 
   Returns:
     The exit code: 0, 1 after an error that the user can mend, or 130 when interrupted.

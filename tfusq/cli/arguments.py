@@ -46,7 +46,12 @@ def add_codec(command: argparse.ArgumentParser) -> None:
 
 def add_gin(command: argparse.ArgumentParser) -> None:
   """Adds `--gin_file`, `--gin_bindings` and `--gin_search_path`."""
-  command.add_argument('--gin_file', action='append', default=[], help='repeatable; see tfusq/gin')
+  command.add_argument(
+    '--gin_file',
+    action='append',
+    default=[],
+    help='gin file, such as models/ms_hyper.gin; repeatable, later files override earlier ones',
+  )
   add_gin_bindings(command, "such as 'Codec.lmbda = 0.01'")
   add_gin_search_path(command)
 
@@ -80,7 +85,10 @@ def add_axes(command: argparse.ArgumentParser) -> None:
   axes.add_argument(
     '--surrogate',
     action='store_true',
-    help='instead, rate and distortion of the training-time forward calculation (runs alone)',
+    help=(
+      'instead, rate and distortion of the training-time forward calculation, which curves of '
+      '--model_dir have'
+    ),
   )
 
 

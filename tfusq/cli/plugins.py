@@ -18,7 +18,7 @@ def add(commands: Commands) -> None:
   command.add_argument(
     '--details',
     action='store_true',
-    help='what each one is and admits, or why it is broken (imports them)',
+    help='also say what each plugin is and admits, or why it can not be imported',
   )
   command.add_argument(
     '--pairs', action='store_true', help='instead, which surrogate goes with which estimator'

@@ -92,7 +92,7 @@ def compare(
 
   percent = _interpolate(anchor_rates, anchor_qualities, rates, qualities)
   if np.ptp(list(percent.values())) > MAX_DIFFERENCE:
-    remarks.append('the interpolations differ; more points would tell')
+    remarks.append('the interpolations disagree; more points would give a reliable number')
   return BDRate(
     percent=percent,
     rates=sorted(rates.tolist()),
@@ -173,7 +173,7 @@ def report(
     f'anchor  {anchor.name}, sha256 {digest}',
     f'        {len(rates)} points, {rate} {rates.min():.4f} to {rates.max():.4f}, '
     f'{quality} {_range(qualities)}',
-    f'{"BD-rate, %":<31}{methods}{"overlap, dB":>17}{"of it":>7}  {rate} of the points',
+    f'{"BD-rate, %":<31}{methods}{"overlap, dB":>17}{"share":>7}  {rate} of the points',
   ]
   remarks = []
   failures = []

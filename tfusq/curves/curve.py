@@ -211,7 +211,7 @@ def check_same_images(a: Curve, b: Curve) -> None:
 
   Args:
     a: One curve.
-    b: Other curve.
+    b: The other curve to compare.
 
   Raises:
     CurveError: naming an image that is not in both.

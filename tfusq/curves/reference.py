@@ -28,8 +28,8 @@ def read_anchor(name: str, curves: Sequence[Curve]) -> tuple[Curve, str]:
   for curve in curves:
     if not curve.hashes:
       raise AnchorError(
-        f'{curve.name} has no hashes of its images, and {name} is valid for its own alone; give '
-        'the anchor as a file'
+        f'{curve.name} has no hashes of its images, so that it can not be checked against the '
+        f'images of the pinned anchor {name}; give the anchor as a file'
       )
   contents = [pinned.read_pinned(name, curve.hashes) for curve in curves]
   return from_dict(contents[0], name), contents[0]['meta']['hash']

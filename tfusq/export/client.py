@@ -119,9 +119,11 @@ def read_folder(path: str | os.PathLike) -> CodecFolder:
   """
   try:
     description_json = (Path(path) / DESCRIPTION).read_bytes()
-    codec = CodecFolder(Path(path), description_json, json.loads(description_json))
-    codec.identity, codec.decoder_only  # noqa: B018  (raises unless it is a description)
-  except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    description = json.loads(description_json)
+    if not isinstance(description, dict) or 'identity' not in description:
+      raise ValueError('it names no identity')
+    codec = CodecFolder(Path(path), description_json, description)
+  except (OSError, ValueError) as error:
     raise CodecError(_damaged(path, error)) from error
   return codec
 
@@ -170,7 +172,7 @@ class ExportedCodec:
 
     Raises:
       ContainerError: if no file can hold the image; says why.
-      CodecError: if TensorFlow fails, for example for want of memory.
+      CodecError: if TensorFlow fails, for example out of memory.
     """
     return self._call(self._codec.compress, image).numpy()
 
@@ -186,7 +188,7 @@ class ExportedCodec:
     Raises:
       ContainerError: if the file was written by another codec, is truncated or corrupt, or can't be
         decoded on this machine.
-      CodecError: if TensorFlow fails, for example for want of memory.
+      CodecError: if TensorFlow fails, for example out of memory.
     """
     return self._call(self._codec.decompress, data).numpy()
 
@@ -202,7 +204,7 @@ class ExportedCodec:
 
     Raises:
       ContainerError: if no file can hold the image; says why.
-      CodecError: if TensorFlow fails, for example for want of memory.
+      CodecError: if TensorFlow fails, for example out of memory.
     """
     result = self._call(self._codec.evaluate, image)
     return result['data'].numpy(), result['bits'].numpy(), result['reconstruction'].numpy()

@@ -62,7 +62,7 @@ def is_intact(data: bytes, header: Header) -> bool:
 
   Args:
     data: The whole file.
-    header: Its header.
+    header: The header from `container.read_header`.
   """
   checksum = container.positions(len(header.sections), header.parts)['checksum']
   rest = data[: checksum.start] + data[checksum.stop :]

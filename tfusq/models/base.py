@@ -80,7 +80,7 @@ class Visitor(abc.ABC):
 
     Args:
       part: The part to visit; it has all positions.
-      context: Gives the raw parameters.
+      context: Serial context that computes the raw parameters.
 
     Returns:
       The quantized part, `[batch, height, width, channels]`.
@@ -151,7 +151,7 @@ class Model(tf.keras.layers.Layer, metaclass=abc.ABCMeta):
     may be refused on another machine than the one that wrote them.
 
     Args:
-      visitor: Receives each part.
+      visitor: The visitor that each part is passed to.
       batch: Number of images, a scalar `int32`.
       height: Height of the images in pixels, a scalar `int32`.
       width: Width of the images in pixels, a scalar `int32`.
@@ -246,7 +246,7 @@ class Hyperprior(Model):
     """Visits the hyperlatent z.
 
     Args:
-      visitor: Receives z.
+      visitor: The visitor that z is passed to.
       batch: Number of images, a scalar `int32`.
       height: Height of the images in pixels, a scalar `int32`.
       width: Width of the images in pixels, a scalar `int32`.

@@ -167,7 +167,7 @@ def perform(job: Job, runs: Iterable[Run]) -> Iterator[Outcome]:
     folder = job.model_dir / run.name
     with _locked(folder) as lock:
       if lock is None:
-        yield Outcome(run, 'another process is at it')
+        yield Outcome(run, 'another process is running it')
         continue
       start = time.monotonic()
       failure = _call_all(job.commands(run), folder / 'log', lock)

@@ -166,7 +166,7 @@ def _order(sweep, table, cell_indices, stage):
   """Returns lines that compare every two cells."""
   spread = table.spread(stage, cell_indices)
   if math.isnan(spread):
-    return [f'{stage}: nothing is decided with less than two seeds']
+    return [f'{stage}: cells can not be compared with fewer than two seeds']
   lines = [
     f'{stage}: spread {spread:.2f} points; what is less than {2 * spread:.2f} apart is undecided'
   ]

@@ -258,7 +258,9 @@ def _add(curve, line, hashes):
   sha256 = line.sha256
   if not sha256:
     if len(hashes) != 1:
-      raise ValueError(f'sha256 is empty, and other lines of {line.image} do not settle it')
+      raise ValueError(
+        f'sha256 is empty, and the other lines of {line.image} have not one in common'
+      )
     (sha256,) = hashes
   if sha256 != _NO_VALUE:
     curve.meta['images'][line.image] = sha256

@@ -69,4 +69,4 @@ def test_almost_all_surrogates_are_all_but_two(record, exceptions, expected):
     rows += [row | {'scale': 0.2, 'difference': small}, row | {'scale': 2.0, 'difference': -0.2}]
   measured, holds = measure('for almost all surrogates', record('rate', rows))
   assert holds is expected
-  assert measured == {'surrogates of which it is so:': 16 - exceptions, 'of': 16}
+  assert measured == {'surrogates that satisfy it:': 16 - exceptions, 'of': 16}

@@ -1,4 +1,4 @@
-"""What the paper says in Sec. 4.2 to 4.4, but for summaries, held against recorded studies.
+"""Checks the paper's statements in Sec. 4.2 to 4.4, except summaries, against recorded studies.
 
 The paper says "large", "negligible", "rapidly". The thresholds that stand for such words are not
 the paper's.

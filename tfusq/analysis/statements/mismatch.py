@@ -235,7 +235,7 @@ def _small_scales(recorded: RecordedStudies) -> _Evidence:
     at_small = _greatest(_rate[0.0], recorded, surrogate, high=_SMALL)
     at_large = _greatest(_rate[0.0], recorded, surrogate, low=_LARGE)
     count += at_small > at_large
-  measured: dict[str, float] = {'surrogates of which it is so:': count, 'of': len(surrogates)}
+  measured: dict[str, float] = {'surrogates that satisfy it:': count, 'of': len(surrogates)}
   # "Almost all".
   return measured, count >= 0.85 * len(surrogates)
 
