@@ -101,7 +101,7 @@ def test_interpolations_that_differ_are_remarked():
   bent = make_curve((0.1, 0.12, 0.9, 1.0), (26.5, 30.0, 30.5, 38.0))
   result = compare(anchor, bent)
   assert np.ptp(list(result.percent.values())) > 1
-  assert any('interpolations differ' in remark for remark in result.warnings)
+  assert any('interpolations disagree' in remark for remark in result.warnings)
 
 
 def test_what_does_not_compare_does_not_keep_the_others_from_it():
