@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import tensorflow as tf
 import tensorflow_compression as tfc
-from test_readme import blocks
 
 import tfusq
+from readme import blocks
 from tfusq.entropy_models import gaussian_bits
 
 
