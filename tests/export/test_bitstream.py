@@ -7,8 +7,6 @@ from making import make_codec
 from tfusq.export import container, container_ops, saved_model
 from tfusq.export.container import ContainerError
 
-# What TensorFlow Compression adds; everything else is TensorFlow's own.
-
 
 def forged(data, place, value):
   """Changes a byte and makes the checksum right again."""

@@ -1,8 +1,6 @@
 from making import make_codec
 from tfusq.export import saved_model
 
-# What TensorFlow Compression adds; everything else is TensorFlow's own.
-
 
 def test_identity_is_of_what_decoding_needs(trained):
   same, other = make_codec(), make_codec()
