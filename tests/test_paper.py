@@ -7,11 +7,13 @@ from pathlib import Path
 import gin
 import pytest
 
+from readme import CHECKOUT
 from tfusq import config
 from tfusq.sweeps.report import make_report
 from tfusq.sweeps.results import ResultsFolder
 
-PAPER = Path(config.search_path()[0]) / 'paper'
+# The checkout's files: an installed package carries the gin files alone, not the studies' results.
+PAPER = CHECKOUT / 'gin' / 'paper'
 PARTS = {'recipe', 'section_4', 'section_6', 'joint', 'post'}  # of sweeps, none by themselves
 SWEEPS = sorted(
   str(path.relative_to(PAPER)) for path in PAPER.rglob('*.gin') if path.stem not in PARTS
