@@ -128,6 +128,35 @@ def new_folder(path: str | os.PathLike, force: bool, marker: str) -> Iterator[Pa
     shutil.rmtree(drafts, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def literal(folder: str | os.PathLike) -> Iterator[str]:
+  """Gives a path to a folder that TensorFlow can't take for a pattern.
+
+  TensorFlow looks for checkpoints and codecs by patterns, so that it does not find what lies in
+  `run[1]`, and may find what lies beside it.
+
+  Args:
+    folder: Folder, which exists.
+
+  Yields:
+    The path itself where it is no pattern, else that of a temporary link to the folder.
+  """
+  if not _is_pattern(os.fspath(folder)):
+    yield os.fspath(folder)
+    return
+
+  # The folder for temporary files can have such a name itself.
+  parent = '/tmp' if _is_pattern(tempfile.gettempdir()) else None
+  with tempfile.TemporaryDirectory(dir=parent) as temporary:
+    link = os.path.join(temporary, 'link')
+    os.symlink(os.path.abspath(folder), link)
+    yield link
+
+
+def _is_pattern(path: str) -> bool:
+  return not set('*?[\\').isdisjoint(path)
+
+
 def _umask() -> int:
   """Returns the process's mask of permissions, which can only be read by setting it."""
   mask = os.umask(0)

@@ -9,7 +9,8 @@ import tensorflow as tf
 # (step, value) of each tag, by step.
 Scalars = dict[str, list[tuple[int, float]]]
 
-_EVENT_FILES = 'events.out.tfevents.*'
+# Names of the files in the folder of a writer.
+EVENT_FILES = 'events.out.tfevents.*'
 
 
 def read_scalars(model_dir: str | os.PathLike) -> dict[str, Scalars]:
@@ -26,13 +27,13 @@ def read_scalars(model_dir: str | os.PathLike) -> dict[str, Scalars]:
   return {
     folder.name: _read(folder)
     for folder in sorted(Path(model_dir).iterdir())
-    if any(folder.glob(_EVENT_FILES))
+    if any(folder.glob(EVENT_FILES))
   }
 
 
 def _read(folder: Path) -> Scalars:
   scalars: dict[str, dict[int, float]] = {}
-  for path in sorted(folder.glob(_EVENT_FILES), key=_numbers):
+  for path in sorted(folder.glob(EVENT_FILES), key=_numbers):
     try:
       for record in tf.data.TFRecordDataset(str(path)):
         _add(scalars, tf.compat.v1.Event.FromString(record.numpy()))
