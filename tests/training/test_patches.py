@@ -40,7 +40,7 @@ def test_an_epoch_visits_each_photograph_once():
   for index in range(3 * count):
     patches.patch(index)
   epochs = [visited[k : k + count] for k in range(0, len(visited), count)]
-  assert all(sorted(epoch) == list(range(count)) for epoch in epochs)
+  assert all(sorted(epoch) == patches.files for epoch in epochs)
   assert epochs[0] != epochs[1] or epochs[1] != epochs[2]
 
 

@@ -102,7 +102,7 @@ def recipe_to_resume(recipe_text: str, origin: Origin | None, path: Path) -> str
     re.findall('^#: (?:networks from|checkpoint) .*\n', recorded_text, re.M)
   )
   if _is_same_origin(origin, recorded_origin):
-    recipe_text += f'\n{recorded_origin}'
+    recipe_text += recorded_origin and f'\n{recorded_origin}'
   elif origin is not None:
     recipe_text = with_origin(recipe_text, origin)
 
