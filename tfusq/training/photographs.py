@@ -18,6 +18,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from absl import logging
+
 from tfusq import files
 from tfusq.training import recipes
 from tfusq.training.patches import Patches
@@ -107,8 +109,7 @@ def settle(
     of_set.arrange([photograph.name for photograph in photographs])
     sets[name] = photographs
 
-  if remarks and not accept_changed:
-    raise TrainingError(_refusal('; '.join(remarks)))
+  _require_accepted('; '.join(remarks), accept_changed)
   return Photographs(sets, '; '.join(remarks))
 
 
@@ -162,16 +163,20 @@ def _settle_earlier(
     return photographs
 
   change = f'{folder} has not the {recorded.split()[0]} names and sizes of files that are recorded'
-  if not accept_changed:
-    raise TrainingError(_refusal(change))
+  _require_accepted(change, accept_changed)
   return Photographs(sets, change)
 
 
-def _refusal(change: str) -> str:
-  return (
-    f'the photographs have changed since the run was begun: {change}; restore them, or go on with '
-    'them as they are by --accept_changed_photographs'
-  )
+def _require_accepted(change: str, accept_changed: bool) -> None:
+  """Refuses a change that is not accepted, and tells of one that is."""
+  if not change:
+    return
+  if not accept_changed:
+    raise TrainingError(
+      f'the photographs have changed since the run was begun: {change}; restore them, or go on '
+      'with them as they are by --accept_changed_photographs'
+    )
+  logging.warning('going on with photographs that have changed: %s', change)
 
 
 def _in_order(
