@@ -3,11 +3,12 @@
 import argparse
 from pathlib import Path
 
-from tfusq.cli.arguments import Commands, add_codec, add_command, add_force
+from tfusq.cli.arguments import IMAGES_HELP, Commands, add_codec, add_command, add_force
 
 _IMAGE_HELP = (
-  'PNG, JPEG, WebP or any other format that Pillow reads; grey becomes RGB, transparency is '
-  'composed over white, 16 bits are reduced to 8, EXIF orientation is applied'
+  'PNG, JPEG, WebP or any other format that Pillow reads, of one picture; colours are converted to '
+  'sRGB by the ICC profile in the file, grey becomes RGB, transparency is composed over white, 16 '
+  'bits are reduced to 8, EXIF orientation is applied'
 )
 
 
@@ -17,9 +18,14 @@ def add(commands: Commands) -> None:
     commands, 'compress', compress, 'compress an image to a file, or a folder of images'
   )
   add_codec(command)
-  command.add_argument('input', help=f'{_IMAGE_HELP}; or a folder')
+  command.add_argument('input', help=f'{_IMAGE_HELP}; or a folder, {IMAGES_HELP}')
   command.add_argument(
     'output', help='file to write; for a folder, another folder, whose existing files are kept'
+  )
+  command.add_argument(
+    '--first_frame',
+    action='store_true',
+    help='take the first picture of an animation, or of a file with several pages',
   )
   add_force(command)
 
@@ -49,7 +55,7 @@ def compress(arguments: argparse.Namespace) -> None:
 
   is_folder = Path(arguments.input).is_dir()
   convert = folders.compress_folder if is_folder else folders.compress_file
-  result = convert(load, arguments.input, arguments.output, arguments.force)
+  result = convert(load, arguments.input, arguments.output, arguments.force, arguments.first_frame)
   print(f'{arguments.output}: {", ".join(filter(None, [result.description, result.rate]))}')
 
 

@@ -1,0 +1,127 @@
+"""Opening image files: their headers, and the one picture that counts."""
+
+import contextlib
+import functools
+import os
+import threading
+from collections.abc import Iterator
+
+from absl import logging
+from PIL import Image
+
+from tfusq.errors import Error
+
+# Larger images are refused before memory is asked for; in RGB this is 1.6 GB.
+MAX_PIXELS = 2**29
+
+# Tag of TIFF that tells what a page is, and its bits for a smaller copy of another page and for a
+# transparency mask, neither of which is a picture of its own.
+_SUBFILE_TYPE = 254
+_SMALLER_COPY = 1
+_MASK = 4
+# Tag of MPO with an entry for each picture, and how the types of those begin that are views of
+# equal rank: of a stereo pair, of a panorama, from several angles.
+_ENTRIES = 0xB002
+_VIEW = 'Multi-Frame'
+
+_limit_lock = threading.Lock()
+
+
+class ImageError(Error, ValueError):
+  """An image, or a folder of images, that can't be read or written; names it."""
+
+
+@functools.cache
+def warn_once(message: str) -> None:
+  """Logs a warning, unless it was logged before: training reads an image many times."""
+  logging.warning('%s', message)
+
+
+@contextlib.contextmanager
+def opened(path: str | os.PathLike, first_frame: bool = False) -> Iterator[Image.Image]:
+  """Opens an image; any exception in the context becomes an `ImageError` that names the file.
+
+  A file must hold one picture. The previews and gain maps that phones and cameras append to a
+  JPEG, smaller copies and masks in a TIFF, layers and an icon's sizes do not count.
+
+  Args:
+    path: File of any format that Pillow reads.
+    first_frame: Whether to take the first picture of a file that holds several.
+
+  Yields:
+    The image, whose pixels are not decoded yet.
+
+  Raises:
+    ImageError: if the image can't be opened or decoded, is too large, or holds several pictures.
+  """
+  try:
+    with _open(path) as image:
+      width, height = image.size
+      if width * height > MAX_PIXELS:
+        raise ValueError(f'{width}x{height} pixels; at most {MAX_PIXELS} are read')
+
+      pictures = _pictures(image)
+      if len(pictures) > 1 and not first_frame:
+        raise ValueError(
+          f'it holds {len(pictures)} pictures, such as frames or pages, and one is expected; '
+          '`tfusq compress --first_frame` takes the first'
+        )
+      if pictures[0] != 0:
+        image.seek(pictures[0])
+      yield image
+  except Exception as error:  # of a damaged file Pillow raises nearly anything
+    raise ImageError(f'cannot read image {path}: {error}') from error
+
+
+def read_size(path: str | os.PathLike, first_frame: bool = False) -> tuple[int, int]:
+  """Reads the size of an image from its header.
+
+  Args:
+    path: File of any format that Pillow reads.
+    first_frame: Whether to take the first picture of a file that holds several.
+
+  Returns:
+    Height and width in pixels as they are stored; an EXIF orientation may exchange them.
+
+  Raises:
+    ImageError: if the image can't be opened, is too large, or holds several pictures.
+  """
+  with opened(path, first_frame) as image:
+    return image.height, image.width
+
+
+def _open(path):
+  """Opens an image without Pillow's own limit, which is less than some cameras have.
+
+  The limit is global. It is lifted only while a header is read, since it belongs to the program.
+  """
+  with _limit_lock:
+    limit = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = None
+    try:
+      return Image.open(path)
+    finally:
+      Image.MAX_IMAGE_PIXELS = limit
+
+
+def _pictures(image: Image.Image) -> list[int]:
+  """Returns the numbers of the frames that are pictures of their own."""
+  if not getattr(image, 'is_animated', False):
+    return [0]
+  if image.format == 'PSD':
+    return [0]  # layers of one picture
+
+  frames = list(range(image.n_frames))
+  if image.format == 'MPO':
+    types = [entry['Attribute']['MPType'] for entry in image.mpinfo[_ENTRIES]]
+    frames = [frame for frame in frames if types[frame].startswith(_VIEW)]
+  if image.format == 'TIFF':
+    frames = [frame for frame in frames if _is_page(image, frame)]
+    image.seek(0)
+  return frames or [0]
+
+
+def _is_page(image, frame):
+  """Returns whether a frame of a TIFF is neither a smaller copy nor a mask."""
+  image.seek(frame)
+  return not image.tag_v2.get(_SUBFILE_TYPE, 0) & (_SMALLER_COPY | _MASK)
