@@ -9,8 +9,9 @@ import pngs
 from tfusq import image_files
 from tfusq.image_files import ImageError, opened, read_image, read_size
 
-# Type of a picture in an MPO: a gain map or preview, a large thumbnail, one eye of a stereo pair.
-UNDEFINED, THUMBNAIL, STEREO = 0x000000, 0x010002, 0x020002
+# Types of pictures in an MPO: the first of most files; a gain map or preview; a thumbnail; one
+# eye of a stereo pair.
+PRIMARY, UNDEFINED, THUMBNAIL, STEREO = 0x030000, 0x000000, 0x010002, 0x020002
 
 
 def frames(count=3):
@@ -28,12 +29,13 @@ def mpo(path, kind):
   data = write(path, 2, format='MPO').read_bytes()
   with Image.open(path) as image:
     index = image.info['mp']
-  # The index ends with an entry for each picture, 16 bytes that begin with its type.
-  entries = bytearray(index[-32:])
+  # The index has an entry for each picture, 16 bytes that begin with its type.
+  start = index.rindex(struct.pack('<L', PRIMARY))
+  changed = bytearray(index)
   if kind == STEREO:
-    entries[:4] = struct.pack('<L', kind)
-  entries[16:20] = struct.pack('<L', kind)
-  path.write_bytes(data.replace(index, index[:-32] + entries, 1))
+    changed[start : start + 4] = struct.pack('<L', kind)
+  changed[start + 16 : start + 20] = struct.pack('<L', kind)
+  path.write_bytes(data.replace(index, changed, 1))
   return path
 
 
