@@ -7,6 +7,7 @@ traceback.
 """
 
 import argparse
+import io
 import os
 import sys
 from logging import WARNING, LogRecord
@@ -44,6 +45,9 @@ def main(arguments: argparse.Namespace) -> int:
   Returns:
     The exit code: 0, 1 after an error that the user can mend, or 130 when interrupted.
   """
+  # File names may be no text in the terminal's encoding; standard error has escapes by itself.
+  if isinstance(sys.stdout, io.TextIOWrapper):
+    sys.stdout.reconfigure(errors='backslashreplace')
   try:
     arguments.run(arguments)
     return 0
