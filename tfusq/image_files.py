@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
+from tfusq import files
 from tfusq.errors import Error
 
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp')
@@ -79,7 +80,7 @@ def opened(path: str | os.PathLike) -> Iterator[Image.Image]:
     ImageError: if the image can't be opened or decoded.
   """
   try:
-    with Image.open(path) as image:
+    with files.opened(path) as file, Image.open(file) as image:
       yield image
   except Exception as error:  # of a damaged file Pillow raises nearly anything
     raise ImageError(f'cannot read image {path}: {error}') from error
