@@ -34,15 +34,6 @@ def test_a_photograph_goes_in_and_comes_back(
   assert cli('decompress', '--codec', exported_path.parent, compressed, png, '--force')[0] == 0
 
 
-def test_names_that_are_no_utf_8_are_taken_and_printed(cli, exported_path, photograph, tmp_path):
-  source, target = (os.fsdecode(os.fsencode(tmp_path) + name) for name in (b'/\xe9.png', b'/\xe9'))
-  Image.fromarray(photograph[:16, :16]).save(source)
-  code, out, _ = cli('compress', '--codec', exported_path, source, target)
-  assert code == 0 and r'/\udce9: 16x16' in out
-  assert cli('decompress', '--codec', exported_path, target, source, '--force')[0] == 0
-  assert read_image(source).shape == (16, 16, 3)
-
-
 def test_the_first_frame_is_compressed_where_that_is_wanted(cli, exported_path, tmp_path):
   source, target = tmp_path / 'a.gif', tmp_path / 'a.usq'
   frames = [Image.new('L', (16, 16), level) for level in (0, 255)]

@@ -20,6 +20,8 @@ from tfusq.cli.arguments import (
   add_command,
   add_force,
   add_gin_search_path,
+  any_path,
+  local_path,
   positive,
 )
 
@@ -41,7 +43,7 @@ def add(commands: Commands) -> None:
     commands, 'bdrate', bdrate, 'percentage of additional bits at equal quality'
   )
   command.add_argument('anchor', help=f'{ANCHOR_HELP}; the curve to compare with')
-  command.add_argument('curves', nargs='+', metavar='curve', help=_CURVE_HELP)
+  command.add_argument('curves', type=local_path, nargs='+', metavar='curve', help=_CURVE_HELP)
   add_axes(command)
   command.add_argument(
     '--lowest', type=positive, metavar='N', help='use the N lowest rates of each curve'
@@ -50,15 +52,16 @@ def add(commands: Commands) -> None:
   command = add_command(
     commands, 'plot', plot, 'draw rate-distortion curves, or the course of a training'
   )
-  command.add_argument('curves', nargs='*', metavar='curve', help=_CURVE_HELP)
+  command.add_argument('curves', type=local_path, nargs='*', metavar='curve', help=_CURVE_HELP)
   command.add_argument(
-    '--out', action='append', required=True, help='PNG or SVG to write; repeatable'
+    '--out', type=local_path, action='append', required=True, help='PNG or SVG to write; repeatable'
   )
   command.add_argument(
     '--anchor', action='append', default=[], help=f'{ANCHOR_HELP}; drawn dashed; repeatable'
   )
   command.add_argument(
     '--model_dir',
+    type=any_path,
     action='append',
     default=[],
     help='run directory, whose training is drawn instead; repeatable: joint stage, post stage',
@@ -72,9 +75,10 @@ def _add_evaluate(commands: Commands) -> None:
   command = add_command(
     commands, 'evaluate', evaluate, 'real bytes and quality over a folder of images'
   )
-  command.add_argument('folder', help=IMAGES_HELP)
+  command.add_argument('folder', type=any_path, help=IMAGES_HELP)
   command.add_argument(
     '--codec',
+    type=any_path,
     action='append',
     default=[],
     help=(
@@ -84,6 +88,7 @@ def _add_evaluate(commands: Commands) -> None:
   )
   command.add_argument(
     '--model_dir',
+    type=any_path,
     action='append',
     default=[],
     help='run directory, whose train-test mismatch is measured too; repeatable',
@@ -95,12 +100,13 @@ def _add_evaluate(commands: Commands) -> None:
   command.add_argument('--name', help='name of the curve in legends and tables')
   command.add_argument(
     '--json',
+    type=local_path,
     help=(
       'file to write the curve to, which compressai.utils.plot reads too; the same command resumes '
       'an interrupted evaluation'
     ),
   )
-  command.add_argument('--csv', help='file to write a line for each image to')
+  command.add_argument('--csv', type=local_path, help='file to write a line for each image to')
   command.set_defaults(default_codec=DEFAULT_CODEC)
   add_force(command)
 

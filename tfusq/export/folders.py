@@ -1,18 +1,21 @@
 """Compressing and decompressing image files, one or a folder of them."""
 
+import errno
 import functools
 import os
 from collections.abc import Callable, Collection
-from pathlib import Path
 from typing import NamedTuple
 
-from tfusq import files, image_files
+from tfusq import errors, files, image_files
 from tfusq.errors import Error
 from tfusq.export import container
-from tfusq.export.client import CodecError, ExportedCodec
+from tfusq.export.client import ExportedCodec
+from tfusq.files import AnyPath
 from tfusq.progress import track
 
 SUFFIX = '.usq'
+# Errors after which no other file can be written either.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class BulkError(Error, RuntimeError):
@@ -67,8 +70,8 @@ def compress_file(
     CodecError: if the codec can't be loaded, or TensorFlow fails.
   """
   files.check_output(target, force, source)
-  _check_size(source, *image_files.read_size(source, first_frame))
-  image = image_files.read_image(source, first_frame)
+  check_size = functools.partial(_check_size, source)
+  image = image_files.read_image(source, first_frame, check_size)
   data = load().compress(image)
   files.write(target, data, force)
   return _conversion(data, *image.shape[:2])
@@ -98,10 +101,10 @@ def decompress_file(
     CodecError: if the codec can't be loaded, or TensorFlow fails.
   """
   files.check_output(target, force, source)
-  if Path(target).suffix.lower() != '.png':
+  if not _is_named_like_a_png(target):
     raise image_files.ImageError(f'the output is a PNG; {target} is named otherwise')
 
-  data = Path(source).read_bytes()
+  data = files.read(source)
   header = container.read_header(data)
   image = load(header.identity.hex()).decompress(data)
   files.write(target, image_files.encode(image, 'png'), force)
@@ -164,15 +167,38 @@ def decompress_folder(
     Exists: if `target` is a file, or `source` itself, whose images would be replaced.
     BulkError: if some files can't be decompressed; names them, after all others are.
   """
-  compressed = sorted(path for path in Path(source).rglob(f'*{SUFFIX}') if path.is_file())
+  compressed = []
+  for path in files.walk(files.to_path(source)):
+    if path.suffix == SUFFIX:
+      compressed.append(path)
+
   if not compressed:
     raise container.ContainerError(f'no {SUFFIX} files in {source}')
   _check_target(target)
-  if os.path.isdir(target) and os.path.samefile(source, target):
+  if files.same_file(source, target):
     raise files.Exists(f'{target} is the input; name another folder')
 
   convert = functools.partial(decompress_file, functools.cache(load))
   return _convert_all(convert, compressed, source, target, '.png', force)
+
+
+def failure(path: str | os.PathLike, error: BaseException) -> str:
+  """Returns a line about a file that failed.
+
+  Args:
+    path: The file.
+    error: Reason, whose text may name the file already.
+  """
+  text = errors.message(error)
+  return text if str(path) in text else f'{path}: {text}'
+
+
+def _is_named_like_a_png(path: str | os.PathLike) -> bool:
+  """Returns whether a file has the suffix of a PNG, or needs none."""
+  if files.is_standard_output(path):
+    return True
+  target = files.to_path(path)
+  return target.suffix.lower() == '.png' or files.is_stream(target)
 
 
 def _conversion(data: bytes, height: int, width: int) -> Conversion:
@@ -188,13 +214,16 @@ def _check_size(source: str | os.PathLike, height: int, width: int) -> None:
 
 
 def _check_target(target: str | os.PathLike) -> None:
-  if Path(target).exists() and not Path(target).is_dir():
+  if files.is_standard_output(target):
+    raise files.Exists('the output for a folder is a folder, not standard output')
+  folder = files.to_path(target)
+  if folder.exists() and not folder.is_dir():
     raise files.Exists(f'{target} is a file; name a folder')
 
 
 def _convert_all(
-  convert: Callable[[Path, Path, bool], Conversion],
-  paths: Collection[Path],
+  convert: Callable[[AnyPath, AnyPath, bool], Conversion],
+  paths: Collection[AnyPath],
   source: str | os.PathLike,
   target: str | os.PathLike,
   suffix: str,
@@ -202,15 +231,16 @@ def _convert_all(
 ) -> Conversion:
   """Converts the files of a folder one by one; a file that fails does not stop the others."""
   done: list[Conversion] = []
-  errors: list[str] = []
-  origins: dict[Path, Path] = {}
+  failures: list[str] = []
+  origins: dict[AnyPath, AnyPath] = {}
   kept = 0
 
   for path in track(paths, 'file'):
-    output = (Path(target) / path.relative_to(source)).with_suffix(suffix)
+    relative = path.relative_to(files.to_path(source))
+    output = (files.to_path(target) / relative).with_suffix(suffix)
     # Two images may differ only by their suffix.
     if output in origins:
-      errors.append(f'{path}: {output} is also where {origins[output]} goes; rename one')
+      failures.append(f'{path}: {output} is also where {origins[output]} goes; rename one')
       continue
     origins[output] = path
 
@@ -219,14 +249,16 @@ def _convert_all(
       continue
     try:
       done.append(convert(path, output, force))
-    except (image_files.ImageError, container.ContainerError, CodecError, OSError) as error:
-      errors.append(f'{path}: {error}')
+    except (Error, OSError, MemoryError) as error:
+      if isinstance(error, OSError) and error.errno in _FULL:
+        raise
+      failures.append(failure(path, error))
 
   description = f'{len(done)} files'
   if kept:
     description += f', {kept} existing files are kept (--force replaces them)'
-  if errors:
-    lines = [f'{target}: {description}, {len(errors)} failed:', *errors]
+  if failures:
+    lines = [f'{target}: {description}, {len(failures)} failed:', *failures]
     raise BulkError('\n  '.join(lines))
 
   return Conversion(

@@ -6,7 +6,7 @@ by ICC profiles, and `folders` lists the images of a folder.
 """
 
 from tfusq.image_files.folders import list_images
-from tfusq.image_files.opening import ImageError, opened, read_size
+from tfusq.image_files.opening import ImageError, opened
 from tfusq.image_files.reading import decode, encode, image_hash, read_image
 
 __all__ = [
@@ -17,5 +17,4 @@ __all__ = [
   'list_images',
   'opened',
   'read_image',
-  'read_size',
 ]

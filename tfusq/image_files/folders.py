@@ -2,11 +2,14 @@
 
 import collections
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
+from tfusq import files
+from tfusq.files import AnyPath
 from tfusq.image_files.opening import ImageError, warn_once
 
 # Formats of which Pillow knows the suffixes, but has no pixels without another program: data sets,
@@ -33,14 +36,14 @@ def list_images(folder: str | os.PathLike) -> list[Path]:
   Raises:
     ImageError: if there is no such folder, or it holds no images.
   """
-  folder = Path(folder)
-  if not folder.is_dir():
+  top = files.to_path(folder)
+  if not top.is_dir():
     raise ImageError(f'no folder {folder}')
 
   suffixes = _suffixes()
-  images: list[Path] = []
-  others: list[Path] = []
-  for path in _files(folder):
+  images: list[Any] = []  # paths in a store have the methods of `Path`
+  others: list[AnyPath] = []
+  for path in files.walk(top):
     is_image = path.suffix.lower() in suffixes
     (images if is_image else others).append(path)
 
@@ -50,7 +53,7 @@ def list_images(folder: str | os.PathLike) -> list[Path]:
     raise ImageError(f'no images in {folder}' + (f'; {left_out}' if others else ''))
   if others:
     warn_once(f'{folder}: {left_out}')
-  return sorted(images)
+  return images
 
 
 def _suffixes() -> frozenset[str]:
@@ -60,37 +63,7 @@ def _suffixes() -> frozenset[str]:
   return frozenset(suffix for suffix, name in formats_by_suffix.items() if name in readable)
 
 
-def _files(folder: Path) -> Iterator[Path]:
-  """Yields every file below a folder once; a file keeps its own name rather than that of a link."""
-  seen = set()
-  pending = [(folder, os.path.realpath(folder))]
-  links: collections.deque[Path] = collections.deque()
-
-  while pending or links:
-    if pending:
-      path, real = pending.pop()
-    else:
-      path = links.popleft()
-      real = os.path.realpath(path)
-    if real in seen:
-      continue
-    seen.add(real)
-
-    if not path.is_dir():
-      # A link to nothing counts as a file, so that whoever reads it says what is missing.
-      if path.is_file() or path.is_symlink():
-        yield path
-      continue
-    for child in sorted(path.iterdir()):
-      if child.name.startswith('.'):
-        continue
-      if child.is_symlink():
-        links.append(child)
-      else:
-        pending.append((child, os.path.join(real, child.name)))
-
-
-def _counts(paths: Iterable[Path]) -> str:
+def _counts(paths: Iterable[AnyPath]) -> str:
   """Returns the most frequent suffixes with their counts, such as `.txt 2, .mp4 1`."""
   counts = collections.Counter(path.suffix.lower() or 'without a suffix' for path in paths)
   shown = [f'{suffix} {count}' for suffix, count in counts.most_common(_SHOWN)]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from absl import logging
 from PIL import Image
 
+from tfusq import files
 from tfusq.errors import Error
 
 # Larger images are refused before memory is asked for; in RGB this is 1.6 GB.
@@ -39,13 +40,15 @@ def warn_once(message: str) -> None:
 
 @contextlib.contextmanager
 def opened(path: str | os.PathLike, first_frame: bool = False) -> Iterator[Image.Image]:
-  """Opens an image; any exception in the context becomes an `ImageError` that names the file.
+  """Opens an image; exceptions in the context become an `ImageError` that names the file.
+
+  Errors of the package pass as they are.
 
   A file must hold one picture. The previews and gain maps that phones and cameras append to a
   JPEG, smaller copies and masks in a TIFF, layers and an icon's sizes do not count.
 
   Args:
-    path: File of any format that Pillow reads.
+    path: File of any format that Pillow reads; `-` is standard input.
     first_frame: Whether to take the first picture of a file that holds several.
 
   Yields:
@@ -55,7 +58,7 @@ def opened(path: str | os.PathLike, first_frame: bool = False) -> Iterator[Image
     ImageError: if the image can't be opened or decoded, is too large, or holds several pictures.
   """
   try:
-    with _open(path) as image:
+    with files.opened(path) as file, _open(file) as image:
       width, height = image.size
       if width * height > MAX_PIXELS:
         raise ValueError(f'{width}x{height} pixels; at most {MAX_PIXELS} are read')
@@ -69,28 +72,13 @@ def opened(path: str | os.PathLike, first_frame: bool = False) -> Iterator[Image
       if pictures[0] != 0:
         image.seek(pictures[0])
       yield image
+  except Error:
+    raise
   except Exception as error:  # of a damaged file Pillow raises nearly anything
     raise ImageError(f'cannot read image {path}: {error}') from error
 
 
-def read_size(path: str | os.PathLike, first_frame: bool = False) -> tuple[int, int]:
-  """Reads the size of an image from its header.
-
-  Args:
-    path: File of any format that Pillow reads.
-    first_frame: Whether to take the first picture of a file that holds several.
-
-  Returns:
-    Height and width in pixels as they are stored; an EXIF orientation may exchange them.
-
-  Raises:
-    ImageError: if the image can't be opened, is too large, or holds several pictures.
-  """
-  with opened(path, first_frame) as image:
-    return image.height, image.width
-
-
-def _open(path):
+def _open(file):
   """Opens an image without Pillow's own limit, which is less than some cameras have.
 
   The limit is global. It is lifted only while a header is read, since it belongs to the program.
@@ -99,7 +87,7 @@ def _open(path):
     limit = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = None
     try:
-      return Image.open(path)
+      return Image.open(file)
     finally:
       Image.MAX_IMAGE_PIXELS = limit
 

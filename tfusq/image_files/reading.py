@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,11 @@ from tfusq.image_files.opening import opened
 _GREY_FACTORS = {'L;2': 85, 'L;4': 17}
 
 
-def read_image(path: str | os.PathLike, first_frame: bool = False) -> np.ndarray:
+def read_image(
+  path: str | os.PathLike,
+  first_frame: bool = False,
+  check_size: Callable[[int, int], None] | None = None,
+) -> np.ndarray:
   """Reads an image as sRGB.
 
   Grey becomes three equal channels, colours are converted to sRGB by an embedded ICC profile,
@@ -23,8 +28,10 @@ def read_image(path: str | os.PathLike, first_frame: bool = False) -> np.ndarray
   bytes are taken, and an EXIF orientation is applied.
 
   Args:
-    path: File of any format that Pillow reads.
+    path: File of any format that Pillow reads; `-` is standard input.
     first_frame: Whether to take the first picture of a file that holds several.
+    check_size: Function that is called with height and width, as they are in the file's header,
+      before pixels are decoded, and raises an error of the package to refuse them.
 
   Returns:
     `uint8[height, width, 3]`.
@@ -33,7 +40,9 @@ def read_image(path: str | os.PathLike, first_frame: bool = False) -> np.ndarray
     ImageError: if the image can't be read, or holds several pictures; names the file.
   """
   with opened(path, first_frame) as image:
-    return np.asarray(_to_rgb(_with_exact_key(image, path), str(path)))
+    if check_size is not None:
+      check_size(image.height, image.width)
+    return np.asarray(_to_rgb(_with_exact_key(image), str(path)))
 
 
 def image_hash(image: np.ndarray) -> str:
@@ -73,7 +82,7 @@ def decode(data: bytes) -> np.ndarray:
     return np.array(image.convert('RGB'))
 
 
-def _with_exact_key(image, path):
+def _with_exact_key(image):
   """Returns a PNG whose colour key, the one colour that is transparent, is right for Pillow.
 
   Pillow compares the key as it is stored with levels that it has scaled or cut to 8 bits.
@@ -87,11 +96,14 @@ def _with_exact_key(image, path):
   if rawmode != 'RGB;16B':
     return image
 
+  file = image.fp
+  high_bytes = np.asarray(image, np.uint16)
   # Read with the other order of bytes, the same file gives the low bytes.
-  with opened(path, first_frame=True) as low_image:
+  file.seek(0)
+  with Image.open(file) as low_image:
     low_image.tile = [tile._replace(args='RGB;16L') for tile in low_image.tile]
     low_bytes = np.asarray(low_image, np.uint16)
-  values = 256 * np.asarray(image, np.uint16) + low_bytes
+  values = 256 * high_bytes + low_bytes
   is_opaque = (values != image.info['transparency']).any(axis=-1)
   del image.info['transparency']
   image.putalpha(Image.fromarray(255 * is_opaque.astype(np.uint8)))
