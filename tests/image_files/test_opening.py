@@ -87,11 +87,18 @@ def with_subfile_types(path, types):
 
 
 @pytest.mark.parametrize(
-  'types, red', [((0, 1), 10), ((1, 0), 20), ((0, 4, 1), 10), ((1, 5, 0), 30), ((1,), 10)]
+  'types, red', [((0, 1), 10), ((1, 0), 20), ((0, 4, 1), 10), ((1, 5, 0), 30)]
 )
 def test_smaller_copies_and_masks_in_a_tiff_are_no_pictures(types, red, tmp_path):
   image = read_image(with_subfile_types(tmp_path / 'a.tif', types))
   assert image[0, 0].tolist() == [red, 0, 0]
+
+
+@pytest.mark.parametrize('types', [(1,), (1, 5)])
+def test_a_raw_file_of_which_only_the_preview_can_be_read_is_refused(types, tmp_path):
+  path = with_subfile_types(tmp_path / 'a.dng', types)
+  with pytest.raises(ImageError, match='a.dng: it holds only a smaller copy'):
+    read_image(path)
 
 
 def test_pages_of_a_tiff_are_counted_without_smaller_copies(tmp_path):

@@ -94,6 +94,8 @@ def _open(file):
 
 def _pictures(image: Image.Image) -> list[int]:
   """Returns the numbers of the frames that are pictures of their own."""
+  if image.format == 'TIFF':
+    return _pages(image)
   if not getattr(image, 'is_animated', False):
     return [0]
   if image.format == 'PSD':
@@ -103,13 +105,20 @@ def _pictures(image: Image.Image) -> list[int]:
   if image.format == 'MPO':
     types = [entry['Attribute']['MPType'] for entry in image.mpinfo[_ENTRIES]]
     frames = [frame for frame in frames if types[frame].startswith(_VIEW)]
-  if image.format == 'TIFF':
-    frames = [frame for frame in frames if _is_page(image, frame)]
-    image.seek(0)
   return frames or [0]
 
 
-def _is_page(image, frame):
-  """Returns whether a frame of a TIFF is neither a smaller copy nor a mask."""
-  image.seek(frame)
-  return not image.tag_v2.get(_SUBFILE_TYPE, 0) & (_SMALLER_COPY | _MASK)
+def _pages(image) -> list[int]:
+  """Returns the numbers of the frames of a TIFF that are neither smaller copies nor masks."""
+  pages = []
+  for frame in range(image.n_frames):
+    image.seek(frame)
+    if not image.tag_v2.get(_SUBFILE_TYPE, 0) & (_SMALLER_COPY | _MASK):
+      pages.append(frame)
+
+  image.seek(0)
+  if not pages:
+    raise ValueError(
+      "it holds only a smaller copy of its picture, as cameras' raw files do; convert it first"
+    )
+  return pages
