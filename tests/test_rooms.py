@@ -25,7 +25,8 @@ ORDER = (
   ('quantization', 'transforms'),
   ('sweeps',),
   ('curves',),
-  ('files', 'gin_files', 'image_files', 'plugins', 'progress'),
+  ('gin_files', 'image_files', 'plugins', 'progress'),
+  ('files',),
   ('errors',),
 )
 # Folders that hold data: gin/ at the top of the checkout, and the embedded photographs.

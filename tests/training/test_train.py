@@ -103,7 +103,9 @@ def test_parts_of_a_run_without_checkpoints_are_not_written_over(uninterrupted, 
     uninterrupted, tmp_path / 'run', ignore=shutil.ignore_patterns('ckpt*', 'checkpoint')
   )
   before = sorted(os.listdir(path))
-  with pytest.raises(TrainingError, match=r'holds parts of a run \(train\) but none of its'):
+  with pytest.raises(
+    TrainingError, match=r'holds parts of a run \(train, validation\) but none of its'
+  ):
     run(path)
   (path / 'ckpt-4.index').touch()
   with pytest.raises(TrainingError, match=r'no checkpoint .* is whole \(ckpt-4\)'):

@@ -7,6 +7,7 @@ traceback.
 """
 
 import argparse
+import io
 import os
 import sys
 from logging import WARNING, LogRecord
@@ -16,7 +17,7 @@ from absl.flags import argparse_flags
 
 import tfusq
 from tfusq.cli import analyze, comparing, files, new, plugins, quickstart, sweeping, training
-from tfusq.errors import Error
+from tfusq.errors import Error, message
 
 _MODULES = (training, files, comparing, sweeping, plugins, new, analyze, quickstart)
 
@@ -54,7 +55,7 @@ def main(arguments: argparse.Namespace) -> int:
     return 130
   except (Error, OSError) as error:
     logging.debug('', exc_info=True)
-    print(f'tfusq {arguments.command}: {str(error).strip()}', file=sys.stderr)
+    print(f'tfusq {arguments.command}: {message(error)}', file=sys.stderr)
     return 1
 
 
@@ -64,6 +65,11 @@ def run() -> None:
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
   # Imported inside `app.run`, TensorFlow would take its first steps in graph mode without this.
   os.environ.setdefault('TF2_BEHAVIOR', '1')
+
+  # A name that is not UTF-8 is printed with the bytes that it has.
+  for stream in (sys.stdout, sys.stderr):
+    if isinstance(stream, io.TextIOWrapper):
+      stream.reconfigure(errors='surrogateescape')
 
   logging.get_absl_handler().addFilter(_is_shown)
   app.run(main, flags_parser=lambda argv: parser().parse_args(argv[1:]))

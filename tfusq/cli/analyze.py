@@ -12,6 +12,8 @@ from tfusq.cli.arguments import (
   add_command,
   add_force,
   add_gin_search_path,
+  any_path,
+  local_path,
   seed,
 )
 
@@ -58,7 +60,9 @@ def _add_study(analyses, name, description):
   command.add_argument('--seed', type=seed, default=0, help='seed of everything random')
   _add_output(command)
   if name == 'network':
-    command.add_argument('--mnist', required=True, help='folder with train-images-idx3-ubyte.gz')
+    command.add_argument(
+      '--mnist', type=local_path, required=True, help='folder with train-images-idx3-ubyte.gz'
+    )
 
 
 def _add_pages(analyses):
@@ -75,7 +79,7 @@ def _add_pages(analyses):
   )
   command.add_argument('names', nargs='+', metavar='surrogate', help=_SURROGATES_HELP)
   command.add_argument('--seed', type=seed, default=0, help='seed of everything random')
-  command.add_argument('--out', default='card.html', help='HTML to write')
+  command.add_argument('--out', type=local_path, default='card.html', help='HTML to write')
   command.add_argument(
     '--full', action='store_true', help='finer, and tens of minutes instead of two'
   )
@@ -87,7 +91,7 @@ def _add_pages(analyses):
     check_statements,
     "the paper's statements in Sec. 4.2 to 4.4, and whether the results in a folder bear them out",
   )
-  command.add_argument('folder', help='folder with the CSV files of the studies')
+  command.add_argument('folder', type=local_path, help='folder with the CSV files of the studies')
 
 
 def _add_runs(analyses):
@@ -97,9 +101,9 @@ def _add_runs(analyses):
     measure_code_length,
     "bytes of a run's strings over the images of a folder, compared with the float64 ideal",
   )
-  command.add_argument('--model_dir', required=True, help='run directory')
+  command.add_argument('--model_dir', type=any_path, required=True, help='run directory')
   add_gin_search_path(command)
-  command.add_argument('folder', help=IMAGES_HELP)
+  command.add_argument('folder', type=any_path, help=IMAGES_HELP)
 
   command = add_command(
     analyses,
@@ -109,12 +113,13 @@ def _add_runs(analyses):
   )
   command.add_argument(
     '--model_dir',
+    type=any_path,
     action='append',
     required=True,
     help='run directory; repeatable, and codecs are numbered in this order',
   )
   add_gin_search_path(command)
-  command.add_argument('folder', help=IMAGES_HELP)
+  command.add_argument('folder', type=any_path, help=IMAGES_HELP)
   _add_output(command, 'all images, not the first six')
 
   command = add_command(
@@ -123,14 +128,14 @@ def _add_runs(analyses):
     diagnose_run,
     'mismatch and gradient noise of a training run at its checkpoints, and what to change',
   )
-  command.add_argument('model_dir', help='run directory')
-  command.add_argument('folder', help=IMAGES_HELP)
+  command.add_argument('model_dir', type=any_path, help='run directory')
+  command.add_argument('folder', type=any_path, help=IMAGES_HELP)
   add_gin_search_path(command)
   _add_output(command, '24 images and 16 draws of the noise, not six of each')
 
 
 def _add_output(command, full='finer, and tens of minutes instead of one'):
-  command.add_argument('--out', default='analyses', help='folder for CSV and PNG')
+  command.add_argument('--out', type=local_path, default='analyses', help='folder for CSV and PNG')
   command.add_argument('--full', action='store_true', help=full)
   add_force(command)
 

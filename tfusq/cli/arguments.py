@@ -4,10 +4,15 @@ import argparse
 import os
 from collections.abc import Callable
 
+from tfusq import files
+
 # Environment variable that names the codec where `--codec` is not given.
 CODEC_VARIABLE = 'TFUSQ_CODEC'
 ANCHOR_HELP = 'name of a pinned anchor, or JSON'
-IMAGES_HELP = 'searched for PNG, JPEG and WebP files'
+IMAGES_HELP = (
+  'searched with its sub-folders for files of every format that Pillow reads; hidden ones do not '
+  'count, links are followed, and what is left out is counted'
+)
 DEFAULT_CODEC = os.environ.get(CODEC_VARIABLE, 'codec')
 
 Commands = argparse._SubParsersAction
@@ -36,6 +41,7 @@ def add_codec(command: argparse.ArgumentParser) -> None:
   """Adds `--codec`."""
   command.add_argument(
     '--codec',
+    type=any_path,
     default=DEFAULT_CODEC,
     help=(
       'exported codec, or a folder of exported codecs, from which each file takes its own; '
@@ -48,6 +54,7 @@ def add_gin(command: argparse.ArgumentParser) -> None:
   """Adds `--gin_file`, `--gin_bindings` and `--gin_search_path`."""
   command.add_argument(
     '--gin_file',
+    type=local_path,
     action='append',
     default=[],
     help='gin file, such as models/ms_hyper.gin; repeatable, later files override earlier ones',
@@ -69,7 +76,11 @@ def add_gin_bindings(command: argparse.ArgumentParser, example: str) -> None:
 def add_gin_search_path(command: argparse.ArgumentParser) -> None:
   """Adds `--gin_search_path`."""
   command.add_argument(
-    '--gin_search_path', action='append', default=[], help='folder with gin files; repeatable'
+    '--gin_search_path',
+    type=local_path,
+    action='append',
+    default=[],
+    help='folder with gin files; repeatable',
   )
 
 
@@ -90,6 +101,20 @@ def add_axes(command: argparse.ArgumentParser) -> None:
       '--model_dir have'
     ),
   )
+
+
+def any_path(text: str) -> str:
+  """Returns a path, local or in a store, with `~` expanded; the type of an argument."""
+  return os.path.expanduser(text)
+
+
+def local_path(text: str) -> str:
+  """Returns a local path, with `~` expanded; the type of an argument."""
+  if files.is_remote(text):
+    raise argparse.ArgumentTypeError(
+      f'{text} is in a store, where only runs, codecs and images can be'
+    )
+  return os.path.expanduser(text)
 
 
 def positive(text: str) -> int:

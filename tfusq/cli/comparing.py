@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +20,8 @@ from tfusq.cli.arguments import (
   add_command,
   add_force,
   add_gin_search_path,
+  any_path,
+  local_path,
   positive,
 )
 
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
 
   from tfusq.evaluation.evaluate import Point
 
+# Longest name of a file on usual file systems, in bytes.
+_NAME_BYTES = 255
 _CURVE_HELP = "JSON file of `evaluate`, or CompressAI's"
 
 
@@ -37,7 +43,7 @@ def add(commands: Commands) -> None:
     commands, 'bdrate', bdrate, 'percentage of additional bits at equal quality'
   )
   command.add_argument('anchor', help=f'{ANCHOR_HELP}; the curve to compare with')
-  command.add_argument('curves', nargs='+', metavar='curve', help=_CURVE_HELP)
+  command.add_argument('curves', type=local_path, nargs='+', metavar='curve', help=_CURVE_HELP)
   add_axes(command)
   command.add_argument(
     '--lowest', type=positive, metavar='N', help='use the N lowest rates of each curve'
@@ -46,15 +52,16 @@ def add(commands: Commands) -> None:
   command = add_command(
     commands, 'plot', plot, 'draw rate-distortion curves, or the course of a training'
   )
-  command.add_argument('curves', nargs='*', metavar='curve', help=_CURVE_HELP)
+  command.add_argument('curves', type=local_path, nargs='*', metavar='curve', help=_CURVE_HELP)
   command.add_argument(
-    '--out', action='append', required=True, help='PNG or SVG to write; repeatable'
+    '--out', type=local_path, action='append', required=True, help='PNG or SVG to write; repeatable'
   )
   command.add_argument(
     '--anchor', action='append', default=[], help=f'{ANCHOR_HELP}; drawn dashed; repeatable'
   )
   command.add_argument(
     '--model_dir',
+    type=any_path,
     action='append',
     default=[],
     help='run directory, whose training is drawn instead; repeatable: joint stage, post stage',
@@ -68,9 +75,10 @@ def _add_evaluate(commands: Commands) -> None:
   command = add_command(
     commands, 'evaluate', evaluate, 'real bytes and quality over a folder of images'
   )
-  command.add_argument('folder', help=IMAGES_HELP)
+  command.add_argument('folder', type=any_path, help=IMAGES_HELP)
   command.add_argument(
     '--codec',
+    type=any_path,
     action='append',
     default=[],
     help=(
@@ -80,6 +88,7 @@ def _add_evaluate(commands: Commands) -> None:
   )
   command.add_argument(
     '--model_dir',
+    type=any_path,
     action='append',
     default=[],
     help='run directory, whose train-test mismatch is measured too; repeatable',
@@ -91,12 +100,13 @@ def _add_evaluate(commands: Commands) -> None:
   command.add_argument('--name', help='name of the curve in legends and tables')
   command.add_argument(
     '--json',
+    type=local_path,
     help=(
       'file to write the curve to, which compressai.utils.plot reads too; the same command resumes '
       'an interrupted evaluation'
     ),
   )
-  command.add_argument('--csv', help='file to write a line for each image to')
+  command.add_argument('--csv', type=local_path, help='file to write a line for each image to')
   command.set_defaults(default_codec=DEFAULT_CODEC)
   add_force(command)
 
@@ -112,7 +122,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
   name = arguments.name or arguments.anchor or Path(arguments.json or 'tfusq').stem
   with tempfile.TemporaryDirectory() as scratch:
     points = _operating_points(arguments, Path(scratch))
-    journal = Journal(f'{outputs[0]}.partial' if outputs else None)
+    journal = Journal(_journal_path(outputs[0]) if outputs else None)
     curve, errors = evaluate_points(points, arguments.folder, name, journal)
 
   print(table.format_curve(curve))
@@ -136,6 +146,15 @@ def _evaluation_outputs(arguments: argparse.Namespace) -> list[str]:
   if len({Path(path).resolve() for path in outputs}) < len(outputs):
     raise files.Exists(f'--json and --csv are both {arguments.json}; name two files')
   return outputs
+
+
+def _journal_path(output: str) -> Path:
+  """Returns the file beside an output that keeps what is finished of it."""
+  path = Path(f'{output}.partial')
+  if len(os.fsencode(path.name)) <= _NAME_BYTES:
+    return path
+  digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()
+  return path.with_name(f'{digest}.partial')
 
 
 def _operating_points(arguments: argparse.Namespace, scratch: Path) -> list[Point]:

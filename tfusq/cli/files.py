@@ -1,14 +1,29 @@
 """`tfusq compress`, `tfusq decompress` and `tfusq info`: images to files and back."""
 
 import argparse
-from pathlib import Path
+import sys
 
-from tfusq.cli.arguments import Commands, add_codec, add_command, add_force
+from tfusq import files
+from tfusq.cli.arguments import (
+  IMAGES_HELP,
+  Commands,
+  add_codec,
+  add_command,
+  add_force,
+  any_path,
+)
+from tfusq.errors import Error
 
 _IMAGE_HELP = (
-  'PNG, JPEG, WebP or any other format that Pillow reads; grey becomes RGB, transparency is '
-  'composed over white, 16 bits are reduced to 8, EXIF orientation is applied'
+  'PNG, JPEG, WebP or any other format that Pillow reads, of one picture; colours are converted to '
+  'sRGB by the ICC profile in the file, grey becomes RGB, transparency is composed over white, 16 '
+  'bits are reduced to 8, EXIF orientation is applied'
 )
+_OUTPUT_HELP = '`-` is standard output; for a folder, another folder, whose existing files are kept'
+
+
+class TerminalError(Error, RuntimeError):
+  """An output in bytes that would go to a terminal."""
 
 
 def add(commands: Commands) -> None:
@@ -17,9 +32,16 @@ def add(commands: Commands) -> None:
     commands, 'compress', compress, 'compress an image to a file, or a folder of images'
   )
   add_codec(command)
-  command.add_argument('input', help=f'{_IMAGE_HELP}; or a folder')
   command.add_argument(
-    'output', help='file to write; for a folder, another folder, whose existing files are kept'
+    'input',
+    type=any_path,
+    help=f'{_IMAGE_HELP}; `-` is standard input; or a folder, {IMAGES_HELP}',
+  )
+  command.add_argument('output', type=any_path, help=f'file to write; {_OUTPUT_HELP}')
+  command.add_argument(
+    '--first_frame',
+    action='store_true',
+    help='take the first picture of an animation, or of a file with several pages',
   )
   add_force(command)
 
@@ -30,14 +52,22 @@ def add(commands: Commands) -> None:
     'decompress a file to an 8-bit RGB PNG, or a folder of files',
   )
   add_codec(command)
-  command.add_argument('input', help='file that `compress` wrote, or a folder of such files')
   command.add_argument(
-    'output', help='PNG to write; for a folder, another folder, whose existing files are kept'
+    'input',
+    type=any_path,
+    help='file that `compress` wrote, or a folder of such files; `-` is standard input',
   )
+  command.add_argument('output', type=any_path, help=f'PNG to write; {_OUTPUT_HELP}')
   add_force(command)
 
-  command = add_command(commands, 'info', info, 'show and check a file')
-  command.add_argument('input', help='file that `compress` wrote')
+  command = add_command(commands, 'info', info, 'show and check files')
+  command.add_argument(
+    'inputs',
+    nargs='+',
+    metavar='input',
+    type=any_path,
+    help='file that `compress` wrote; `-` is standard input',
+  )
 
 
 def compress(arguments: argparse.Namespace) -> None:
@@ -47,10 +77,11 @@ def compress(arguments: argparse.Namespace) -> None:
   def load():
     return client.ExportedCodec(client.find(arguments.codec, compresses=True))
 
-  is_folder = Path(arguments.input).is_dir()
+  _check_standard_output(arguments.output)
+  is_folder = files.to_path(arguments.input).is_dir()
   convert = folders.compress_folder if is_folder else folders.compress_file
-  result = convert(load, arguments.input, arguments.output, arguments.force)
-  print(f'{arguments.output}: {", ".join(filter(None, [result.description, result.rate]))}')
+  result = convert(load, arguments.input, arguments.output, arguments.force, arguments.first_frame)
+  _report(arguments.output, ', '.join(filter(None, [result.description, result.rate])))
 
 
 def decompress(arguments: argparse.Namespace) -> None:
@@ -60,17 +91,45 @@ def decompress(arguments: argparse.Namespace) -> None:
   def load(identity):
     return client.ExportedCodec(client.find(arguments.codec, identity))
 
-  is_folder = Path(arguments.input).is_dir()
+  _check_standard_output(arguments.output)
+  is_folder = files.to_path(arguments.input).is_dir()
   convert = folders.decompress_folder if is_folder else folders.decompress_file
   result = convert(load, arguments.input, arguments.output, arguments.force)
-  print(f'{arguments.output}: {result.description}')
+  _report(arguments.output, result.description)
 
 
 def info(arguments: argparse.Namespace) -> None:
+  """Prints the headers of files, and checks the files.
+
+  A file that is none does not keep the others from being shown.
+
+  Raises:
+    BulkError: if some of several files are missing, corrupt or no files of `compress`.
+  """
+  from tfusq.export import folders
+
+  if len(arguments.inputs) == 1:
+    _print_info(arguments.inputs[0])
+    return
+
+  errors = []
+  for path in arguments.inputs:
+    print(path)
+    try:
+      _print_info(path)
+    except (Error, OSError) as error:
+      errors.append(folders.failure(path, error))
+    print()
+
+  if errors:
+    raise folders.BulkError('\n  '.join([f'{len(errors)} files are not intact:', *errors]))
+
+
+def _print_info(path: str) -> None:
   """Prints the header of a file, and checks the file."""
   from tfusq.export import container
 
-  data = Path(arguments.input).read_bytes()
+  data = files.read(path)
   header = container.read_header(data)
 
   # Imported after the header was read, because TensorFlow takes seconds.
@@ -88,4 +147,18 @@ def info(arguments: argparse.Namespace) -> None:
     f'checksum  {"right" if intact else "wrong"}'
   )
   if not intact:
-    raise container.ContainerError(f'{arguments.input} is corrupt: wrong checksum')
+    raise container.ContainerError(f'{path} is corrupt: wrong checksum')
+
+
+def _check_standard_output(output: str) -> None:
+  """Refuses to write bytes to a terminal, which takes some of them for commands."""
+  if files.is_standard_output(output) and sys.stdout.isatty():
+    raise TerminalError('a terminal takes no bytes; redirect standard output, or name a file')
+
+
+def _report(output: str, text: str) -> None:
+  """Prints what was written; standard output has only the file if that is where it went."""
+  if files.is_standard_output(output):
+    print(f'standard output: {text}', file=sys.stderr)
+  else:
+    print(f'{output}: {text}')

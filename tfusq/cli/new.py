@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import tfusq
 from tfusq import files, plugins
-from tfusq.cli.arguments import Commands, add_command
+from tfusq.cli.arguments import Commands, add_command, local_path
 
 
 class Kind(NamedTuple):
@@ -50,7 +50,9 @@ def add(commands: Commands) -> None:
   command = add_command(commands, 'new', new, 'write a small package with a plugin of your own')
   command.add_argument('kind', choices=KINDS, help='kind of plugin')
   command.add_argument('name', help='name of the class, such as MyNoise')
-  command.add_argument('--out', help='folder to write; by default tfusq-NAME, in lower case')
+  command.add_argument(
+    '--out', type=local_path, help='folder to write; by default tfusq-NAME, in lower case'
+  )
 
 
 def new(arguments: argparse.Namespace) -> None:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from tfusq.cli.arguments import Commands, add_command
+from tfusq.cli.arguments import Commands, add_command, local_path
 
 
 def add(commands: Commands) -> None:
@@ -14,7 +14,10 @@ def add(commands: Commands) -> None:
     'train a small codec on embedded photographs, and compress one it has not seen',
   )
   command.add_argument(
-    '--out', default='quickstart', help='folder for the run, the codec and pictures'
+    '--out',
+    type=local_path,
+    default='quickstart',
+    help='folder for the run, the codec and pictures',
   )
 
 

@@ -11,6 +11,8 @@ from tfusq.cli.arguments import (
   add_command,
   add_gin_bindings,
   add_gin_search_path,
+  any_path,
+  local_path,
 )
 
 
@@ -19,14 +21,25 @@ def add(commands: Commands) -> None:
   command = add_command(
     commands, 'sweep', sweep, 'train and evaluate a grid of codecs, or report on it'
   )
-  command.add_argument('file', help='gin file that binds Sweep, such as paper/table_iii.gin')
   command.add_argument(
-    '--results', required=True, help='folder for results; finished runs are not repeated'
+    'file', type=local_path, help='gin file that binds Sweep, such as paper/table_iii.gin'
   )
   command.add_argument(
-    '--images', action='append', required=True, help='folder to evaluate on; repeatable'
+    '--results',
+    type=local_path,
+    required=True,
+    help='folder for results; finished runs are not repeated',
   )
-  command.add_argument('--model_dir', default='runs', help='folder for run directories')
+  command.add_argument(
+    '--images',
+    type=any_path,
+    action='append',
+    required=True,
+    help='folder to evaluate on; repeatable',
+  )
+  command.add_argument(
+    '--model_dir', type=local_path, default='runs', help='folder for run directories'
+  )
   add_gin_bindings(command, 'such as "TRAIN_IMAGES = \'FOLDER\'"; those of Sweep change the sweep')
   add_gin_search_path(command)
   command.add_argument(

@@ -2,16 +2,26 @@
 
 import argparse
 
-from tfusq.cli.arguments import Commands, add_command, add_force, add_gin, add_gin_search_path
+from tfusq.cli.arguments import (
+  Commands,
+  add_command,
+  add_force,
+  add_gin,
+  add_gin_search_path,
+  any_path,
+  local_path,
+)
 
 
 def add(commands: Commands) -> None:
   """Adds the commands."""
   command = add_command(commands, 'train', train, 'train a codec as gin files say, or resume a run')
-  command.add_argument('--model_dir', required=True, help='run directory')
+  command.add_argument('--model_dir', type=any_path, required=True, help='run directory')
   add_gin(command)
   command.add_argument(
-    '--init_from', help='run directory whose networks a new run starts from, as far as they fit'
+    '--init_from',
+    type=any_path,
+    help='run directory whose networks a new run starts from, as far as they fit',
   )
   command.add_argument(
     '--dry_run',
@@ -33,8 +43,8 @@ def add(commands: Commands) -> None:
   add_gin(command)
 
   command = add_command(commands, 'export', export, "write a run's codec as a SavedModel")
-  command.add_argument('--model_dir', required=True, help='run directory')
-  command.add_argument('--out', required=True, help='folder to write')
+  command.add_argument('--model_dir', type=any_path, required=True, help='run directory')
+  command.add_argument('--out', type=any_path, required=True, help='folder to write')
   add_gin_search_path(command)
   variant = command.add_mutually_exclusive_group()
   variant.add_argument(
@@ -44,6 +54,7 @@ def add(commands: Commands) -> None:
   )
   variant.add_argument(
     '--tfc',
+    type=local_path,
     metavar='FOLDER',
     help="also write the codec here for TensorFlow Compression's tfci and model scripts",
   )

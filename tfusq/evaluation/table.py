@@ -140,7 +140,8 @@ def to_csv(curve: Curve) -> bytes:
   for row in _means(curve):
     writer.writerow({'image': 'mean', **row})
 
-  return buffer.getvalue().encode()
+  # A file name that is not UTF-8 has escapes, as it has in JSON.
+  return buffer.getvalue().encode(errors='backslashreplace')
 
 
 def _means(curve: Curve) -> list[Row]:

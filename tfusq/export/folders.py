@@ -1,18 +1,21 @@
 """Compressing and decompressing image files, one or a folder of them."""
 
+import errno
 import functools
 import os
 from collections.abc import Callable, Collection
-from pathlib import Path
 from typing import NamedTuple
 
-from tfusq import files, image_files
+from tfusq import errors, files, image_files
 from tfusq.errors import Error
 from tfusq.export import container
-from tfusq.export.client import CodecError, ExportedCodec
+from tfusq.export.client import ExportedCodec
+from tfusq.files import AnyPath
 from tfusq.progress import track
 
 SUFFIX = '.usq'
+# Errors after which no other file can be written either.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class BulkError(Error, RuntimeError):
@@ -46,6 +49,7 @@ def compress_file(
   source: str | os.PathLike,
   target: str | os.PathLike,
   force: bool = False,
+  first_frame: bool = False,
 ) -> Conversion:
   """Compresses an image.
 
@@ -54,18 +58,20 @@ def compress_file(
     source: Image of any format that `image_files.read_image` reads.
     target: File to write.
     force: Whether to replace an existing file.
+    first_frame: Whether to take the first picture of a file that holds several.
 
   Returns:
     Size of the file and of the image.
 
   Raises:
     Exists: if `target` exists and may not be replaced, is a folder, or is the image.
-    ImageError: if the image can't be read.
+    ImageError: if the image can't be read, or holds several pictures.
     ContainerError: if no file can hold the image.
     CodecError: if the codec can't be loaded, or TensorFlow fails.
   """
   files.check_output(target, force, source)
-  image = image_files.read_image(source)
+  check_size = functools.partial(_check_size, source)
+  image = image_files.read_image(source, first_frame, check_size)
   data = load().compress(image)
   files.write(target, data, force)
   return _conversion(data, *image.shape[:2])
@@ -95,10 +101,10 @@ def decompress_file(
     CodecError: if the codec can't be loaded, or TensorFlow fails.
   """
   files.check_output(target, force, source)
-  if Path(target).suffix.lower() != '.png':
+  if not _is_named_like_a_png(target):
     raise image_files.ImageError(f'the output is a PNG; {target} is named otherwise')
 
-  data = Path(source).read_bytes()
+  data = files.read(source)
   header = container.read_header(data)
   image = load(header.identity.hex()).decompress(data)
   files.write(target, image_files.encode(image, 'png'), force)
@@ -110,6 +116,7 @@ def compress_folder(
   source: str | os.PathLike,
   target: str | os.PathLike,
   force: bool = False,
+  first_frame: bool = False,
 ) -> Conversion:
   """Compresses every image of a folder and its sub-folders.
 
@@ -119,6 +126,7 @@ def compress_folder(
     target: Folder of files, made if need be; a file has its image's path and the suffix `.usq`.
     force: Whether to replace existing files; they are kept otherwise, so that a second call
       resumes one that was stopped.
+    first_frame: Whether to take the first picture of a file that holds several.
 
   Returns:
     Sum over the files that were written.
@@ -132,7 +140,7 @@ def compress_folder(
   images = image_files.list_images(source)
   _check_target(target)
   codec = load()
-  convert = functools.partial(compress_file, lambda: codec)
+  convert = functools.partial(compress_file, lambda: codec, first_frame=first_frame)
   return _convert_all(convert, images, source, target, SUFFIX, force)
 
 
@@ -159,29 +167,63 @@ def decompress_folder(
     Exists: if `target` is a file, or `source` itself, whose images would be replaced.
     BulkError: if some files can't be decompressed; names them, after all others are.
   """
-  compressed = sorted(path for path in Path(source).rglob(f'*{SUFFIX}') if path.is_file())
+  compressed = []
+  for path in files.walk(files.to_path(source)):
+    if path.suffix == SUFFIX:
+      compressed.append(path)
+
   if not compressed:
     raise container.ContainerError(f'no {SUFFIX} files in {source}')
   _check_target(target)
-  if os.path.isdir(target) and os.path.samefile(source, target):
+  if files.same_file(source, target):
     raise files.Exists(f'{target} is the input; name another folder')
 
   convert = functools.partial(decompress_file, functools.cache(load))
   return _convert_all(convert, compressed, source, target, '.png', force)
 
 
+def failure(path: str | os.PathLike, error: BaseException) -> str:
+  """Returns a line about a file that failed.
+
+  Args:
+    path: The file.
+    error: Reason, whose text may name the file already.
+  """
+  text = errors.message(error)
+  return text if str(path) in text else f'{path}: {text}'
+
+
+def _is_named_like_a_png(path: str | os.PathLike) -> bool:
+  """Returns whether a file has the suffix of a PNG, or needs none."""
+  if files.is_standard_output(path):
+    return True
+  target = files.to_path(path)
+  return target.suffix.lower() == '.png' or files.is_stream(target)
+
+
 def _conversion(data: bytes, height: int, width: int) -> Conversion:
   return Conversion(len(data), height * width, f'{width}x{height}')
 
 
+def _check_size(source: str | os.PathLike, height: int, width: int) -> None:
+  """Refuses an image that no file can hold, before its pixels are decoded."""
+  if max(height, width) > container.MAX_SIDE or height * width > container.MAX_PIXELS:
+    raise container.ContainerError(
+      f'{source} has {width}x{height} pixels; {container.IMAGE_LIMITS}'
+    )
+
+
 def _check_target(target: str | os.PathLike) -> None:
-  if Path(target).exists() and not Path(target).is_dir():
+  if files.is_standard_output(target):
+    raise files.Exists('the output for a folder is a folder, not standard output')
+  folder = files.to_path(target)
+  if folder.exists() and not folder.is_dir():
     raise files.Exists(f'{target} is a file; name a folder')
 
 
 def _convert_all(
-  convert: Callable[[Path, Path, bool], Conversion],
-  paths: Collection[Path],
+  convert: Callable[[AnyPath, AnyPath, bool], Conversion],
+  paths: Collection[AnyPath],
   source: str | os.PathLike,
   target: str | os.PathLike,
   suffix: str,
@@ -189,15 +231,16 @@ def _convert_all(
 ) -> Conversion:
   """Converts the files of a folder one by one; a file that fails does not stop the others."""
   done: list[Conversion] = []
-  errors: list[str] = []
-  origins: dict[Path, Path] = {}
+  failures: list[str] = []
+  origins: dict[AnyPath, AnyPath] = {}
   kept = 0
 
   for path in track(paths, 'file'):
-    output = (Path(target) / path.relative_to(source)).with_suffix(suffix)
+    relative = path.relative_to(files.to_path(source))
+    output = (files.to_path(target) / relative).with_suffix(suffix)
     # Two images may differ only by their suffix.
     if output in origins:
-      errors.append(f'{path}: {output} is also where {origins[output]} goes; rename one')
+      failures.append(f'{path}: {output} is also where {origins[output]} goes; rename one')
       continue
     origins[output] = path
 
@@ -206,14 +249,16 @@ def _convert_all(
       continue
     try:
       done.append(convert(path, output, force))
-    except (image_files.ImageError, container.ContainerError, CodecError, OSError) as error:
-      errors.append(f'{path}: {error}')
+    except (Error, OSError, MemoryError) as error:
+      if isinstance(error, OSError) and error.errno in _FULL:
+        raise
+      failures.append(failure(path, error))
 
   description = f'{len(done)} files'
   if kept:
     description += f', {kept} existing files are kept (--force replaces them)'
-  if errors:
-    lines = [f'{target}: {description}, {len(errors)} failed:', *errors]
+  if failures:
+    lines = [f'{target}: {description}, {len(failures)} failed:', *failures]
     raise BulkError('\n  '.join(lines))
 
   return Conversion(

@@ -13,7 +13,6 @@ floats, see `tfusq.export.bitstream`.
 
 import json
 import os
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -24,6 +23,7 @@ from tfusq.export import bitstream
 from tfusq.export.bitstream import ExportError
 from tfusq.export.client import DESCRIPTION
 from tfusq.export.identity import codec_identity, encoder_variables
+from tfusq.files import AnyPath
 from tfusq.models import CentredModel, Model
 from tfusq.transforms import LINEAR, exact
 from tfusq.transforms.pixels import to_uint8
@@ -162,7 +162,7 @@ def _require_exact(model: Model) -> None:
       )
 
 
-def _forget_gradients(path: Path) -> None:
+def _forget_gradients(path: AnyPath) -> None:
   """Removes the marks of custom gradients: a client would be warned that it can't train."""
   file = path / 'saved_model.pb'
   saved_model = saved_model_pb2.SavedModel.FromString(file.read_bytes())

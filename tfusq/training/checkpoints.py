@@ -8,9 +8,8 @@ is still written as TensorFlow does, so that its other tools find the newest che
 import hashlib
 import os
 import re
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 from absl import logging
@@ -34,7 +33,7 @@ def check_name(model_dir: str) -> None:
   Raises:
     TrainingError: if the name is empty, not UTF-8 or not one line.
   """
-  absolute = os.path.abspath(model_dir)
+  absolute = model_dir if files.is_remote(model_dir) else os.path.abspath(model_dir)
   is_utf8 = absolute == absolute.encode(errors='replace').decode()
   if not model_dir or not is_utf8 or absolute.splitlines() != [absolute]:
     raise TrainingError(f"a run's folder must have a name in UTF-8, on one line, not {model_dir!r}")
@@ -42,12 +41,12 @@ def check_name(model_dir: str) -> None:
 
 def steps(model_dir: str | os.PathLike) -> list[int]:
   """Returns the steps of a run's checkpoints, the oldest first; damaged ones count."""
-  return sorted(step for step, path in _files(Path(model_dir)) if path.suffix == '.index')
+  return sorted(step for step, path in _files(files.to_path(model_dir)) if path.suffix == '.index')
 
 
 def path_of(model_dir: str | os.PathLike, step: int) -> str:
   """Returns the path of a checkpoint as TensorFlow wants it: that of its files, up to the dot."""
-  return os.path.join(model_dir, f'ckpt-{step}')
+  return str(files.to_path(model_dir) / f'ckpt-{step}')
 
 
 def newest(model_dir: str) -> int | None:
@@ -91,7 +90,7 @@ def newest_whole(model_dir: str) -> int | None:
 
 def digest(model_dir: str, step: int) -> str:
   """Returns what identifies a checkpoint: a hash of its index, which has its tensors' checksums."""
-  index = Path(f'{path_of(model_dir, step)}.index').read_bytes()
+  index = files.to_path(f'{path_of(model_dir, step)}.index').read_bytes()
   return hashlib.sha256(index).hexdigest()[:16]
 
 
@@ -109,7 +108,7 @@ class Checkpoints:
       folder: Folder to write to.
     """
     self._checkpoint = checkpoint
-    self._folder = Path(folder)
+    self._folder = files.to_path(folder)
 
   def save(self, step: int) -> None:
     """Writes a checkpoint, and removes those before the last three.
@@ -124,7 +123,7 @@ class Checkpoints:
     path = path_of(self._folder, step)
     try:
       # A checkpoint that is written over would for a moment be of two halves.
-      Path(f'{path}.index').unlink(missing_ok=True)
+      files.to_path(f'{path}.index').unlink(missing_ok=True)
       self._checkpoint.save_counter.assign_add(1)
       self._checkpoint.write(path)
       self._write_state(step)
@@ -154,10 +153,12 @@ class Checkpoints:
 
   def _discard(self, step: int) -> None:
     """Removes what a failed write has left, as far as that is possible."""
-    shutil.rmtree(f'{path_of(self._folder, step)}_temp', ignore_errors=True)
+    draft = f'{path_of(self._folder, step)}_temp'
     try:
+      if tf.io.gfile.exists(draft):
+        tf.io.gfile.rmtree(draft)
       self._remove(step)
-    except OSError as error:
+    except (OSError, tf.errors.OpError) as error:
       logging.warning('%s', error)
 
 
@@ -170,11 +171,12 @@ def reason(error: Exception) -> str:
   return re.sub(r' \[Op:.*', '', first_line).rpartition('; ')[2]
 
 
-def _files(folder: Path) -> Iterator[tuple[int, Path]]:
+def _files(folder: files.AnyPath) -> Iterator[tuple[int, files.AnyPath]]:
   """Yields the files of checkpoints with their steps."""
   if not folder.exists():
     return
-  for path in list(folder.iterdir()):
+  paths: list[Any] = list(folder.iterdir())
+  for path in paths:
     match = _FILE.fullmatch(path.name)
     if match:
       yield int(match[1]), path
@@ -184,18 +186,18 @@ def _newest_first(model_dir: str) -> Iterator[int]:
   """Yields the steps of checkpoints, first that which the file `checkpoint` names."""
   check_name(model_dir)
   remaining = steps(model_dir)
-  named = _named(Path(model_dir) / _STATE)
+  named = _named(files.to_path(model_dir) / _STATE)
   if named in remaining:
     remaining.remove(named)
     remaining.append(named)
   yield from reversed(remaining)
 
 
-def _named(state: Path) -> int | None:
+def _named(state: files.AnyPath) -> int | None:
   """Returns the step that the file `checkpoint` names, or None if it is lost or damaged."""
   if not state.is_file():
     return None
-  text = state.read_text(errors='replace')
+  text = state.read_bytes().decode(errors='replace')
   # A run may have been moved since: only the name counts, not the folder that was noted.
   match = re.search(r'^model_checkpoint_path: "(?:.*/)?ckpt-(\d+)"', text, re.MULTILINE)
   return int(match[1]) if match else None

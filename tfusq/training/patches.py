@@ -8,12 +8,12 @@ batch without a word between them.
 import functools
 import threading
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tfusq import image_files
+from tfusq import files, image_files
 from tfusq.training import python_calls
 from tfusq.training.survey import Photograph, check_headers, look_at
 
@@ -44,7 +44,7 @@ class Patches:
     """Initializer.
 
     Args:
-      folder: Folder of photographs, sub-folders included.
+      folder: Folder of images, sub-folders included.
       patch_size: Side of a patch in pixels.
       batch_size: Number of patches in a batch, of all replicas together.
       seed: Seed of order and crops.
@@ -63,15 +63,15 @@ class Patches:
       if not isinstance(value, int) or value < least:
         raise ValueError(f'Patches.{name} must be an integer of at least {least}, not {value!r}')
 
-    self.folder = Path(folder)
-    self.files = image_files.list_images(folder)
+    self.folder = files.to_path(folder)
+    self.files: list[Any] = image_files.list_images(folder)
     # Headers alone, since that is fast; `survey` reads the bodies.
     check_headers(self.files)
     self.patch_size = patch_size
     self.batch_size = batch_size
     self.seed = seed
 
-    self._cache: dict[Path, np.ndarray] = {}
+    self._cache: dict[files.AnyPath, np.ndarray] = {}
     self._free_bytes = cache_bytes
     self._lock = threading.Lock()
     # Two: a batch, and what is prefetched, may reach from one epoch into the next.
@@ -157,7 +157,7 @@ class Patches:
     """Returns the random numbers for a purpose, 0 for orders and 1 for crops."""
     return np.random.default_rng([self.seed, purpose, number])
 
-  def _read(self, path: Path) -> np.ndarray:
+  def _read(self, path: files.AnyPath) -> np.ndarray:
     image = self._cache.get(path)
     if image is None:
       image = image_files.read_image(path)

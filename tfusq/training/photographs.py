@@ -15,7 +15,6 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from absl import logging
@@ -71,7 +70,7 @@ class Photographs(NamedTuple):
     # A run may have gone back to an earlier checkpoint; the last record is to be the newest.
     number = max(step, recipes.last_number(folder, _RECORD))
     data = json.dumps(record, indent=1).encode()
-    files.write(Path(folder) / f'photographs-{number}.json', data)
+    files.write(files.to_path(folder) / f'photographs-{number}.json', data)
 
 
 def settle(
@@ -126,7 +125,7 @@ def newest_record(model_dir: str | os.PathLike) -> dict[str, list[Photograph]] |
   if number < 0:
     return None
 
-  path = Path(model_dir) / f'photographs-{number}.json'
+  path = files.to_path(model_dir) / f'photographs-{number}.json'
   sets = {}
   try:
     for name, photographs in json.loads(path.read_bytes()).items():
@@ -223,13 +222,16 @@ def _group(word: str, names: list[str]) -> str:
   return f'{len(names)} {word} ({shown}{more})'
 
 
-def _earlier_files(folder: Path) -> list[Path]:
+def _earlier_files(folder: files.AnyPath) -> list[files.AnyPath]:
   """Lists the photographs of a folder as earlier versions did."""
-  paths = sorted(folder.rglob('*'))
+  # It knew no stores.
+  paths = [] if isinstance(folder, files.RemotePath) else sorted(folder.rglob('*'))
   return [path for path in paths if path.suffix.lower() in _EARLIER_SUFFIXES and path.is_file()]
 
 
-def _earlier_fingerprint(folder: Path, paths: list[Path]) -> str:
+def _earlier_fingerprint(folder: files.AnyPath, paths: list[files.AnyPath]) -> str:
   """Returns the number of photographs and a hash of their names and sizes."""
-  listing = '\n'.join(f'{path.relative_to(folder)} {path.stat().st_size}' for path in paths)
-  return f'{len(paths)} {hashlib.sha256(listing.encode(errors="replace")).hexdigest()[:16]}'
+  listing = '\n'.join(f'{path.relative_to(folder)} {os.path.getsize(path)}' for path in paths)
+  # A name that is not UTF-8 has surrogates for its bytes.
+  digest = hashlib.sha256(listing.encode(errors='surrogateescape')).hexdigest()
+  return f'{len(paths)} {digest[:16]}'

@@ -9,9 +9,9 @@ trained on and which networks it began with.
 import difflib
 import os
 import re
-from pathlib import Path
 from typing import NamedTuple
 
+from tfusq import files
 from tfusq.errors import Error
 
 # The name of a recipe, with its number.
@@ -39,7 +39,7 @@ class Origin(NamedTuple):
   digest: str
 
 
-def newest_recipe(model_dir: str | os.PathLike) -> Path:
+def newest_recipe(model_dir: str | os.PathLike) -> files.AnyPath:
   """Returns the newest `operative_config-N.gin` of a run.
 
   Raises:
@@ -48,7 +48,7 @@ def newest_recipe(model_dir: str | os.PathLike) -> Path:
   number = last_number(model_dir, RECIPE)
   if number < 0:
     raise TrainingError(f'{model_dir} is no run: it has no operative_config-N.gin')
-  return Path(model_dir) / f'operative_config-{number}.gin'
+  return files.to_path(model_dir) / f'operative_config-{number}.gin'
 
 
 def last_number(folder: str | os.PathLike, name: re.Pattern) -> int:
@@ -58,7 +58,7 @@ def last_number(folder: str | os.PathLike, name: re.Pattern) -> int:
     folder: Folder, which may be absent.
     name: Pattern of the whole name, whose group is the number.
   """
-  path = Path(folder)
+  path = files.to_path(folder)
   if not path.exists():
     return -1
   matches = [name.fullmatch(entry.name) for entry in path.iterdir()]
@@ -85,7 +85,7 @@ def with_origin(recipe_text: str, origin: Origin) -> str:
   return f'{recipe_text}\n#: networks from {origin.path}\n#: checkpoint {origin.digest}\n'
 
 
-def recipe_to_resume(recipe_text: str, origin: Origin | None, path: Path) -> str:
+def recipe_to_resume(recipe_text: str, origin: Origin | None, path: files.AnyPath) -> str:
   """Returns the recipe to resume a run with, after comparing it with the run's own.
 
   Args:
@@ -97,7 +97,7 @@ def recipe_to_resume(recipe_text: str, origin: Origin | None, path: Path) -> str
   Raises:
     TrainingError: if the run was begun with another recipe; shows the difference.
   """
-  recorded_text = path.read_text()
+  recorded_text = path.read_text(encoding='utf-8')
   recorded_origin = ''.join(
     re.findall('^#: (?:networks from|checkpoint) .*\n', recorded_text, re.M)
   )
@@ -110,7 +110,7 @@ def recipe_to_resume(recipe_text: str, origin: Origin | None, path: Path) -> str
   return recipe_text
 
 
-def require_same(recipe_text: str, path: Path) -> None:
+def require_same(recipe_text: str, path: files.AnyPath) -> None:
   """Refuses a recipe that is another than the recorded one.
 
   Args:
@@ -120,7 +120,7 @@ def require_same(recipe_text: str, path: Path) -> None:
   Raises:
     TrainingError: if the run was begun with another recipe; shows the difference.
   """
-  recorded = _read(path.read_text())
+  recorded = _read(path.read_text(encoding='utf-8'))
   recipe = _read(recipe_text)
   if recorded.statements != recipe.statements:
     difference = difflib.unified_diff(

@@ -5,10 +5,10 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from tfusq import image_files, progress
+from tfusq import files, image_files, progress
+from tfusq.files import AnyPath, RemotePath
 from tfusq.image_files import ImageError
 
 # Of more photographs, only the headers are read: decoding takes about 10 ms for each megapixel.
@@ -16,6 +16,9 @@ _DECODED_AT_MOST = 5000
 
 # Fewer are looked at in an instant.
 _SHOWN_FROM = 100
+
+# Length and time of a file in a store, which is read again.
+_NO_STAMP = (0, 0)
 
 T = TypeVar('T')
 
@@ -36,7 +39,7 @@ class Photograph(NamedTuple):
   sha256: str
 
 
-def check_headers(paths: Sequence[Path]) -> None:
+def check_headers(paths: Sequence[AnyPath]) -> None:
   """Refuses files that are no images.
 
   Args:
@@ -55,10 +58,10 @@ def check_headers(paths: Sequence[Path]) -> None:
 
 
 def look_at(
-  folder: Path,
-  paths: Sequence[Path],
+  folder: AnyPath,
+  paths: Sequence[AnyPath],
   known: Sequence[Photograph],
-  decode: Callable[[Path], Any],
+  decode: Callable[[AnyPath], Any],
 ) -> list[Photograph]:
   """Reads photographs once, in several threads.
 
@@ -77,28 +80,35 @@ def look_at(
   """
   by_name = {photograph.name: photograph for photograph in known}
 
-  def look(path: Path) -> Photograph:
+  def look(path: AnyPath) -> Photograph:
     name = path.relative_to(folder).as_posix()
-    status = path.stat()
+    stamp = _stamp(path)
     photograph = by_name.get(name)
-    if photograph and photograph[1:3] == (status.st_size, status.st_mtime_ns):
+    if stamp != _NO_STAMP and photograph and (photograph.bytes, photograph.modified) == stamp:
       return photograph
 
-    with path.open('rb') as file:
-      digest = hashlib.file_digest(file, 'sha256').hexdigest()
+    digest = hashlib.sha256(files.read(path)).hexdigest()
     if len(paths) <= _DECODED_AT_MOST:
       decode(path)
-    return Photograph(name, status.st_size, status.st_mtime_ns, digest)
+    return Photograph(name, *stamp, digest)
 
   return _for_each(look, paths)
 
 
-def _read_header(path: Path) -> None:
+def _stamp(path: AnyPath) -> tuple[int, int]:
+  """Returns length and time of a file; not those of a store, which all take a request."""
+  if isinstance(path, RemotePath):
+    return _NO_STAMP
+  status = path.stat()
+  return status.st_size, status.st_mtime_ns
+
+
+def _read_header(path: AnyPath) -> None:
   with image_files.opened(path):
     pass
 
 
-def _for_each(function: Callable[[Path], T], paths: Sequence[Path]) -> list[T]:
+def _for_each(function: Callable[[AnyPath], T], paths: Sequence[AnyPath]) -> list[T]:
   """Calls a function for each photograph, in several threads.
 
   Raises:
@@ -122,7 +132,7 @@ def _for_each(function: Callable[[Path], T], paths: Sequence[Path]) -> list[T]:
   return results
 
 
-def _outcome(function: Callable[[Path], T], path: Path) -> T | Exception:
+def _outcome(function: Callable[[AnyPath], T], path: AnyPath) -> T | Exception:
   try:
     return function(path)
   except (ImageError, OSError) as error:

@@ -10,7 +10,6 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import tensorflow as tf
 from absl import logging
@@ -18,10 +17,9 @@ from absl import logging
 from tfusq import files
 from tfusq.errors import Error
 from tfusq.image_files import ImageError
-from tfusq.training import checkpoints, distribute, photographs, recipes, transfer
+from tfusq.training import checkpoints, distribute, events, photographs, recipes, transfer
 from tfusq.training.checkpoints import Checkpoints
 from tfusq.training.codec import Codec
-from tfusq.training.events import EVENT_FILES
 from tfusq.training.patches import Patches
 from tfusq.training.recipes import TrainingError
 from tfusq.training.reporting import Report
@@ -111,7 +109,7 @@ def train(
       saver = Checkpoints(checkpoint, folder)
       with _writing(folder):
         seen.write(folder, start)
-        files.write(Path(folder) / f'operative_config-{start}.gin', recipe_text.encode())
+        files.write(files.to_path(folder) / f'operative_config-{start}.gin', recipe_text.encode())
       if latest is None:
         saver.save(0)
       codec.fit(
@@ -194,7 +192,7 @@ def _recipe_of_start(
   elif not codec.train_encoder:
     raise TrainingError('a frozen encoder must come from another run: give --init_from')
 
-  interrupted = Path(model_dir) / 'operative_config-0.gin'
+  interrupted = files.to_path(model_dir) / 'operative_config-0.gin'
   if interrupted.exists():
     recipes.require_same(recipe_text, interrupted)
   return recipe_text
@@ -203,15 +201,16 @@ def _recipe_of_start(
 def _origin(init_from: str) -> recipes.Origin:
   step = checkpoints.newest(init_from)
   digest = '' if step is None else checkpoints.digest(init_from, step)
-  return recipes.Origin(os.path.abspath(init_from), digest)
+  path = init_from if files.is_remote(init_from) else os.path.abspath(init_from)
+  return recipes.Origin(path, digest)
 
 
 def _require_nothing_begun(model_dir: str) -> None:
   """Refuses a folder without a checkpoint that holds more than an interrupted start leaves."""
-  folder = Path(model_dir)
+  folder = files.to_path(model_dir)
   names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
   parts = [name for name in names if _PARTS.fullmatch(name) and not _FIRST_PARTS.fullmatch(name)]
-  parts += [name for name in ('train', 'validation') if any((folder / name).glob(EVENT_FILES))]
+  parts += [name for name in ('train', 'validation') if events.are_in(folder / name)]
   if parts:
     raise TrainingError(
       f'{model_dir} holds parts of a run ({", ".join(parts)}) but none of its checkpoints to '

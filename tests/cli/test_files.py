@@ -1,0 +1,210 @@
+"""`compress`, `decompress` and `info`: standard streams, pipes, links, and several files."""
+
+import argparse
+import io
+import os
+import stat
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from making import IMAGES
+from tfusq import cli as command_line
+from tfusq import image_files
+
+
+@pytest.fixture
+def run(capsysbinary):
+  """Runs the command line here; returns exit code, output in bytes and errors."""
+
+  def run(*words):
+    code = command_line.main(command_line.parser().parse_args([str(word) for word in words]))
+    out, err = capsysbinary.readouterr()
+    return code, out, err.decode()
+
+  return run
+
+
+@pytest.fixture
+def image(photograph):
+  return photograph[:40, :50]
+
+
+@pytest.fixture
+def source(image, tmp_path):
+  path = tmp_path / 'in.png'
+  path.write_bytes(image_files.encode(image, 'png'))
+  return path
+
+
+@pytest.fixture
+def standard_input(monkeypatch):
+  """Gives bytes to standard input."""
+
+  def give(data):
+    monkeypatch.setattr(sys, 'stdin', io.TextIOWrapper(io.BytesIO(data)))
+
+  return give
+
+
+def test_a_photograph_goes_through_standard_streams(
+  run, exported_path, exported_codec, source, image, standard_input, tmp_path, monkeypatch
+):
+  monkeypatch.chdir(tmp_path)
+  data = exported_codec.compress(image)
+  standard_input(source.read_bytes())
+  code, out, err = run('compress', '--codec', exported_path, '-', '-')
+  assert code == 0 and out == data
+  assert err.startswith('standard output: 50x40, ')
+
+  standard_input(data)
+  code, out, err = run('decompress', '--codec', exported_path, '-', '-')
+  assert code == 0 and err == 'standard output: 50x40\n'
+  np.testing.assert_array_equal(image_files.decode(out), exported_codec.decompress(data))
+
+  standard_input(data)
+  code, out, _ = run('info', '-')
+  assert code == 0 and b'checksum  right' in out
+  assert os.listdir(tmp_path) == ['in.png']
+
+
+def test_what_comes_from_standard_input_is_named_so(run, exported_path, standard_input, tmp_path):
+  standard_input(b'no image')
+  code, _, err = run('compress', '--codec', exported_path, '-', tmp_path / 'x.usq')
+  assert code == 1 and 'cannot read image -' in err and err.count('\n') == 1
+
+
+def test_a_terminal_gets_no_bytes(run, exported_path, source, monkeypatch):
+  monkeypatch.setattr(sys.stdout, 'isatty', lambda: True)
+  for command in ('compress', 'decompress'):
+    code, out, err = run(command, '--codec', exported_path, source, '-')
+    assert code == 1 and not out and 'a terminal takes no bytes' in err
+
+
+def test_a_folder_does_not_go_to_standard_output(run, exported_path, source):
+  code, out, err = run('compress', '--codec', exported_path, source.parent, '-')
+  assert code == 1 and not out and 'not standard output' in err
+
+
+def test_pipes_are_read_and_written(run, exported_path, exported_codec, source, image, tmp_path):
+  pipe = tmp_path / 'pipe'
+  os.mkfifo(pipe)
+  received = []
+  reader = threading.Thread(target=lambda: received.append(pipe.read_bytes()))
+  reader.start()
+  assert run('compress', '--codec', exported_path, source, pipe)[0] == 0
+  reader.join(timeout=10)
+  assert received == [exported_codec.compress(image)]
+
+  writer = threading.Thread(target=lambda: pipe.write_bytes(received[0]))
+  writer.start()
+  assert run('decompress', '--codec', exported_path, pipe, tmp_path / 'back.png')[0] == 0
+  writer.join(timeout=10)
+  assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_devices_stay_devices(run, exported_path, source, tmp_path):
+  assert run('compress', '--codec', exported_path, source, tmp_path / 'x.usq')[0] == 0
+  assert run('compress', '--codec', exported_path, '--force', source, '/dev/null')[0] == 0
+  assert run('decompress', '--codec', exported_path, tmp_path / 'x.usq', '/dev/null')[0] == 0
+  code, _, err = run('compress', '--codec', exported_path, source, '/dev/full')
+  assert code == 1 and err == 'tfusq compress: /dev/full: No space left on device\n'
+  assert stat.S_ISCHR(os.stat('/dev/null').st_mode)
+
+
+def test_a_link_as_output_is_followed(run, exported_path, source, tmp_path):
+  (tmp_path / 'real.usq').write_bytes(b'old')
+  os.chmod(tmp_path / 'real.usq', 0o600)
+  (tmp_path / 'link.usq').symlink_to('real.usq')
+  code, _, err = run('compress', '--codec', exported_path, source, tmp_path / 'link.usq')
+  assert code == 1 and 'link.usq exists; --force replaces it' in err
+  assert run('compress', '--force', '--codec', exported_path, source, tmp_path / 'link.usq')[0] == 0
+  assert (tmp_path / 'link.usq').is_symlink()
+  assert (tmp_path / 'real.usq').read_bytes()[:4] != b'old'
+  assert stat.S_IMODE((tmp_path / 'real.usq').stat().st_mode) == 0o600
+
+
+def test_the_input_is_not_replaced_through_a_link(run, exported_path, source, tmp_path):
+  (tmp_path / 'link.usq').symlink_to(source)
+  before = source.read_bytes()
+  code, _, err = run('compress', '--force', '--codec', exported_path, source, tmp_path / 'link.usq')
+  assert code == 1 and 'link.usq is the input' in err and source.read_bytes() == before
+
+
+def test_home_is_expanded(run, exported_path, source, tmp_path, monkeypatch):
+  monkeypatch.setenv('HOME', str(tmp_path))
+  monkeypatch.chdir('/')
+  (tmp_path / 'codec').symlink_to(exported_path)
+  assert run('compress', '--codec=~/codec', '~/in.png', '~/sub/out.usq')[0] == 0
+  assert (tmp_path / 'sub' / 'out.usq').is_file()
+  code, out, _ = run('info', '~/sub/out.usq')
+  assert code == 0 and b'50x40' in out
+
+
+def test_stores_are_refused_where_they_cannot_be(run, capsysbinary):
+  for words in (
+    ['plot', 'a.json', '--out', 'gs://bucket/a.png'],
+    ['evaluate', 'photos', '--json', 'gs://bucket/a.json'],
+    ['sweep', 'a.gin', '--images', 'a', '--results', 'ram://results'],
+    ['analyze', 'rate', '--out', 's3://bucket'],
+    ['quickstart', '--out', 'gs://bucket'],
+    ['bdrate', 'a.json', 'gs://bucket/b.json'],
+  ):
+    with pytest.raises(SystemExit) as end:
+      run(*words)
+    assert end.value.code == 2
+    assert b'is in a store' in capsysbinary.readouterr().err
+
+
+def test_info_takes_several_files(run, exported_codec, image, tmp_path):
+  data = exported_codec.compress(image)
+  (tmp_path / 'a.usq').write_bytes(data)
+  (tmp_path / 'b.usq').write_bytes(exported_codec.compress(image[:17, :30]))
+  code, out, err = run('info', tmp_path / 'a.usq', tmp_path / 'b.usq')
+  assert code == 0 and not err
+  assert out.index(b'a.usq') < out.index(b'50x40') < out.index(b'b.usq') < out.index(b'30x17')
+
+  (tmp_path / 'bad.usq').write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+  code, out, err = run(
+    'info', tmp_path / 'none.usq', tmp_path / 'bad.usq', IMAGES / 'README.md', tmp_path / 'a.usq'
+  )
+  assert code == 1 and b'50x40' in out and b'checksum  wrong' in out
+  _, *lines = err.strip().splitlines()
+  assert len(lines) == 3
+  for line, reason in zip(lines, ('No such file', 'wrong checksum', 'not a tfusq file')):
+    assert reason in line
+
+
+def test_a_full_disk_ends_a_folder_at_once(run, exported_path, source, tmp_path, monkeypatch):
+  (tmp_path / 'photos').mkdir()
+  for name in ('a.png', 'b.png'):
+    (tmp_path / 'photos' / name).write_bytes(source.read_bytes())
+  (tmp_path / 'out').mkdir()
+  (tmp_path / 'out' / 'a.usq').symlink_to('/dev/full')
+  code, _, err = run(
+    'compress', '--force', '--codec', exported_path, tmp_path / 'photos', tmp_path / 'out'
+  )
+  assert code == 1 and err.splitlines()[-1] == (
+    f'tfusq compress: {tmp_path}/out/a.usq: No space left on device'
+  )
+  assert os.listdir(tmp_path / 'out') == ['a.usq']
+
+
+def test_every_path_of_the_command_line_is_local_or_may_be_in_a_store():
+  paths = {'model_dir', 'init_from', 'out', 'tfc', 'folder', 'input', 'inputs', 'output', 'codec'}
+  paths |= {'json', 'csv', 'results', 'images', 'file', 'gin_file', 'gin_search_path', 'curves'}
+  paths |= {'mnist'}
+  checked = set()
+  waiting = [command_line.parser()]
+  while waiting:
+    parser = waiting.pop()
+    for action in parser._actions:
+      if isinstance(action, argparse._SubParsersAction):
+        waiting += action.choices.values()
+      elif action.dest in paths:
+        name = getattr(action.type, '__name__', None)
+        assert name in ('any_path', 'local_path'), (parser.prog, action.dest)
+        checked.add(action.dest)
+  assert checked == paths
