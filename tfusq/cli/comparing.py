@@ -109,9 +109,9 @@ def _add_evaluate(commands: Commands) -> None:
 
 def evaluate(arguments: argparse.Namespace) -> None:
   """Prints real bytes and quality over a folder of images, and writes them to files."""
-  from tfusq import image_files
   from tfusq.evaluation import table
   from tfusq.evaluation.evaluate import evaluate as evaluate_points
+  from tfusq.evaluation.failures import EvaluationError
   from tfusq.evaluation.journal import Journal
 
   outputs = _evaluation_outputs(arguments)
@@ -119,18 +119,20 @@ def evaluate(arguments: argparse.Namespace) -> None:
   with tempfile.TemporaryDirectory() as scratch:
     points = _operating_points(arguments, Path(scratch))
     journal = Journal(f'{outputs[0]}.partial' if outputs else None)
-    curve, errors = evaluate_points(points, arguments.folder, name, journal)
+    curve, problems = evaluate_points(points, arguments.folder, name, journal)
 
   print(table.format_curve(curve))
+  for remark in table.remarks(curve):
+    print(remark)
   if arguments.csv:
     files.write(arguments.csv, table.to_csv(curve), arguments.force)
   if arguments.json:
     files.write(arguments.json, curve.to_json(), arguments.force)
   journal.remove()
 
-  # Images that can't be read do not stop the evaluation, but make the command fail.
-  if errors:
-    raise image_files.ImageError('; '.join(map(str, errors)))
+  # What can't be evaluated does not stop the evaluation, but makes the command fail.
+  if problems:
+    raise EvaluationError(problems)
 
 
 def _evaluation_outputs(arguments: argparse.Namespace) -> list[str]:
