@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from making import make_curve
-from tfusq.curves.curve import CurveError, check_same_images, from_dict, join, read_curve
+from tfusq.curves.curve import CurveError, from_dict, read_curve
 
 
 def test_a_curve_survives_its_file_sorted_by_rate(tmp_path):
@@ -55,35 +55,3 @@ def test_a_file_without_a_curve_is_named(content, reason, tmp_path):
 def test_a_figure_that_is_not_there_is_refused():
   with pytest.raises(CurveError, match='ours has no ms-ssim-rgb; it has bpp, psnr-rgb'):
     make_curve().points('bpp', 'ms-ssim-rgb')
-
-
-def test_curves_of_the_same_images_join_to_one():
-  images = {'a.png': 'ff'}
-  parts = [
-    make_curve((rate,), (quality,), images=images, codecs=[{'identity': str(rate)}])
-    for rate, quality in ((0.8, 34.0), (0.2, 28.0))
-  ]
-  joined = join('both', parts)
-  assert joined.name == 'both' and joined.results['bpp'] == [0.2, 0.8]
-  assert [codec['identity'] for codec in joined.meta['codecs']] == ['0.2', '0.8']
-  with pytest.raises(CurveError, match='not of the same images: a.png'):
-    join('both', [*parts, make_curve(images={'a.png': '00'})])
-
-
-@pytest.mark.parametrize(
-  'a, b, same',
-  [
-    ({'x': '1', 'y': '2'}, {'y': '1', 'z': '2'}, True),
-    ({'x': '1', 'y': '2'}, {'x': '2', 'y': '2'}, False),
-    ({'x': '1'}, {'x': '1', 'y': '1'}, False),
-    ({'x': '1'}, {}, True),
-    (24, {'x': '1'}, True),
-  ],
-)
-def test_images_are_compared_by_their_hashes_where_both_say(a, b, same):
-  curves = make_curve(images=a), make_curve(images=b)
-  if same:
-    check_same_images(*curves)
-  else:
-    with pytest.raises(CurveError, match='not of the same images: x'):
-      check_same_images(*curves)

@@ -109,12 +109,16 @@ def _add_evaluate(commands: Commands) -> None:
 
 def evaluate(arguments: argparse.Namespace) -> None:
   """Prints real bytes and quality over a folder of images, and writes them to files."""
+  from tfusq import image_files
   from tfusq.evaluation import table
   from tfusq.evaluation.evaluate import evaluate as evaluate_points
   from tfusq.evaluation.failures import EvaluationError
   from tfusq.evaluation.journal import Journal
+  from tfusq.export import primitives
 
   outputs = _evaluation_outputs(arguments)
+  # Before the operating points import TensorFlow.
+  primitives.limit(primitives.image_sizes(image_files.list_images(arguments.folder)))
   name = arguments.name or arguments.anchor or Path(arguments.json or 'tfusq').stem
   with tempfile.TemporaryDirectory() as scratch:
     points = _operating_points(arguments, Path(scratch))
@@ -167,13 +171,21 @@ def bdrate(arguments: argparse.Namespace) -> None:
   """Prints the BD-rates of curves relative to an anchor."""
   from tfusq.curves import bd_rate
   from tfusq.curves.curve import CurveError, read_curve
-  from tfusq.curves.reference import read_anchor
+  from tfusq.curves.reference import read_anchors
 
-  curves = [read_curve(path) for path in arguments.curves]
-  anchor, digest = read_anchor(arguments.anchor, curves)
+  comparison = read_anchors([arguments.anchor], [read_curve(path) for path in arguments.curves])
   rate, quality = _axes(arguments)
-  report, failures = bd_rate.report(anchor, digest, curves, rate, quality, arguments.lowest)
+  report, failures = bd_rate.report(
+    comparison.anchors[0],
+    comparison.digests[0],
+    comparison.curves,
+    rate,
+    quality,
+    arguments.lowest,
+  )
   print(report)
+  for remark in comparison.remarks:
+    print(f'warning: {remark}')
   if failures:
     raise CurveError('; '.join(failures))
 
@@ -209,12 +221,23 @@ def _curves_figure(arguments: argparse.Namespace) -> Figure:
   """Draws rate-distortion curves, anchors dashed."""
   from tfusq.curves.curve import read_curve
   from tfusq.curves.plot import plot_curves
-  from tfusq.curves.reference import read_anchor
+  from tfusq.curves.reference import read_anchors
 
   curves = [read_curve(path) for path in arguments.curves]
-  anchors = [read_anchor(name, curves)[0] for name in arguments.anchor]
+  comparison = read_anchors(arguments.anchor, curves)
   rate, quality = _axes(arguments)
-  return plot_curves(curves, anchors, rate, quality, arguments.title)
+
+  remarks = list(comparison.remarks)
+  axes = [(curve, rate, quality) for curve in comparison.curves]
+  axes += [(anchor, *anchor.anchor_axes(rate, quality)) for anchor in comparison.anchors]
+  for curve, *keys in axes:
+    left_out = curve.left_out(*keys)
+    if left_out:
+      remarks.append(f'{curve.name}: {left_out}')
+  for remark in remarks:
+    print(f'warning: {remark}')
+
+  return plot_curves(comparison.curves, comparison.anchors, rate, quality, arguments.title)
 
 
 def _axes(arguments: argparse.Namespace) -> tuple[str, str]:

@@ -53,7 +53,7 @@ class Evaluation(NamedTuple):
 
   Attributes:
     curve: The curve, whose results are means over images.
-    problems: What is left out and why, a line for each; empty if nothing is.
+    problems: Reasons of what is left out, a line for each; empty if nothing is.
   """
 
   curve: Curve
@@ -104,12 +104,13 @@ def evaluate(
     for point in points:
       failures += _measure(point, images, journal, update)
 
-  kept_points = [
-    point
-    for point in points
-    if any(journal.find(point.key, digest) for digest in images.hashes.values())
-  ]
+  kept_points = [point for point in points if _has_rows(point, images, journal)]
   return _evaluation(name, points, kept_points, images, failures, journal)
+
+
+def _has_rows(point: Point, images: _Images, journal: Journal) -> bool:
+  """Returns whether a point has evaluated any image."""
+  return any(journal.find(point.key, digest) for digest in images.hashes.values())
 
 
 def _read_images(folder: str | os.PathLike) -> tuple[_Images, list[Failure]]:
@@ -185,30 +186,38 @@ def _evaluation(
       kept.append(path)
 
   left_out_points = [point.label for point in points if point not in kept_points]
-  kept_names = {images.name(path) for path in kept}
-  left_out = {}
+  left_out: dict[str, Failure] = {}
   for failure in failures:
-    is_of_kept_point = failure.point not in left_out_points
-    if failure.image and failure.image not in kept_names and is_of_kept_point:
+    if failure.image and failure.point not in left_out_points:
       left_out.setdefault(failure.image, failure)
 
   problems = ''
-  if left_out or left_out_points:
+  if failures:
     problems = summary(failures, list(left_out), left_out_points)
   if not (kept and kept_points):
-    raise EvaluationError(f'nothing to report: {problems}')
+    raise EvaluationError(f'no image is evaluated at all points; {problems}')
 
   rows = [_rows(point, kept, images, journal) for point in kept_points]
   curve = _curve(name, kept_points, rows, {images.name(path): images.hashes[path] for path in kept})
-  hashes = {images.name(path): digest for path, digest in images.hashes.items()}
-  if left_out:
-    curve.meta['left_out'] = {
-      image: {'sha256': hashes.get(image), 'reason': str(failure)}
-      for image, failure in left_out.items()
-    }
-  if left_out_points:
-    curve.meta['left_out_points'] = left_out_points
+  curve.meta.update(_meta(left_out, left_out_points, images))
   return Evaluation(curve, problems)
+
+
+def _meta(
+  left_out: dict[str, Failure], left_out_points: list[str], images: _Images
+) -> dict[str, Any]:
+  """Returns the entries of a curve's `meta` on what is left out, where something is."""
+  hashes = {images.name(path): digest for path, digest in images.hashes.items()}
+  entries = {}
+  for image, failure in left_out.items():
+    entries[image] = {'sha256': hashes.get(image), 'reason': str(failure)}
+
+  meta: dict[str, Any] = {}
+  if entries:
+    meta['left_out'] = entries
+  if left_out_points:
+    meta['left_out_points'] = left_out_points
+  return meta
 
 
 def _rows(point: Point, paths: Iterable[AnyPath], images: _Images, journal: Journal) -> list[Row]:

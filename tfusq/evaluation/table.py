@@ -159,8 +159,8 @@ def to_csv(curve: Curve) -> bytes:
   for image, entry in left_out.items():
     writer.writerow({'image': image, 'left_out': entry['reason']})
 
-  # A name that is not UTF-8 keeps the bytes that it has.
-  return buffer.getvalue().encode(errors='surrogateescape')
+  # A file name that is not UTF-8 has escapes, as it has in JSON.
+  return buffer.getvalue().encode(errors='backslashreplace')
 
 
 def _means(curve: Curve) -> list[Row]:
