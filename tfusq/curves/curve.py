@@ -57,19 +57,24 @@ class Curve:
     Raises:
       CurveError: if it has no such results.
     """
-    rates = self._column(rate)
-    qualities = self._column(quality)
-    if 'ms-ssim' in quality:
-      if (qualities > 1).any():
-        raise CurveError(f'{self.name} has {quality} beyond 1; it must be 0 to 1, not in dB')
-      with np.errstate(divide='ignore'):  # of a perfect one, which is left out below
-        qualities = -10 * np.log10(1 - qualities)
-
+    rates, qualities = self._axes(rate, quality)
     known = np.isfinite(rates) & np.isfinite(qualities)
     if not known.any():
       raise CurveError(f'{self.name} has no {rate} with {quality}{self._advice(quality)}')
     order = np.argsort(qualities[known], kind='stable')
     return rates[known][order], qualities[known][order]
+
+  def _axes(self, rate: str, quality: str) -> tuple[np.ndarray, np.ndarray]:
+    """Returns rates and qualities by increasing bpp; not finite where there is no value."""
+    rates = self._column(rate)
+    qualities = self._column(quality)
+    if 'ms-ssim' not in quality:
+      return rates, qualities
+
+    if (qualities > 1).any():
+      raise CurveError(f'{self.name} has {quality} beyond 1; it must be 0 to 1, not in dB')
+    with np.errstate(divide='ignore'):  # of a perfect one
+      return rates, -10 * np.log10(1 - qualities)
 
   def left_out(self, rate: str, quality: str) -> str:
     """Returns in words which points `points` leaves out, and why; empty if none.
@@ -81,17 +86,15 @@ class Curve:
     Raises:
       CurveError: if it has no such results.
     """
-    known, _ = self.points(rate, quality)
-    count = len(self.results['bpp'])
-    if len(known) == count:
+    rates, qualities = self._axes(rate, quality)
+    unknown = ~(np.isfinite(rates) & np.isfinite(qualities))
+    if not unknown.any():
       return ''
 
-    used = set(known.tolist())
-    missing = [value for value in self._column(rate).tolist() if value not in used]
-    rates = ' '.join(f'{value:.4f}' for value in missing if math.isfinite(value))
+    bpp = ' '.join(f'{value:.4f}' for value in np.array(self.results['bpp'])[unknown])
     return (
-      f'{count - len(known)} of {count} points are left out, which have no finite {rate} and '
-      f'{quality}: {rate} {rates or "unknown"}{self._advice(quality)}'
+      f'{unknown.sum()} of {len(unknown)} points are left out, whose {rate} or {quality} is not '
+      f'finite (bpp {bpp}){self._advice(quality)}'
     )
 
   def _advice(self, quality: str) -> str:
@@ -99,8 +102,8 @@ class Curve:
     if quality != PSNR or self._psnr_of_mean() is None:
       return ''
     return (
-      '; a mean PSNR is infinite where an image is decoded without error, and '
-      f'--quality {PSNR_OF_MEAN} is not'
+      '; a mean PSNR is infinite if any image is decoded without error: compare by '
+      f'--quality {PSNR_OF_MEAN}'
     )
 
   def anchor_points(self, rate: str, quality: str) -> tuple[np.ndarray, np.ndarray]:
