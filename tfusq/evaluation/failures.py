@@ -32,7 +32,9 @@ class Failure(NamedTuple):
 def reason(error: Exception) -> str:
   """Returns in one line why an image or a point failed."""
   text = ' '.join(errors.message(error).split())
-  return f'out of memory: {text}' if isinstance(error, MemoryError) else text
+  if not isinstance(error, MemoryError):
+    return text
+  return f'out of memory: {text}' if str(error) else 'out of memory'
 
 
 def summary(
