@@ -15,6 +15,7 @@ from tfusq.errors import Error
 from tfusq.evaluation.failures import EvaluationError, Failure, reason, summary
 from tfusq.evaluation.journal import Journal, Row
 from tfusq.evaluation.table import COLUMNS
+from tfusq.export import primitives
 from tfusq.files import AnyPath, to_path
 from tfusq.image_files import ImageError, image_hash, list_images, read_image
 from tfusq.progress import progress
@@ -255,7 +256,7 @@ def _curve(
 
   meta = {
     'versions': {package: importlib.metadata.version(package) for package in PACKAGES},
-    'machine': f'{platform.machine()}, {os.cpu_count()} threads',
+    'machine': f'{platform.machine()}, {os.cpu_count()} threads{primitives.remark()}',
     'images': images,
     'codecs': codecs,
   }

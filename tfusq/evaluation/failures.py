@@ -25,7 +25,8 @@ class Failure(NamedTuple):
   reason: str
 
   def __str__(self) -> str:
-    where = ' at '.join(filter(None, [self.image, self.point]))
+    image = ' '.join(self.image.splitlines())  # a name may have line breaks
+    where = ' at '.join(filter(None, [image, self.point]))
     return f'{where}: {self.reason}'
 
 

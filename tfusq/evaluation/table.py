@@ -50,7 +50,8 @@ def format_curve(curve: Curve) -> str:
   """
   rows = []
   if len(curve.results['bpp']) == 1:
-    rows += [(row['image'], row) for row in curve.images]
+    # A name may have line breaks.
+    rows += [(' '.join(row['image'].splitlines()), row) for row in curve.images]
   rows += [(f'mean {row["label"]}', row) for row in _means(curve)]
   return format_rows(rows)
 

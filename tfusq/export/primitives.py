@@ -4,7 +4,7 @@ Where the processor has instructions for neural networks, TensorFlow convolves b
 compiles each convolution for each shape that it meets. TensorFlow keeps a thousand of these of
 every kind in every thread, about a megabyte for each size of an image even of a small codec, and
 some for good. A folder of photographs that all differ would fill the memory. Without oneDNN nothing
-is kept, and networks take up to half as long again.
+is kept, and networks take up to twice as long.
 """
 
 import os
@@ -40,6 +40,11 @@ def limit(sizes: Iterable[Size]) -> None:
     if len(known) > MOST_SIZES:
       os.environ[VARIABLE] = '0'
       return
+
+
+def remark() -> str:
+  """Returns what to add to the description of a machine, on which times depend."""
+  return ', oneDNN is off' if os.environ.get(VARIABLE) == '0' else ''
 
 
 def image_sizes(paths: Iterable[AnyPath]) -> Iterator[Size]:
