@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from making import IMAGES, QUALITIES, RATES, make_curve
 from tfusq import config, image_files
@@ -42,6 +43,23 @@ def test_a_pinned_anchor_is_refused_beside_other_images(cli, curves):
   curves[1].write_text(json.dumps({**curve, 'meta': {'images': {'a.png': '00'}}}))
   code, _, err = cli('bdrate', 'kodak-bpg444-compressai', curves[1])
   assert code == 1 and 'Use a live anchor' in err and err.count('\n') == 1
+
+
+def test_file_names_of_any_bytes_and_length_are_evaluated(cli, tmp_path):
+  folder = tmp_path / 'images'
+  folder.mkdir()
+  name = os.fsdecode(b'caf\xe9.png')
+  Image.new('RGB', (16, 16), 'red').save(folder / name)
+  json_path, csv_path = (tmp_path / f'{250 * "a"}{suffix}' for suffix in ('.json', '.csv'))
+  code, _, err = cli('evaluate', folder, '--anchor', 'jpeg', '--json', json_path, '--csv', csv_path)
+  assert code == 0, err
+  assert list(json.loads(json_path.read_bytes())['meta']['images']) == [name]
+  assert r'caf\udce9.png' in csv_path.read_text(encoding='utf-8')
+  assert sorted(path.name for path in tmp_path.iterdir()) == [
+    csv_path.name,
+    json_path.name,
+    'images',
+  ]
 
 
 def test_curves_of_other_images_do_not_compare(cli, curves):

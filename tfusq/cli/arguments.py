@@ -9,7 +9,10 @@ from tfusq import files
 # Environment variable that names the codec where `--codec` is not given.
 CODEC_VARIABLE = 'TFUSQ_CODEC'
 ANCHOR_HELP = 'name of a pinned anchor, or JSON'
-IMAGES_HELP = 'searched for PNG, JPEG and WebP files'
+IMAGES_HELP = (
+  'searched with its sub-folders for files of every format that Pillow reads; hidden ones do not '
+  'count, links are followed, and what is left out is counted'
+)
 DEFAULT_CODEC = os.environ.get(CODEC_VARIABLE, 'codec')
 
 Commands = argparse._SubParsersAction

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
   from tfusq.evaluation.evaluate import Point
 
+# Longest name of a file on usual file systems, in bytes.
+_NAME_BYTES = 255
 _CURVE_HELP = "JSON file of `evaluate`, or CompressAI's"
 
 
@@ -122,7 +126,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
   name = arguments.name or arguments.anchor or Path(arguments.json or 'tfusq').stem
   with tempfile.TemporaryDirectory() as scratch:
     points = _operating_points(arguments, Path(scratch))
-    journal = Journal(f'{outputs[0]}.partial' if outputs else None)
+    journal = Journal(_journal_path(outputs[0]) if outputs else None)
     curve, problems = evaluate_points(points, arguments.folder, name, journal)
 
   print(table.format_curve(curve))
@@ -148,6 +152,15 @@ def _evaluation_outputs(arguments: argparse.Namespace) -> list[str]:
   if len({Path(path).resolve() for path in outputs}) < len(outputs):
     raise files.Exists(f'--json and --csv are both {arguments.json}; name two files')
   return outputs
+
+
+def _journal_path(output: str) -> Path:
+  """Returns the file beside an output that keeps what is finished of it."""
+  path = Path(f'{output}.partial')
+  if len(os.fsencode(path.name)) <= _NAME_BYTES:
+    return path
+  digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()
+  return path.with_name(f'{digest}.partial')
 
 
 def _operating_points(arguments: argparse.Namespace, scratch: Path) -> list[Point]:

@@ -88,7 +88,7 @@ def evaluate(
 
   Args:
     points: Operating points.
-    folder: Folder that is searched for PNG, JPEG and WebP files.
+    folder: Folder of images, sub-folders included.
     name: Name of the curve.
     journal: Journal of finished rows, which are not measured again.
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from tfusq import files
 from tfusq.export import container
 from tfusq.files import AnyPath
-from tfusq.image_files import ImageError, opened
+from tfusq.image_files import ImageError, read_size
 
 # TensorFlow reads it when it is imported.
 VARIABLE = 'TF_ENABLE_ONEDNN_OPTS'
@@ -55,11 +55,10 @@ def image_sizes(paths: Iterable[AnyPath]) -> Iterator[Size]:
   """
   for path in paths:
     try:
-      with opened(path) as image:
-        width, height = image.size
+      size = read_size(path)
     except ImageError:  # is reported where the image is read
       continue
-    yield height, width
+    yield size
 
 
 def compressed_sizes(paths: Iterable[AnyPath]) -> Iterator[Size]:

@@ -41,7 +41,7 @@ class Patches:
     """Initializer.
 
     Args:
-      folder: Folder of PNG, JPEG and WebP files, sub-folders included.
+      folder: Folder of images, sub-folders included.
       patch_size: Side of a patch in pixels.
       batch_size: Number of patches in a batch, of all replicas together.
       seed: Seed of order and crops.
@@ -75,7 +75,9 @@ class Patches:
     listing = '\n'.join(
       f'{path.relative_to(self.folder)} {path.stat().st_size}' for path in self.files
     )
-    return f'{len(self.files)} {hashlib.sha256(listing.encode()).hexdigest()[:16]}'
+    # A name that is not UTF-8 has surrogates for its bytes.
+    digest = hashlib.sha256(listing.encode(errors='surrogateescape')).hexdigest()
+    return f'{len(self.files)} {digest[:16]}'
 
   def dataset(
     self, start: int = 0, context: tf.distribute.InputContext | None = None
