@@ -122,7 +122,7 @@ def _read_images(folder: str | os.PathLike) -> tuple[_Images, list[Failure]]:
   for path in list_images(folder):
     try:
       images.hashes[path] = image_hash(read_image(path))
-    except (ImageError, MemoryError) as error:
+    except (Error, MemoryError) as error:
       failures.append(Failure(images.name(path), '', reason(error)))
 
   if not images.hashes:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from tfusq import files
 from tfusq.export import container
 from tfusq.files import AnyPath
-from tfusq.image_files import ImageError, read_size
+from tfusq.image_files import ImageError, opened
 
 # TensorFlow reads it when it is imported.
 VARIABLE = 'TF_ENABLE_ONEDNN_OPTS'
@@ -55,10 +55,11 @@ def image_sizes(paths: Iterable[AnyPath]) -> Iterator[Size]:
   """
   for path in paths:
     try:
-      size = read_size(path)
+      with opened(path) as image:
+        width, height = image.size
     except ImageError:  # is reported where the image is read
       continue
-    yield size
+    yield height, width
 
 
 def compressed_sizes(paths: Iterable[AnyPath]) -> Iterator[Size]:
