@@ -150,8 +150,8 @@ class _Recipe(NamedTuple):
   """What counts of a recipe when a run is resumed.
 
   Attributes:
-    statements: Lines that must be the same: neither versions, since whoever resumes a run with another
-      TensorFlow has chosen to, nor photographs and their folders, which have a record of their own.
+    statements: Lines that must be the same. Versions are not, since whoever resumes a run with
+      another TensorFlow has chosen to, nor photographs, which have a record of their own.
     steps: Number of steps, which may be raised; 0 if the recipe does not tell it.
   """
 
