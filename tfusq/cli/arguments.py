@@ -92,7 +92,15 @@ def add_force(command: argparse.ArgumentParser) -> None:
 def add_axes(command: argparse.ArgumentParser) -> None:
   """Adds `--quality` and `--surrogate`, which choose the axes of a curve."""
   axes = command.add_mutually_exclusive_group()
-  axes.add_argument('--quality', default='psnr-rgb', choices=['psnr-rgb', 'ms-ssim-rgb'])
+  axes.add_argument(
+    '--quality',
+    default='psnr-rgb',
+    choices=['psnr-rgb', 'psnr-of-mean-mse', 'ms-ssim-rgb'],
+    help=(
+      'mean PSNR over images, by default; PSNR of the mean squared error over images, which stays '
+      'finite where an image is decoded without error; or mean MS-SSIM, compared in dB'
+    ),
+  )
   axes.add_argument(
     '--surrogate',
     action='store_true',

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tfusq import errors, files, image_files
 from tfusq.errors import Error
-from tfusq.export import container
+from tfusq.export import container, primitives
 from tfusq.export.client import ExportedCodec
 from tfusq.files import AnyPath
 from tfusq.progress import track
@@ -139,6 +139,7 @@ def compress_folder(
   """
   images = image_files.list_images(source)
   _check_target(target)
+  primitives.limit(primitives.image_sizes(images))
   codec = load()
   convert = functools.partial(compress_file, lambda: codec, first_frame=first_frame)
   return _convert_all(convert, images, source, target, SUFFIX, force)
@@ -178,6 +179,7 @@ def decompress_folder(
   if files.same_file(source, target):
     raise files.Exists(f'{target} is the input; name another folder')
 
+  primitives.limit(primitives.compressed_sizes(compressed))
   convert = functools.partial(decompress_file, functools.cache(load))
   return _convert_all(convert, compressed, source, target, '.png', force)
 
