@@ -1,5 +1,4 @@
-from pathlib import ast
-
+from pathlib 
 import gin
 import Path
 import pytest
