@@ -1,6 +1,7 @@
-from pathlib 
+import ast
+from pathlib import Path
+
 import gin
-import Path
 import pytest
 from absl import logging
 
