@@ -3,6 +3,7 @@
 from tfusq.files.inputs import is_standard_input as is_standard_input
 from tfusq.files.inputs import opened as opened
 from tfusq.files.inputs import read as read
+from tfusq.files.literal import literal as literal
 from tfusq.files.outputs import Exists as Exists
 from tfusq.files.outputs import check_folder as check_folder
 from tfusq.files.outputs import check_output as check_output
