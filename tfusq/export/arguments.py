@@ -15,7 +15,7 @@ from tfusq.export import container, container_ops
 IMAGE = tf.TensorSpec([None, None, 3], tf.uint8, 'image')
 DATA = tf.TensorSpec([], tf.string, 'data')
 
-# Of those that a list of Python's numbers can become, the first one names it best.
+# A list of Python's numbers becomes the first of these that can hold it.
 _OTHER_TYPES = (
   tf.bool,
   tf.int32,
@@ -51,13 +51,16 @@ def image_function(
     if image.shape.rank != 3 or image.shape[2] != 3:
       message = [f'{container.IMAGE}; this has the shape ', _shape_text(image)]
       return _refused(tf.strings.join(message))
-    return function(image)
+    # A loaded function is traced for each size, which the networks must not notice: they are the
+    # same for all images, and are not even built for an image without pixels.
+    return function(tf.compat.v1.placeholder_with_default(image, IMAGE.shape))
 
   traced = tf.function(checked, autograph=False)
-  # A loaded function looks for the first trace that an argument fits.
-  traced.get_concrete_function(IMAGE)
-  for dtype in (tf.uint8, *_OTHER_TYPES):
-    traced.get_concrete_function(tf.TensorSpec(None, dtype, 'image'))
+  # A loaded function takes the first trace that an argument fits, or can be converted to: uint8
+  # is the last, since numbers in lists would be cast to it.
+  others = [tf.TensorSpec(None, dtype, 'image') for dtype in _OTHER_TYPES]
+  for spec in (*others, IMAGE, tf.TensorSpec(None, tf.uint8, 'image')):
+    traced.get_concrete_function(spec)
   return traced
 
 

@@ -48,6 +48,6 @@ def new_saved_model(
     reason = error.strerror or errors.message(error)
     raise ExportError(f'{path} can not be written: {reason}') from error
   except tf.errors.OpError as error:
-    # TensorFlow names the draft, and then says why.
-    reason = ' '.join(error.message.split()).rpartition('; ')[2]
+    # TensorFlow names the draft, then the reason, then the operation.
+    reason = ' '.join(error.message.split()).rpartition('; ')[2].partition(' [Op:')[0]
     raise ExportError(f'{path} can not be written: {reason[:200]}') from error

@@ -3,7 +3,6 @@
 from tfusq.files.inputs import is_standard_input as is_standard_input
 from tfusq.files.inputs import opened as opened
 from tfusq.files.inputs import read as read
-from tfusq.files.literal import literal as literal
 from tfusq.files.outputs import Exists as Exists
 from tfusq.files.outputs import check_folder as check_folder
 from tfusq.files.outputs import check_output as check_output
@@ -18,4 +17,5 @@ from tfusq.files.paths import is_remote as is_remote
 from tfusq.files.paths import local_path as local_path
 from tfusq.files.paths import same_file as same_file
 from tfusq.files.paths import to_path as to_path
+from tfusq.files.patterns import literal as literal
 from tfusq.files.walk import walk as walk
