@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from making import IMAGES, make_codec, make_patches
+from making import IMAGES, eager, make_codec, make_patches
 from tfusq import cli as command_line
 from tfusq import image_files, plugins
 from tfusq.export import client, saved_model
@@ -29,6 +29,12 @@ def mode(request):
   return (
     (lambda f: f) if request.param == 'eager' else (lambda f: tf.function(f, reduce_retracing=True))
   )
+
+
+@pytest.fixture
+def eagerly():
+  with eager():
+    yield
 
 
 @pytest.fixture

@@ -70,6 +70,7 @@ def test_a_complete_run_is_left_as_it_is(uninterrupted):
   np.testing.assert_equal(contents(uninterrupted), before)
 
 
+@pytest.mark.usefixtures('eagerly')
 def test_another_configuration_is_refused_with_the_difference(uninterrupted, tmp_path):
   run(tmp_path, steps=2, recipe='# version 1\nCodec.lmbda = 1\nCodec.seed = 0\n')
   run(tmp_path, steps=2, recipe='# version 2\nCodec.lmbda = 1\nCodec.seed = 0\n')
@@ -130,6 +131,7 @@ def test_networks_are_taken_over_and_what_does_not_fit_is_refused(uninterrupted,
     run(tmp_path, init_from=str(tmp_path / 'absent'))
 
 
+@pytest.mark.usefixtures('eagerly')
 def test_where_the_networks_came_from_belongs_to_the_run(uninterrupted, tmp_path):
   run(tmp_path / 'next', steps=2, init_from=str(uninterrupted))
   assert f'#: networks from {uninterrupted}' in recipes.newest_recipe(tmp_path / 'next').read_text()
@@ -138,6 +140,7 @@ def test_where_the_networks_came_from_belongs_to_the_run(uninterrupted, tmp_path
     run(tmp_path / 'next', steps=2, init_from='/elsewhere')
 
 
+@pytest.mark.usefixtures('eagerly')
 def test_other_photographs_are_another_configuration(tmp_path):
   run(tmp_path, steps=2)
   with pytest.raises(TrainingError, match='photographs'):
@@ -149,6 +152,7 @@ def test_a_frozen_encoder_must_come_from_somewhere(tmp_path):
     run(tmp_path, steps=2, codec=make_codec(train_encoder=False))
 
 
+@pytest.mark.usefixtures('eagerly')
 def test_a_damaged_checkpoint_is_named(tmp_path):
   run(tmp_path, steps=2)
   (data_file,) = tmp_path.glob('ckpt-2.data*')
@@ -157,6 +161,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path):
     transfer.restore(make_codec(), str(tmp_path))
 
 
+@pytest.mark.usefixtures('eagerly')
 def test_a_dry_run_refuses_what_a_run_would_and_writes_nothing(uninterrupted, tmp_path):
   assert '4 photographs' in run(tmp_path / 'run', dry_run=True)
   assert not (tmp_path / 'run').exists()
