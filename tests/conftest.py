@@ -1,5 +1,6 @@
 """Fixtures of all tests: reference numbers, execution modes, one tiny trained codec, plugins."""
 
+import functools
 import json
 import os
 from pathlib import Path
@@ -41,16 +42,17 @@ def eagerly():
 def gradients(mode):
   """Returns `f(*xs)` and its gradients with respect to each of `xs`."""
 
-  def run(f, *xs):
+  @functools.cache  # each function is traced once
+  def with_gradients(f):
     def forward_and_back(*xs):
       with tf.GradientTape() as tape:
         tape.watch(xs)
         value = f(*xs)
       return value, tape.gradient(value, xs)
 
-    return mode(forward_and_back)(*xs)
+    return mode(forward_and_back)
 
-  return run
+  return lambda f, *xs: with_gradients(f)(*xs)
 
 
 @pytest.fixture(scope='session')
