@@ -113,6 +113,7 @@ def test_parts_of_a_run_without_checkpoints_are_not_written_over(uninterrupted, 
   assert sorted(os.listdir(path)) == sorted([*before, 'ckpt-4.index'])
 
 
+@pytest.mark.usefixtures('eagerly')
 def test_a_start_that_was_killed_early_is_repeated_with_its_recipe_only(tmp_path):
   (tmp_path / 'operative_config-0.gin').write_text('Codec.lmbda = 1\n')
   (tmp_path / 'ckpt-0.data-00000-of-00001').touch()
