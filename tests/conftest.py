@@ -1,5 +1,8 @@
 """Fixtures of all tests: reference numbers, execution modes, one tiny trained codec, plugins."""
 
+import contextlib
+import fcntl
+import functools
 import json
 import os
 from pathlib import Path
@@ -10,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from making import IMAGES, make_codec, make_patches
+from making import IMAGES, eager, make_codec, make_patches
 from tfusq import cli as command_line
 from tfusq import image_files, plugins
 from tfusq.export import client, saved_model
@@ -45,41 +48,71 @@ def mode(request):
 
 
 @pytest.fixture
+def eagerly():
+  with eager():
+    yield
+
+
+@pytest.fixture
 def gradients(mode):
   """Returns `f(*xs)` and its gradients with respect to each of `xs`."""
 
-  def run(f, *xs):
+  @functools.cache  # each function is traced once
+  def with_gradients(f):
     def forward_and_back(*xs):
       with tf.GradientTape() as tape:
         tape.watch(xs)
         value = f(*xs)
       return value, tape.gradient(value, xs)
 
-    return mode(forward_and_back)(*xs)
+    return mode(forward_and_back)
 
-  return run
+  return lambda f, *xs: with_gradients(f)(*xs)
 
 
 @pytest.fixture(scope='session')
-def trained(tmp_path_factory):
+def of_all_workers(tmp_path_factory):
+  """Gives a folder that all workers share, to one of them at a time."""
+  root = tmp_path_factory.getbasetemp()
+  if 'PYTEST_XDIST_WORKER' in os.environ:
+    root = root.parent  # a worker's own folder is in that of the session
+
+  @contextlib.contextmanager
+  def locked(name):
+    with open(root / f'{name}.lock', 'w') as lock:
+      fcntl.flock(lock, fcntl.LOCK_EX)
+      yield root / name
+
+  return locked
+
+
+@pytest.fixture(scope='session')
+def trained(of_all_workers):
   """A tiny codec after some dozen steps, whose latents are not all zero."""
   codec = make_codec()
-  train.train(
-    str(tmp_path_factory.mktemp('run')),
-    lambda: 'tiny',
-    codec,
-    tf.keras.optimizers.Adam(3e-3),
-    make_patches(),
-    steps=60,
-    interval=60,
-  )
+  steps = 60
+  with of_all_workers('trained') as path:
+    # Of a complete run, another worker's, it loads the networks.
+    train.train(
+      str(path),
+      lambda: 'tiny',
+      codec,
+      tf.keras.optimizers.Adam(3e-3),
+      make_patches(),
+      steps=steps,
+      interval=steps,
+    )
+  codec.anneal(tf.constant(steps - 1, tf.int64))
   return codec
 
 
 @pytest.fixture(scope='session')
-def exported_path(trained, tmp_path_factory):
-  path = tmp_path_factory.mktemp('exported') / 'codec'
-  saved_model.export(trained.centred_model, path, {'versions': {}})
+def exported_path(trained, of_all_workers):
+  with of_all_workers('exported') as folder:
+    path = folder / 'codec'
+    if not path.exists():
+      folder.mkdir()
+      saved_model.export(trained.centred_model, path, {'versions': {}})
   return path
 
 

@@ -257,6 +257,7 @@ def test_bindings_that_nothing_reads_are_warned_of(monkeypatch):
   assert '# tensorflow-compression 2.14.1' in recipe and 'Codec.zero_centre = True' in recipe
 
 
+@pytest.mark.usefixtures('eagerly')
 def test_a_recipe_builds_the_same_again(tmp_path):
   def build():
     config.build('train')(model_dir='unused', recipe=config.recipe, dry_run=True)

@@ -1,7 +1,7 @@
 import pytest
 import tensorflow as tf
 
-from making import IMAGES
+from making import IMAGES, eager
 from tfusq import config, runs
 from tfusq.export import client
 from tfusq.files import Exists
@@ -23,7 +23,8 @@ def run(tmp_path_factory):
     'MSHyper.latent_channels = 6',
   ]
   config.parse(['quickstart.gin'], bindings, [])
-  config.build('train')(model_dir=str(path), recipe=config.recipe)
+  with eager():
+    config.build('train')(model_dir=str(path), recipe=config.recipe)
   return path
 
 

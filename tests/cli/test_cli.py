@@ -135,6 +135,7 @@ def test_a_plugin_is_checked_by_name(cli):
   assert code == 1 and 'no plugin Nope' in err
 
 
+@pytest.mark.usefixtures('eagerly')
 def test_a_run_is_trained_and_exported_from_the_command_line(cli, tmp_path):
   from making import IMAGES
 

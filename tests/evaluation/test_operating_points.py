@@ -68,6 +68,7 @@ def test_mismatch_is_of_the_training_time_forward_calculation_against_rounding(p
   )
 
 
+@pytest.mark.usefixtures('eagerly')
 def test_rounding_has_no_mismatch(photograph):
   rounding = tfusq.Quantizer(tfusq.Round(), tfusq.STE())
   codec = make_codec(rate=rounding, distortion=rounding)

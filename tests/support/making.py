@@ -1,5 +1,6 @@
 """Makers of the objects that tests share: codecs, patches, curves, sweeps, and runs compared."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,16 @@ def make_codec(
   )
   codec.create()
   return codec
+
+
+@contextlib.contextmanager
+def eager():
+  """Runs training and functions without tracing, which takes longer than a few steps do."""
+  tf.config.run_functions_eagerly(True)
+  try:
+    yield
+  finally:
+    tf.config.run_functions_eagerly(False)
 
 
 def enliven(codec):

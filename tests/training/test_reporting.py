@@ -11,6 +11,7 @@ from tfusq.training.reporting import WIDTH, Report, duration, interval_line, val
 MEANS = {'loss': 12.3456, 'bpp': 1.2345, 'psnr': 31.234, 'soft_loss': 12.5, 'gradient': 7.0}
 
 
+@pytest.mark.usefixtures('eagerly')
 def test_a_run_prints_a_line_for_each_interval_and_its_validation(tmp_path, capsys):
   train.train(
     str(tmp_path),

@@ -113,6 +113,7 @@ def test_parts_of_a_run_without_checkpoints_are_not_written_over(uninterrupted, 
   assert sorted(os.listdir(path)) == sorted([*before, 'ckpt-4.index'])
 
 
+@pytest.mark.usefixtures('eagerly')
 def test_a_start_that_was_killed_early_is_repeated_with_its_recipe_only(tmp_path):
   (tmp_path / 'operative_config-0.gin').write_text('Codec.lmbda = 1\n')
   (tmp_path / 'ckpt-0.data-00000-of-00001').touch()
@@ -149,6 +150,7 @@ def test_a_disk_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
   assert str(caught.value) == f"can't write to {tmp_path / 'run'}: No space left on device"
 
 
+@pytest.mark.usefixtures('eagerly')
 def test_another_configuration_is_refused_with_the_difference(uninterrupted, tmp_path):
   run(tmp_path, steps=2, recipe='# version 1\nCodec.lmbda = 1\nCodec.seed = 0\n')
   run(tmp_path, steps=2, recipe='# version 2\nCodec.lmbda = 1\nCodec.seed = 0\n')
@@ -223,6 +225,7 @@ def test_networks_are_taken_over_and_what_does_not_fit_is_refused(uninterrupted,
     run(tmp_path, init_from=str(tmp_path / 'absent'))
 
 
+@pytest.mark.usefixtures('eagerly')
 def test_where_the_networks_came_from_belongs_to_the_run(uninterrupted, tmp_path):
   run(tmp_path / 'next', steps=2, init_from=str(uninterrupted))
   assert f'#: networks from {uninterrupted}' in recipes.newest_recipe(tmp_path / 'next').read_text()
@@ -231,6 +234,7 @@ def test_where_the_networks_came_from_belongs_to_the_run(uninterrupted, tmp_path
     run(tmp_path / 'next', steps=2, init_from='/elsewhere')
 
 
+@pytest.mark.usefixtures('eagerly')
 def test_other_photographs_are_another_configuration(tmp_path):
   run(tmp_path, steps=2)
   with pytest.raises(TrainingError, match='photographs'):
@@ -242,6 +246,7 @@ def test_a_frozen_encoder_must_come_from_somewhere(tmp_path):
     run(tmp_path, steps=2, codec=make_codec(train_encoder=False))
 
 
+@pytest.mark.usefixtures('eagerly')
 def test_a_damaged_checkpoint_is_named(tmp_path):
   run(tmp_path, steps=2)
   (data_file,) = tmp_path.glob('ckpt-2.data*')
@@ -250,6 +255,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path):
     transfer.restore(make_codec(), str(tmp_path))
 
 
+@pytest.mark.usefixtures('eagerly')
 def test_a_dry_run_refuses_what_a_run_would_and_writes_nothing(uninterrupted, tmp_path):
   assert '4 photographs' in run(tmp_path / 'run', dry_run=True)
   assert not (tmp_path / 'run').exists()

@@ -38,6 +38,7 @@ def asks(found, text):
   return bool(sentences)
 
 
+@pytest.mark.usefixtures('eagerly')
 def test_rounding_has_neither_mismatch_nor_noise(tmp_path):
   rounding = pair(tfusq.Round(), tfusq.STE())
   codec = make_codec(rate=rounding, distortion=rounding, zero_centre=False)
@@ -70,6 +71,7 @@ def test_a_temperature_that_went_too_far_is_told_with_a_better_one(tmp_path, tra
   assert asks(found, 'the temperature of 14 is too far')
 
 
+@pytest.mark.usefixtures('eagerly')
 def test_a_noisy_estimator_without_a_schedule_is_replaced(tmp_path):
   codec = make_codec(
     rate=pair(tfusq.SUA(14.0), tfusq.EP()), distortion=pair(tfusq.SUA(14.0), tfusq.PGE())
@@ -79,6 +81,7 @@ def test_a_noisy_estimator_without_a_schedule_is_replaced(tmp_path):
   assert found.checkpoints[-1].distortion_mismatch > 0.02 and asks(found, 'rounding with STE for')
 
 
+@pytest.mark.usefixtures('eagerly')
 def test_a_soft_rate_is_annealed_further(tmp_path):
   codec = make_codec(
     rate=pair(tfusq.SUA(2.0), tfusq.EP()), distortion=pair(tfusq.Round(), tfusq.STE())
@@ -89,6 +92,7 @@ def test_a_soft_rate_is_annealed_further(tmp_path):
   assert abs(last.rate_mismatch) > 0.02 and asks(found, 'anneal further')
 
 
+@pytest.mark.usefixtures('eagerly')
 def test_noise_that_no_rounding_has_is_a_mismatch(tmp_path):
   noise = pair(tfusq.AUN(), tfusq.PGE())
   found = diagnose(tmp_path, make_codec(rate=noise, distortion=noise), steps=1, draws=2)
@@ -96,6 +100,7 @@ def test_noise_that_no_rounding_has_is_a_mismatch(tmp_path):
   assert abs(last.rate_mismatch) > 0.02 and asks(found, 'take an annealed surrogate')
 
 
+@pytest.mark.usefixtures('eagerly')
 def test_a_small_bound_is_raised(tmp_path):
   noise = pair(tfusq.AUN(), tfusq.PGE())
   codec = make_codec(rate=noise, distortion=noise, bound=1e-6)
@@ -109,11 +114,13 @@ def test_a_small_bound_is_raised(tmp_path):
   assert asks(found, 'raise the bound from 1e-06 to 0.11')
 
 
+@pytest.mark.usefixtures('eagerly')
 def test_a_bound_that_holds_everything_is_lowered(tmp_path):
   found = diagnose(tmp_path, make_codec(bound=30.0), steps=1, draws=2)
   assert found.checkpoints[-1].at_bound == 1 and asks(found, 'lower the bound')
 
 
+@pytest.mark.usefixtures('eagerly')
 def test_a_rate_that_is_annealed_alone_has_its_ladder(tmp_path):
   alpha = tfusq.Linear(end=9.0, steps=2, start=1.0)
   codec = make_codec(

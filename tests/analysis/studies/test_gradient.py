@@ -1,9 +1,12 @@
+import pytest
+
 import tfusq
 from tfusq.analysis import risk, study
 from tfusq.analysis.studies import gradient
 from tfusq.analysis.study import Effort
 
 
+@pytest.mark.usefixtures('eagerly')
 def test_the_study_has_every_estimator_over_scale_latent_and_temperature(monkeypatch):
   monkeypatch.setattr(risk, 'BLOCK', 100)
   monkeypatch.setattr(Effort, 'scales', lambda self: [0.3, 2.0])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tfusq
-from tfusq.analysis.studies import laplacian
+from tfusq.analysis.studies import laplacian, scalar_codecs
 from tfusq.analysis.study import Effort
 
 
@@ -25,6 +25,7 @@ def test_every_estimator_goes_with_both_terms():
 
 def test_the_study_has_a_row_for_each_codec(monkeypatch):
   monkeypatch.setattr(laplacian.ScalarCodecs, 'train', lambda self, steps, seed: None)
+  monkeypatch.setattr(scalar_codecs, '_EVALUATED_SAMPLES', 256)
   (study,) = laplacian.measure([tfusq.Round()], Effort())
   names = {row['method'] for row in study.rows}
   assert {'Round+STE', 'MIX'} <= names and len(study.rows) == 2 * 3 * len(names)

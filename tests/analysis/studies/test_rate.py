@@ -7,10 +7,11 @@ from tfusq.analysis.studies import rate
 from tfusq.analysis.study import Effort
 
 
-@pytest.fixture
-def studies(monkeypatch):
-  monkeypatch.setattr(Effort, 'scales', lambda self: [0.5, 1.0])
-  return rate.measure([tfusq.AUN(), tfusq.SUA(5.0), tfusq.SR()], Effort())
+@pytest.fixture(scope='module')
+def studies():
+  with pytest.MonkeyPatch.context() as monkeypatch:
+    monkeypatch.setattr(Effort, 'scales', lambda self: [0.5, 1.0])
+    return rate.measure([tfusq.AUN(), tfusq.SUA(5.0), tfusq.SR()], Effort())
 
 
 def test_rates_of_scalars_are_those_of_quadrature(studies):
