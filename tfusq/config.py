@@ -7,7 +7,6 @@ they can be used without gin.
 
 import contextlib
 import functools
-import importlib.metadata
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -21,15 +20,7 @@ from tfusq.errors import Error
 from tfusq.gin_files import ConfigError as ConfigError
 from tfusq.gin_files import bindings, one_line, parse_files
 from tfusq.gin_files import search_path as search_path
-
-# What a recipe records the versions of, with the distributions of plugins.
-_DISTRIBUTIONS = (
-  'tfusq',
-  'tensorflow',
-  'tensorflow-compression',
-  'tensorflow-probability',
-  'gin-config',
-)
+from tfusq.versions import installed
 
 
 @functools.cache
@@ -145,7 +136,7 @@ def recipe() -> str:
   for key in _unused():
     logging.warning('the binding %s is not used', key)
 
-  versions = {name: importlib.metadata.version(name) for name in _DISTRIBUTIONS}
+  versions = installed('gin-config')
   for plugin in plugins.discover():
     versions[plugin.distribution] = plugin.version
   header = ''.join(f'# {name} {version}\n' for name, version in versions.items())

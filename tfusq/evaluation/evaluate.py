@@ -1,6 +1,5 @@
 """Evaluation on real bytes: every operating point on every image of a folder, as one curve."""
 
-import importlib.metadata
 import os
 import platform
 from collections.abc import Callable, Sequence
@@ -15,8 +14,7 @@ from tfusq.evaluation.journal import Journal, Row
 from tfusq.evaluation.table import COLUMNS, mean
 from tfusq.image_files import ImageError, image_hash, list_images, read_image
 from tfusq.progress import progress
-
-PACKAGES = ('tfusq', 'tensorflow', 'tensorflow-compression', 'numpy', 'Pillow')
+from tfusq.versions import installed
 
 # From an image, `uint8[height, width, 3]`, to measurements, keyed as `COLUMNS`.
 Measure = Callable[[np.ndarray], dict[str, float]]
@@ -132,7 +130,7 @@ def _curve(
       results[key] = [means[index].get(key) for index in order]
 
   meta = {
-    'versions': {package: importlib.metadata.version(package) for package in PACKAGES},
+    'versions': installed('numpy', 'Pillow'),
     'machine': f'{platform.machine()}, {os.cpu_count()} threads',
     'images': images,
     'codecs': codecs,
