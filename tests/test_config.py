@@ -156,7 +156,23 @@ def test_an_undefined_pair_keeps_its_type_and_gains_its_place():
     ('Codec.rate = 3', 'Codec.rate must be a Quantizer'),
     ('Codec.model = @Gaussian()', 'Codec.model must be a Model'),
     ('MSHyper.entropy_model = @SUA()', 'MSHyper.entropy_model must be an EntropyModel'),
-    ('MSHyper.filters = 3.5', 'MSHyper.filters must be a positive integer'),
+    ('MSHyper.filters = 3.5', 'MSHyper.filters must be an integer, not 3.5'),
+    ('MSHyper.filters = -4', 'MSHyper.filters must be a positive integer'),
+    ('Patches.batch_size = "8"', 'Patches.batch_size must be an integer'),
+    ('Patches.cache_bytes = None', 'Patches.cache_bytes must be an integer'),
+    ('Patches.folder = 3', 'Patches.folder must be a text'),
+    ('train.steps = 1e30', 'train.steps must be an integer'),
+    ('train.interval = True', 'train.interval must be an integer'),
+    ('Codec.zero_centre = "False"', 'Codec.zero_centre must be True or False'),
+    ('Codec.lmbda = 1e999', 'Codec.lmbda must be a finite number'),
+    ('LMBDA = "0.1"', 'Codec.lmbda must be a finite number'),
+    ('SUA.alpha = -1e999', 'SUA.alpha must be a finite number'),
+    ('Adam.clipnorm = "x"', 'Adam.clipnorm must be a finite number'),
+    ('Adam.learning_rate = -1', 'Adam.learning_rate must not be negative'),
+    ('Adam.beta_2 = 1.5', 'Adam.beta_2 must be less than 1'),
+    ('PiecewiseConstantDecay.values = (1e-3, None, 1e-5)', r'values\[1\] must be a finite number'),
+    ('PiecewiseConstantDecay.boundaries = (4.5, 8)', r'boundaries\[0\] must be an integer'),
+    ('PiecewiseConstantDecay.boundaries = 4', 'boundaries must be a list'),
     ('SUA.alpha = -1.0', 'positive number'),
   ],
 )
@@ -167,9 +183,31 @@ def test_a_value_of_the_wrong_kind_is_named(binding, named):
 
 @pytest.mark.parametrize('seed', ['"x"', '-1', '1.5', '99999999999'])
 def test_a_seed_that_is_none_is_refused(seed):
-  config.parse(['quickstart.gin'], [*TINY, f'SEED = {seed}'], [])
   with pytest.raises(ConfigError, match='Codec.seed must be an integer'):
+    config.parse(['quickstart.gin'], [*TINY, f'SEED = {seed}'], [])
     config.build('train')
+
+
+@pytest.mark.parametrize(
+  'binding, parameter, value',
+  [
+    ('MSHyper.filters = 4e0', 'MSHyper.filters', 4),
+    ('SEED = 3.0', 'Codec.seed', 3),
+    ('train/Patches.seed = 2.', 'train/Patches.seed', 2),
+    ('PiecewiseConstantDecay.boundaries = [4e0, 8]', 'PiecewiseConstantDecay.boundaries', [4, 8]),
+  ],
+)
+def test_a_whole_float_is_the_integer_that_is_wanted(binding, parameter, value):
+  build_codec(binding)
+  found = config.build_parameter(parameter)
+  assert found == value
+  items = found if isinstance(found, list) else [found]
+  assert all(type(item) is int for item in items)
+
+
+def test_a_float_stays_what_it_is():
+  build_codec('Linear.end = 12.0')
+  assert type(config.build_parameter('Linear.end')) is float
 
 
 def test_a_plugins_own_bug_keeps_its_traceback(monkeypatch):

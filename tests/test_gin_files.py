@@ -107,3 +107,37 @@ def test_what_stands_behind_an_include_counts(tmp_path):
   config.parse([str(tmp_path / 'mine.gin')], ['BOUND = 0.11'], [])
   assert config.build_parameter('MSHyper.filters') not in (5, 99)
   assert config.build_parameter('MSHyper.latent_channels') == 7
+
+
+def write_cycle(folder, length):
+  """Writes files of which each includes the next, and the last the first."""
+  for number in range(length):
+    write(folder / f'{number}.gin', f"include '{folder / str((number + 1) % length)}.gin'\n")
+  return str(folder / '0.gin')
+
+
+@pytest.mark.parametrize('length', [1, 2, 300])
+def test_a_file_that_includes_itself_is_named_in_one_line(length, tmp_path):
+  first = write_cycle(tmp_path, length)
+  for files, statements in (([first], []), ([], [f"include '{first}'"])):
+    with pytest.raises(ConfigError, match=r'includes itself: .*0\.gin includes') as caught:
+      config.parse(files, statements, [])
+    assert '\n' not in str(caught.value) and len(str(caught.value)) < 1000
+
+
+def test_a_file_that_is_included_twice_is_no_cycle(tmp_path):
+  write(tmp_path / 'shared.gin', 'MSHyper.filters = 4\n')
+  shared = f"include '{tmp_path / 'shared.gin'}'\n"
+  write(tmp_path / 'one.gin', shared)
+  write(tmp_path / 'two.gin', f"include '{tmp_path / 'one.gin'}'\n{shared}")
+  config.parse([str(tmp_path / 'two.gin')], [], [])
+  assert config.build_parameter('MSHyper.filters') == 4
+
+
+@pytest.mark.parametrize('content', [b'\xff\xfe\x00', b'MSHyper.filters = ' + b'[' * 5000])
+def test_a_file_that_is_no_text_of_gin_is_named_in_one_line(content, tmp_path):
+  path = tmp_path / 'broken.gin'
+  path.write_bytes(content)
+  with pytest.raises(ConfigError, match='broken.gin') as caught:
+    config.parse([str(path)], [], [])
+  assert '\n' not in str(caught.value) and len(str(caught.value)) < 1000

@@ -8,7 +8,8 @@ they can be used without gin.
 import contextlib
 import functools
 import re
-from collections.abc import Callable, Iterator
+import typing
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import gin
@@ -18,22 +19,47 @@ from absl import logging
 from tfusq import plugins
 from tfusq.errors import Error
 from tfusq.gin_files import ConfigError as ConfigError
-from tfusq.gin_files import bindings, one_line, parse_files
+from tfusq.gin_files import bindings, checked, one_line, parse_files, parse_statement
 from tfusq.gin_files import search_path as search_path
 from tfusq.versions import installed
+
+# Keras has no type hints.
+_KERAS_HINTS: dict[str, dict[str, Any]] = {
+  'Adam': {
+    'learning_rate': float,
+    'beta_1': float,
+    'beta_2': float,
+    'epsilon': float,
+    'amsgrad': bool,
+    'weight_decay': float | None,
+    'clipnorm': float | None,
+    'clipvalue': float | None,
+    'global_clipnorm': float | None,
+    'use_ema': bool,
+    'ema_momentum': float,
+    'ema_overwrite_frequency': int | None,
+    'jit_compile': bool,
+  },
+  'PiecewiseConstantDecay': {'boundaries': Sequence[int], 'values': Sequence[float]},
+}
 
 
 @functools.cache
 def register() -> None:
   """Registers the core and every plugin; a broken plugin's name raises its cause when used."""
+  hints = {}
   for module, targets in plugins.CORE.items():
     for name, target in targets.items():
+      resolved = plugins.resolve(target)
       # The name is given because some classes of TensorFlow have another `__name__`.
-      gin.external_configurable(plugins.resolve(target), name=name, module=module)
+      gin.external_configurable(resolved, name=name, module=module)
+      hints[f'{module}.{name}'] = _KERAS_HINTS.get(name) or _hints(resolved)
 
   classes, errors = plugins.load_all()
   for plugin, cls in classes.items():
     gin.external_configurable(cls, name=plugin.name, module=plugin.group)
+    hints[f'{plugin.group}.{plugin.name}'] = _hints(cls)
+  gin.config.register_finalize_hook(functools.partial(_check_values, hints))
 
   for name, error in errors.items():
     if name.isidentifier() and name not in plugins.RESERVED:
@@ -55,14 +81,17 @@ def parse(gin_files: list[str], gin_bindings: list[str], gin_search_path: list[s
   """
   gin.clear_config()
   register()
-  parse_files(gin_files, [*gin_search_path, *search_path()])
+  folders = [*gin_search_path, *search_path()]
+  parse_files(gin_files, folders)
 
   statement = 'the configuration'
   try:
     for statement in gin_bindings:
-      gin.parse_config(statement)
+      parse_statement(statement, folders)
     statement = 'the configuration'
     gin.finalize()
+  except ConfigError:
+    raise
   except Exception as error:  # gin raises many kinds of errors; most messages have the line
     raise ConfigError(f'{statement}: {one_line(error)}') from error
 
@@ -141,6 +170,59 @@ def recipe() -> str:
     versions[plugin.distribution] = plugin.version
   header = ''.join(f'# {name} {version}\n' for name, version in versions.items())
   return header + gin.operative_config_str()
+
+
+def _hints(target: Any) -> dict[str, Any]:
+  """Returns the type hints of a configurable's parameters; none of a plugin with broken ones."""
+  function = getattr(target, '__init__') if isinstance(target, type) else target  # noqa: B009
+  try:
+    return typing.get_type_hints(function)
+  except (NameError, TypeError, AttributeError):
+    return {}
+
+
+def _check_values(hints: dict[str, dict[str, Any]], config: dict) -> dict[tuple, Any]:
+  """Refuses values of another kind than their parameters'; gin calls this when all is parsed.
+
+  Args:
+    hints: Type hints of parameters, by configurables and parameters.
+    config: Values by (scope, configurable) and parameter.
+
+  Returns:
+    Values to be bound instead, by (scope, configurable, parameter): integers for whole floats.
+  """
+  replaced = {}
+  for (scope, selector), values in sorted(config.items()):
+    for parameter, value in values.items():
+      kind = hints.get(selector, {}).get(parameter)
+      if kind is None:
+        continue
+
+      key = (scope, selector, parameter)
+      while _is_macro(value) and value.config_key in config:
+        key = (*value.config_key, 'value')
+        value = config[value.config_key]['value']
+
+      label = f'{selector.rpartition(".")[2]}.{parameter}'
+      right = checked(label, value, kind)
+      if selector.startswith('keras.'):
+        _check_range(label, right)
+      if repr(right) != repr(value):  # 4 and 4.0 are equal
+        replaced[key] = right
+  return replaced
+
+
+def _is_macro(value: Any) -> bool:
+  return isinstance(value, gin.config.ConfigurableReference) and value.selector == 'gin.macro'
+
+
+def _check_range(label: str, value: Any) -> None:
+  """Refuses numbers that Keras takes, though no training goes well with them."""
+  for number in value if isinstance(value, list | tuple) else [value]:
+    if isinstance(number, int | float) and number < 0:
+      raise ConfigError(f'{label} must not be negative, as {number!r} is')
+    if label in ('Adam.beta_1', 'Adam.beta_2') and number >= 1:
+      raise ConfigError(f'{label} must be less than 1, not {number!r}')
 
 
 def _unused() -> list[str]:

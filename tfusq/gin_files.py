@@ -6,16 +6,34 @@ includes are resolved before gin reads anything. With `tfusq.config`, this is th
 imports gin.
 """
 
+import collections.abc
 import io
+import math
 import os
+import types
+import typing
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gin
 from absl import logging
 
 from tfusq.errors import Error
+
+# Types that are checked, with the names of what messages ask for.
+_NAMES = {
+  bool: 'True or False',
+  int: 'an integer',
+  float: 'a finite number',
+  str: 'a text in quotes',
+}
+
+# TensorFlow's integers have 64 bits.
+_INT_LIMIT = 2**63
+
+# Characters of a text that stands in a message.
+_LONGEST = 600
 
 _REQUIRED = '%gin.REQUIRED'
 
@@ -72,7 +90,7 @@ def parse_files(names: list[str], folders: list[str]) -> None:
   earlier: dict[str, tuple[object, str]] = {}
   for name in names:
     try:
-      macros = _parse_file(name, folders)
+      macros = _parse_file(name, folders, ())
     except ConfigError:
       raise
     except Exception as error:  # gin raises many kinds of errors; most messages have the line
@@ -106,8 +124,16 @@ def _warn_if_overridden(
 
 
 def one_line(error: Exception) -> str:
-  """Returns the text of an error in one line."""
-  return ' '.join(str(error).split())
+  """Returns the text of an error in one line, which is no page."""
+  return shortened(' '.join(str(error).split()))
+
+
+def shortened(text: str) -> str:
+  """Returns a text without its middle, if it is too long to be read in a message."""
+  if len(text) <= _LONGEST:
+    return text
+  half = _LONGEST // 2
+  return f'{text[:half]} ... {text[-half:]}'
 
 
 def bindings(text: str | io.TextIOBase) -> list[Binding]:
@@ -119,10 +145,122 @@ def bindings(text: str | io.TextIOBase) -> list[Binding]:
   ]
 
 
-def _parse_file(name: str, folders: list[str]) -> dict[str, tuple[object, str]]:
-  """Makes gin parse a file; returns its macros with their values and the files that bind them."""
+def checked(parameter: str, value: Any, kind: Any) -> Any:
+  """Returns a value of a parameter as its type hint wants it.
+
+  Args:
+    parameter: Name for messages, such as `MSHyper.filters`.
+    value: Value as it is written; references, which are objects only later, pass.
+    kind: Type hint. Numbers, texts, truth values and sequences of numbers are checked.
+
+  Returns:
+    The value; a whole float such as 4e0 is an integer where one is wanted.
+
+  Raises:
+    ConfigError: if the value is of another kind or not finite; names the parameter.
+  """
+  kinds = typing.get_args(kind) if _is_union(kind) else (kind,)
+  if isinstance(value, gin.config.ConfigurableReference) or (
+    value is None and types.NoneType in kinds
+  ):
+    return value
+
+  simple = [kind for kind in kinds if kind in _NAMES]
+  if simple:
+    return _checked_simple(parameter, value, simple[0])
+
+  if typing.get_origin(kind) is collections.abc.Sequence and typing.get_args(kind)[0] in _NAMES:
+    (item,) = typing.get_args(kind)
+    if not isinstance(value, list | tuple):
+      raise ConfigError(f'{parameter} must be a list, not {value!r}')
+    return type(value)(checked(f'{parameter}[{i}]', each, item) for i, each in enumerate(value))
+  return value
+
+
+def _is_union(kind: Any) -> bool:
+  return typing.get_origin(kind) in (types.UnionType, typing.Union)
+
+
+def _checked_simple(parameter: str, value: Any, kind: type) -> Any:
+  if kind is int and isinstance(value, float) and value.is_integer():
+    value = int(value)
+
+  if kind is bool:
+    is_right = value in (0, 1)
+  elif kind is int:
+    is_right = _is_number(value, int)
+  elif kind is float:
+    is_right = _is_number(value, int | float)
+  else:
+    is_right = isinstance(value, kind)
+
+  if not is_right:
+    raise ConfigError(f'{parameter} must be {_NAMES[kind]}, not {_shown(value)}')
+  return value
+
+
+def _is_number(value: Any, kind: Any) -> bool:
+  if isinstance(value, bool) or not isinstance(value, kind):
+    return False
+  return math.isfinite(value) if isinstance(value, float) else abs(value) < _INT_LIMIT
+
+
+def _shown(value: Any) -> str:
+  try:
+    return shortened(repr(value))
+  except ValueError:  # Python writes no integer of more than 4300 digits
+    return 'a number of thousands of digits'
+
+
+def parse_statement(text: str, folders: list[str]) -> None:
+  """Makes gin parse statements that stand in no file.
+
+  Args:
+    text: Bindings, or statements that include files.
+    folders: Folders to search for included files.
+  """
+  _parse_text('', text, folders, ())
+
+
+def _parse_file(
+  name: str, folders: list[str], including: tuple[str, ...]
+) -> dict[str, tuple[object, str]]:
+  """Makes gin parse a file.
+
+  Args:
+    name: Name of the file.
+    folders: Folders to search.
+    including: Real paths of the files that include it, the outermost first.
+
+  Returns:
+    Macros with their values and the names of the files that bind them.
+  """
   path = _find(name, folders)
-  lines = Path(path).read_text().splitlines(keepends=True)
+  real_path = os.path.realpath(path)
+  if real_path in including:
+    chain = ' includes '.join([*including[including.index(real_path) :], real_path])
+    raise ConfigError(f'a gin file includes itself: {shortened(chain)}')
+
+  values = _parse_text(path, _read(path), folders, (*including, real_path))
+  return {macro: (value, file or name) for macro, (value, file) in values.items()}
+
+
+def _parse_text(
+  path: str, text: str, folders: list[str], including: tuple[str, ...]
+) -> dict[str, tuple[object, str]]:
+  """Makes gin parse a text, and the files that it includes at their places.
+
+  Args:
+    path: Path of the text, for messages.
+    text: Statements.
+    folders: Folders to search.
+    including: Real paths of the file and of those that include it, the outermost first.
+
+  Returns:
+    Macros with their values and the names of the included files that bind them; an empty name
+    stands for the text itself.
+  """
+  lines = text.splitlines(keepends=True)
   # All of them before the first is parsed: a syntax error leaves the configuration as it was.
   statements = list(_statements(_Excerpt(path, lines, 0, len(lines))))
   macros: dict[str, tuple[object, str]] = {}
@@ -132,15 +270,22 @@ def _parse_file(name: str, folders: list[str]) -> dict[str, tuple[object, str]]:
     if isinstance(statement, gin.config_parser.IncludeStatement):
       include_line = statement.location.line_num - 1
       gin.parse_config(_Excerpt(path, lines, begin, include_line))
-      macros |= _parse_file(statement.filename, folders)
+      macros |= _parse_file(statement.filename, folders, including)
       begin = include_line + 1
     elif isinstance(statement, gin.config_parser.BindingStatement):
       binding = _binding(statement)
       if binding.is_macro:
-        macros[binding.key] = (binding.value, name)
+        macros[binding.key] = (binding.value, '')
 
   gin.parse_config(_Excerpt(path, lines, begin, len(lines)))
   return macros
+
+
+def _read(path: str) -> str:
+  try:
+    return Path(path).read_text()
+  except (OSError, UnicodeDecodeError) as error:
+    raise ConfigError(f"can't read {path}: {error}") from error
 
 
 class _Excerpt(io.StringIO):

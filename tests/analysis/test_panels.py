@@ -38,6 +38,6 @@ def test_one_class_has_one_colour_and_its_hardest_is_solid():
 
 
 def test_the_legend_has_every_surrogate_in_the_order_of_the_rows():
-  figure = draw([[Panel('y', 'y', '', rows_of('SUA(alpha=1)', 'AUN', 'SUA(alpha=5)'))]], 'x', 'x')
+  figure = draw([[Panel('y', 'y', '', rows_of('SUA(alpha=1)', '_Own', 'SUA(alpha=5)'))]], 'x', 'x')
   labels = [text.get_text() for text in figure.legends[0].get_texts()]
-  assert labels == ['SUA(alpha=1)', 'AUN', 'SUA(alpha=5)']
+  assert labels == ['SUA(alpha=1)', '_Own', 'SUA(alpha=5)']

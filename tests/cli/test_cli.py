@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import tfusq
 from tfusq import image_files
@@ -31,6 +32,15 @@ def test_a_photograph_goes_in_and_comes_back(
   np.testing.assert_array_equal(read_image(png), exported_codec.decompress(compressed.read_bytes()))
   # A folder of codecs serves as well: the file names its own.
   assert cli('decompress', '--codec', exported_path.parent, compressed, png, '--force')[0] == 0
+
+
+def test_the_first_frame_is_compressed_where_that_is_wanted(cli, exported_path, tmp_path):
+  source, target = tmp_path / 'a.gif', tmp_path / 'a.usq'
+  frames = [Image.new('L', (16, 16), level) for level in (0, 255)]
+  frames[0].save(source, save_all=True, append_images=frames[1:])
+  code, _, err = cli('compress', '--codec', exported_path, source, target)
+  assert code == 1 and err.count('\n') == 1 and 'a.gif: it holds 2 pictures' in err
+  assert cli('compress', '--codec', exported_path, '--first_frame', source, target)[0] == 0
 
 
 def test_info_shows_a_file(cli, compressed):

@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from making import IMAGES, QUALITIES, RATES, make_curve
-from tfusq import config
+from tfusq import config, image_files
 
 
 @pytest.fixture
@@ -41,6 +43,23 @@ def test_a_pinned_anchor_is_refused_beside_other_images(cli, curves):
   curves[1].write_text(json.dumps({**curve, 'meta': {'images': {'a.png': '00'}}}))
   code, _, err = cli('bdrate', 'kodak-bpg444-compressai', curves[1])
   assert code == 1 and 'Use a live anchor' in err and err.count('\n') == 1
+
+
+def test_file_names_of_any_bytes_and_length_are_evaluated(cli, tmp_path):
+  folder = tmp_path / 'images'
+  folder.mkdir()
+  name = os.fsdecode(b'caf\xe9.png')
+  Image.new('RGB', (16, 16), 'red').save(folder / name)
+  json_path, csv_path = (tmp_path / f'{250 * "a"}{suffix}' for suffix in ('.json', '.csv'))
+  code, _, err = cli('evaluate', folder, '--anchor', 'jpeg', '--json', json_path, '--csv', csv_path)
+  assert code == 0, err
+  assert list(json.loads(json_path.read_bytes())['meta']['images']) == [name]
+  assert r'caf\udce9.png' in csv_path.read_text(encoding='utf-8')
+  assert sorted(path.name for path in tmp_path.iterdir()) == [
+    csv_path.name,
+    json_path.name,
+    'images',
+  ]
 
 
 def test_curves_of_other_images_do_not_compare(cli, curves):
@@ -86,6 +105,61 @@ def test_a_plot_is_written_in_every_format_asked_for(cli, curves, tmp_path):
   ):
     code, _, err = cli('plot', *more, '--out', tmp_path / 't.png')
     assert code == 1 and reason in err
+
+
+def test_what_is_left_out_is_said_and_may_be_compared_otherwise(cli, curves, tmp_path):
+  curve = json.loads(curves[1].read_text())
+  curve['results']['psnr-rgb'][2:] = [None] * 4
+  curve['results']['psnr-of-mean-mse'] = list(QUALITIES)
+  curves[1].write_text(json.dumps(curve))
+  said = '4 of 6 points are left out, whose bpp or psnr-rgb is not finite (bpp 0.3150'
+  code, out, _ = cli('bdrate', *curves)
+  assert code == 0 and f'warning: ours: of the curve, {said}' in out
+  assert 'compare by --quality psnr-of-mean-mse' in out
+  code, out, _ = cli('plot', curves[1], '--anchor', curves[0], '--out', tmp_path / 'p.svg')
+  assert code == 0 and f'warning: ours: {said}' in out
+  anchor = json.loads(curves[0].read_text())
+  anchor['results']['psnr-of-mean-mse'] = list(QUALITIES)
+  curves[0].write_text(json.dumps(anchor))
+  code, out, _ = cli('bdrate', *curves, '--quality', 'psnr-of-mean-mse')
+  assert code == 0 and out.splitlines()[-1].split()[1] == '-10.000'
+  code, out, _ = cli(
+    'plot', *curves, '--quality', 'psnr-of-mean-mse', '--out', tmp_path / 'mean.svg'
+  )
+  assert code == 0 and 'warning' not in out
+
+
+@pytest.mark.parametrize('content', [b'', b'\x1f\x8b', b'[1]', b'{"results": {"bpp": [NaN]}}'])
+def test_what_is_no_curve_is_one_line(cli, curves, content):
+  curves[1].write_bytes(content)
+  for words in (('bdrate', *curves), ('plot', curves[1], '--out', 'x.png')):
+    code, _, err = cli(*words)
+    assert code == 1 and str(curves[1]) in err and err.count('\n') == 1
+
+
+def test_a_format_that_cannot_code_an_image_does_all_others(cli, tmp_path):
+  """The larger image is wider than a WebP may be; the JPEG of both compares over the other."""
+  folder = tmp_path / 'images'
+  folder.mkdir()
+  small = np.arange(64 * 64 * 3, dtype=np.uint8).reshape(64, 64, 3)
+  (folder / 'small.png').write_bytes(image_files.encode(small, 'png'))
+  (folder / 'wide.png').write_bytes(image_files.encode(np.zeros([1, 17_000, 3], np.uint8), 'png'))
+
+  webp, jpeg = tmp_path / 'webp.json', tmp_path / 'jpeg.json'
+  code, out, err = cli('evaluate', folder, '--anchor', 'webp', '--json', webp)
+  assert code == 1 and out.count('mean webp') == 7
+  assert 'MS-SSIM: mean of 0 of 1 images' in out
+  head, line = err.strip().splitlines()[-2:]
+  assert head.endswith('evaluate: 1 image is left out of all means:')
+  assert line.startswith('  wide.png at webp 0: webp cannot code 17000x1 pixels')
+  assert line.endswith('(and 6 more)')
+
+  assert cli('evaluate', folder, '--anchor', 'jpeg', '--json', jpeg)[0] == 0
+  code, out, _ = cli('bdrate', webp, jpeg)
+  assert code == 0
+  assert 'warning: jpeg: means over 1 of 2 images; webp left out wide.png' in out
+  code, out, _ = cli('plot', jpeg, '--anchor', webp, '--out', tmp_path / 'p.svg')
+  assert code == 0 and 'webp left out wide.png' in out
 
 
 def test_a_live_anchor_is_evaluated_over_a_folder(cli, tmp_path):

@@ -14,10 +14,9 @@ import pytest
 import tfusq
 from tfusq import plugins
 from tfusq.cli import new
-from tfusq.image_files import __file__ as package_file
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-IMAGES = Path(package_file).parent / 'images'
+IMAGES = Path(tfusq.__file__).parent / 'images'
 KINDS = tuple(new.KINDS)
 # What an example leaves to the command line, small enough for a test.
 BINDINGS = (f"TRAIN_IMAGES = '{IMAGES / 'train'}'", 'train.steps = 2', 'train.interval = 2')

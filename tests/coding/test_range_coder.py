@@ -52,7 +52,9 @@ def test_an_error_says_under_which_versions_to_export(error, importable, monkeyp
     range_coder.operations()
   message = str(refused.value)
   assert '\n' not in message
-  assert re.search('TensorFlow 2.20.0.*export the checkpoint under TensorFlow 2.17 or 2.14', message)
+  assert re.search(
+    'TensorFlow 2.20.0.*export the checkpoint under TensorFlow 2.17 or 2.14', message
+  )
   assert 'tfusq export --model_dir' in message
 
 

@@ -112,3 +112,27 @@ def test_what_does_not_compare_does_not_keep_the_others_from_it():
   assert 'far' in failure and 'no quality in common' in failure
   assert text.splitlines()[-2].split()[:3] == ['far', 'none', 'none']
   assert text.splitlines()[-1].split()[:2] == ['ours', '-10.000']
+
+
+def test_points_that_are_left_out_are_said():
+  anchor = make_curve(RATES, QUALITIES, 'anchor')
+  gaps = [*QUALITIES[:4], None, None]
+  result = compare(anchor, make_curve(0.9 * RATES, gaps))
+  assert result.percent['pchip'] == pytest.approx(-10, abs=0.2) and len(result.rates) == 4
+  (warning,) = result.warnings
+  assert (
+    warning.startswith('of the curve, 2 of 6 points are left out') and '1.0800 1.7100' in warning
+  )
+  (warning,) = compare(make_curve(RATES, gaps, 'anchor'), anchor, lowest=4).warnings
+  assert warning.startswith('of the anchor, 2 of 6 points are left out')
+
+
+def test_crossings_are_reported_beside_the_number():
+  anchor = make_curve(RATES, QUALITIES, 'anchor')
+  bent = RATES * np.array([0.8, 0.9, 0.95, 1.1, 1.2, 1.3])
+  text, _ = report(anchor, 'ab', [make_curve(bent, QUALITIES)])
+  (line,) = [line for line in text.splitlines() if line.startswith('crossing: ')]
+  assert line.startswith('crossing: ours against anchor: fewer bits up to 3')
+  assert line.endswith(', more bits above')
+  text, _ = report(anchor, 'ab', [make_curve(0.9 * RATES, QUALITIES)])
+  assert 'crossing' not in text

@@ -39,6 +39,38 @@ def test_curves_are_solid_and_anchors_dashed_within_the_curves_range():
     plot.plot_curves([make_curve()], [], quality='ms-ssim-rgb')
 
 
+@pytest.mark.parametrize(
+  'names',
+  [
+    ['_ours', 'a$b$c'],
+    # So many that the legend is beside the axes.
+    ['_ours', r'\$5 $x^2$', '$', 'caf\udce9', '', 'a\nb', '__'],
+  ],
+)
+def test_names_are_drawn_as_they_are_written(names, tmp_path):
+  curves = [make_curve(name=name) for name in names]
+  figure = plot.plot_curves(curves[:1], curves[1:], title='$caf\udce9$')
+  (axes,) = figure.axes
+  legend = axes.get_legend() or figure.legends[0]
+  texts = legend.get_texts()
+  assert [text.get_text() for text in texts] == [
+    name.encode(errors='backslashreplace').decode() for name in names
+  ]
+  assert axes.get_title() == r'$caf\udce9$'
+  assert not any(text.get_parse_math() for text in [*texts, axes.title])
+  dashed = [line.is_dashed() for line in legend.get_lines()]
+  assert dashed == [False, *(True for _ in names[1:])]
+  plot.save(figure, tmp_path / 'a.svg', force=False)
+
+
+def test_names_of_stages_are_drawn_as_they_are_written():
+  scalars = {'train': {'loss': [(10, 3.0)], 'bpp': [(10, 1.0)], 'psnr': [(10, 30.0)]}}
+  figure = plot.plot_training([('_a $x$', scalars)], title='$y$ \udce9')
+  (stage,) = [text for text in figure.axes[0].texts if '_a' in text.get_text()]
+  assert (stage.get_text(), figure.get_suptitle()) == ('_a $x$', '$y$ \\udce9')
+  assert not (stage.get_parse_math() or figure._suptitle.get_parse_math())
+
+
 def test_stages_follow_each_other_with_their_mismatch(run):
   joint = run('joint', 'train', {'loss': [(10, 3.0), (20, 2.0)], 'bpp': [(10, 1.0)]})
   run(

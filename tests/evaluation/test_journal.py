@@ -37,3 +37,19 @@ def test_what_is_no_journal_is_named(tmp_path):
   (tmp_path / 'journal').write_text('garbage\n')
   with pytest.raises(JournalError, match='journal is not what an interrupted'):
     Journal(tmp_path / 'journal')
+
+
+def test_what_began_and_never_ended_killed_the_process(tmp_path):
+  path = tmp_path / 'journal'
+  journal = Journal(path)
+  with pytest.raises(ValueError), journal.attempt('point', 'refused'):
+    raise ValueError
+  with journal.attempt('point', 'done'):
+    journal.add('point', 'done', {'bpp': 0.5})
+  killed = journal.attempt('point', 'killed')
+  killed.__enter__()
+
+  again = Journal(path)
+  assert [again.kills('point', image) for image in ('refused', 'killed')] == [0, 1]
+  assert again.find('point', 'done') == {'bpp': 0.5} and again.find('point', 'killed') is None
+  assert Journal(path).kills('point', 'killed') == 1  # reading does not count

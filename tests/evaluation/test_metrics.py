@@ -21,3 +21,16 @@ def test_ms_ssim_is_tensorflows_and_undefined_for_small_images(photograph):
   )
   assert metrics.ms_ssim(photograph, noisy) == pytest.approx(float(expected), abs=1e-5)
   assert math.isnan(metrics.ms_ssim(photograph[:160], noisy[:160]))
+
+
+@pytest.mark.parametrize('size', [(161, 161), (177, 202), (300, 163)])
+def test_ms_ssim_is_tensorflows_at_any_size(photograph, size):
+  image = photograph[: size[0], : size[1]]
+  coarse = image // 32 * 32
+  expected = float(tf.image.ssim_multiscale(tf.constant(image), tf.constant(coarse), 255))
+  assert metrics.ms_ssim(image, coarse) == pytest.approx(expected, abs=1e-5)
+  assert metrics.ms_ssim(image, image) == pytest.approx(1, abs=1e-12)
+
+
+def test_ms_ssim_of_a_negative_is_zero(photograph):
+  assert metrics.ms_ssim(photograph, 255 - photograph) == 0

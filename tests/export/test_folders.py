@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import pngs
 from making import IMAGES
 from tfusq import files, image_files
 from tfusq.export import client, folders
@@ -115,6 +116,36 @@ def test_one_file_goes_in_and_comes_back(folder, tmp_path, exported_codec):
   )
   with pytest.raises(image_files.ImageError, match='the output is a PNG'):
     folders.decompress_file(lambda identity: exported_codec, compressed, tmp_path / 'a.jpg')
+
+
+def test_an_image_that_no_file_holds_is_refused_by_its_header(tmp_path):
+  def load():
+    raise AssertionError
+
+  for width, height in ((70000, 8), (8, 70000), (9000, 9500)):
+    # Without pixels, so that nothing could decode them.
+    (tmp_path / 'a.png').write_bytes(pngs.png(width, height, 8, pngs.RGB))
+    with pytest.raises(ContainerError, match=f'a.png has {width}x{height} pixels; .* 1 to 65535 '):
+      folders.compress_file(load, tmp_path / 'a.png', tmp_path / 'a.usq')
+  assert not (tmp_path / 'a.usq').exists()
+
+
+def test_of_an_animation_the_first_frame_is_taken_where_that_is_wanted(
+  folder, tmp_path, exported_codec
+):
+  (folder / 'broken.png').unlink()
+  first, second = Image.open(folder / 'grey.png'), Image.new('L', (17, 33))
+  first.save(folder / 'film.gif', save_all=True, append_images=[second])
+
+  def load():
+    return exported_codec
+
+  with pytest.raises(folders.BulkError, match='3 files, 1 failed:\n.*film.gif.* holds 2 pictures'):
+    folders.compress_folder(load, folder, tmp_path / 'files')
+  summary = folders.compress_folder(load, folder, tmp_path / 'files', first_frame=True)
+  assert summary.description.startswith('1 files, 3 existing')
+  film, grey = (tmp_path / 'files' / name for name in ('film.usq', 'grey.usq'))
+  assert film.read_bytes() == grey.read_bytes()
 
 
 def test_no_codec_is_loaded_for_what_cannot_be_coded(folder, tmp_path):

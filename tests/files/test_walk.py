@@ -37,8 +37,13 @@ def test_links_are_followed_once(tmp_path):
   (folder / 'linked').symlink_to(tmp_path / 'elsewhere')
   (folder / 'z').symlink_to(tmp_path / 'c')
   (folder / 'zz').symlink_to(tmp_path / 'c')
-  (folder / 'dangling').symlink_to(tmp_path / 'nothing')
   assert listing(folder) == ['linked/sub/b', 'real/a', 'z']
+
+
+def test_links_to_nothing_are_listed_and_pipes_are_not(tmp_path):
+  (tmp_path / 'missing').symlink_to(tmp_path / 'nothing')
+  os.mkfifo(tmp_path / 'pipe')
+  assert listing(tmp_path) == ['missing']
 
 
 def test_circles_of_links_end(tmp_path):
@@ -47,7 +52,7 @@ def test_circles_of_links_end(tmp_path):
   (tmp_path / 'a' / 'itself').symlink_to('.')
   (tmp_path / 'x').symlink_to('y')
   (tmp_path / 'y').symlink_to('x')
-  assert listing(tmp_path) == ['a/file']
+  assert listing(tmp_path) == ['a/file', 'x', 'y']
 
 
 def test_a_link_to_the_folder_above_lists_what_is_there(tmp_path):

@@ -6,12 +6,12 @@ import numpy as np
 import tensorflow as tf
 
 import tfusq
-from tfusq import config, image_files
+from tfusq import config
 from tfusq.curves.curve import Curve
 from tfusq.sweeps.sweep import Sweep
 from tfusq.training import patches
 
-IMAGES = Path(image_files.__file__).resolve().parent / 'images'
+IMAGES = Path(tfusq.__file__).resolve().parent / 'images'
 
 
 def make_codec(

@@ -1,7 +1,6 @@
 import pytest
 
 from making import make_curve, make_sweep
-from tfusq import files
 from tfusq.curves.curve import CurveError
 from tfusq.sweeps import results as results_module
 from tfusq.sweeps.results import Results, ResultsFolder
@@ -77,7 +76,7 @@ def test_a_killed_gathering_loses_nothing(sweep, tmp_path, monkeypatch):
   def killed(*_):
     raise KeyboardInterrupt
 
-  monkeypatch.setattr(files.os, 'replace', killed)
+  monkeypatch.setattr('os.replace', killed)
   with pytest.raises(KeyboardInterrupt):
     folder.gather()
   assert (tmp_path / 'runs.csv').read_bytes() == before

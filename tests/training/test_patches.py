@@ -40,7 +40,7 @@ def test_an_epoch_visits_each_photograph_once():
   for index in range(3 * count):
     patches.patch(index)
   epochs = [visited[k : k + count] for k in range(0, len(visited), count)]
-  assert all(sorted(epoch) == list(range(count)) for epoch in epochs)
+  assert all(sorted(epoch) == patches.files for epoch in epochs)
   assert epochs[0] != epochs[1] or epochs[1] != epochs[2]
 
 
@@ -72,6 +72,20 @@ def test_an_unreadable_file_is_named(tmp_path):
   with pytest.raises(ImageError, match='cut.png'):
     for index in range(2):
       patches.patch(index)
+
+
+@pytest.mark.parametrize('name', ['patch_size', 'batch_size', 'seed', 'cache_bytes'])
+@pytest.mark.parametrize('value', [-1, 2.5, '8', None])
+def test_a_number_that_is_none_is_named(name, value):
+  with pytest.raises(ValueError, match=f'Patches.{name} must be an integer of at least'):
+    Patches(str(IMAGES / 'train'), **{name: value})
+
+
+def test_what_was_read_before_the_run_is_not_read_again(monkeypatch):
+  patches = make_patches()
+  patches.survey([])
+  monkeypatch.setattr(image_files, 'read_image', None)
+  assert patches.patch(0).shape == (64, 64, 3)
 
 
 @pytest.mark.parametrize('suffix', ['png', 'webp', 'jpg'])

@@ -23,18 +23,62 @@ def test_a_folder_without_a_recipe_is_no_run(tmp_path):
     recipes.newest_recipe(tmp_path)
 
 
-def test_comments_may_differ_but_photographs_may_not(tmp_path):
+def test_comments_may_differ_but_parameters_may_not(tmp_path):
   path = write(tmp_path, 0, RECIPE)
   other_version = RECIPE.replace('version 1', 'version 2')
   assert recipes.recipe_to_resume(other_version, None, path) == other_version
-  with pytest.raises(TrainingError, match=r'(?s)-#: photographs 4 abcd.*\+#: photographs 5 abcd'):
-    recipes.recipe_to_resume(RECIPE.replace('4 abcd', '5 abcd'), None, path)
+  with pytest.raises(TrainingError, match=r'(?s)-Codec.lmbda = 1.*\+Codec.lmbda = 2'):
+    recipes.recipe_to_resume(RECIPE.replace('lmbda = 1', 'lmbda = 2'), None, path)
+
+
+@pytest.mark.parametrize(
+  'name',
+  ['operative_config-0 (copy).gin', 'operative_config-.gin', 'old_operative_config-5.gin'],
+)
+def test_a_copy_of_a_recipe_is_none(name, tmp_path):
+  write(tmp_path, 0, RECIPE)
+  (tmp_path / name).write_text('other')
+  assert recipes.newest_recipe(tmp_path).name == 'operative_config-0.gin'
+
+
+FOLDERS = """TRAIN_IMAGES = '{folder}'
+STEPS = {steps}
+Linear.steps = 4
+train/Patches.folder = %TRAIN_IMAGES
+validation/Patches.folder = \\
+    '{folder}/validation/of/a/long/name'
+train.steps = %STEPS
+"""
+
+
+def test_folders_of_photographs_may_differ_and_steps_may_be_raised(tmp_path):
+  path = write(tmp_path, 0, FOLDERS.format(folder='/old', steps=8))
+  recipes.require_same(FOLDERS.format(folder='/new/place', steps=16), path)
+  with pytest.raises(TrainingError, match='steps = 8, which can be raised but not lowered to 4'):
+    recipes.require_same(FOLDERS.format(folder='/old', steps=4), path)
+
+
+def test_a_macro_that_also_binds_something_else_may_not_differ(tmp_path):
+  text = FOLDERS.replace('Linear.steps = 4', 'Linear.steps = %STEPS')
+  path = write(tmp_path, 0, text.format(folder='/old', steps=8))
+  with pytest.raises(TrainingError, match=r'(?s)-STEPS = 8.*\+STEPS = 16'):
+    recipes.require_same(text.format(folder='/old', steps=16), path)
 
 
 def test_the_origin_of_the_networks_is_kept_and_can_be_said_again(tmp_path):
-  begun = recipes.with_origin(RECIPE, '/joint')
+  joint = recipes.Origin('/joint', 'abcd')
+  begun = recipes.with_origin(RECIPE, joint)
   path = write(tmp_path, 0, begun)
-  assert recipes.recipe_to_resume(RECIPE, None, path) == begun
-  assert recipes.recipe_to_resume(RECIPE, '/joint', path) == begun
+  moved = recipes.Origin('/moved/joint', 'abcd')
+  trained_on = recipes.Origin('/joint', 'ef01')
+  for origin in (None, joint, moved, trained_on):
+    assert recipes.recipe_to_resume(RECIPE, origin, path) == begun
   with pytest.raises(TrainingError, match=r'(?s)-#: networks from /joint.*\+.*from /other'):
-    recipes.recipe_to_resume(RECIPE, '/other', path)
+    recipes.recipe_to_resume(RECIPE, recipes.Origin('/other', 'ef01'), path)
+
+
+def test_an_origin_that_an_earlier_version_recorded_is_known_by_its_path(tmp_path):
+  path = write(tmp_path, 0, f'{RECIPE}#: networks from /joint\n')
+  recipes.recipe_to_resume(RECIPE, recipes.Origin('/joint', 'abcd'), path)
+  with pytest.raises(TrainingError, match='another configuration'):
+    recipes.recipe_to_resume(RECIPE, recipes.Origin('/moved/joint', 'abcd'), path)

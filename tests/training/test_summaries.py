@@ -3,6 +3,8 @@ import tensorflow as tf
 
 from making import make_codec, make_patches
 from tfusq.training import events, train
+from tfusq.training.recipes import TrainingError
+from tfusq.training.summaries import Record
 
 
 @pytest.fixture(scope='module')
@@ -52,6 +54,13 @@ def test_summaries_show_the_terms_and_their_mismatch(summaries):
     'distortion_mismatch',
     'original_and_reconstruction',
   } <= found['validation']
+
+
+def test_summaries_that_cannot_be_written_are_one_line(tmp_path):
+  (tmp_path / 'train').write_text('a file where a folder should be')
+  with pytest.raises(TrainingError, match=f"can't write the summaries in {tmp_path}: ") as caught:
+    Record(make_codec(), None, str(tmp_path), None)
+  assert '\n' not in str(caught.value)
 
 
 def test_each_interval_has_a_summary_and_a_checkpoint(summaries):

@@ -1,4 +1,6 @@
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from making import IMAGES, assert_equal_runs, contents, make_codec, make_patches
-from tfusq import image_files
+from tfusq import files, image_files
 from tfusq.training import patches, recipes, train, transfer
 from tfusq.training.train import TrainingError
 from tfusq.training.transfer import TransferError
@@ -58,7 +60,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(uninterrupted, tm
   assert tf.train.latest_checkpoint(str(tmp_path)).endswith('ckpt-4')
   run(tmp_path)
   assert_equal_runs(tmp_path, uninterrupted)
-  assert sorted(path.name for path in tmp_path.glob('*.gin')) == [
+  assert sorted(path.name for path in tmp_path.glob('*-*.gin')) == [
     'operative_config-0.gin',
     'operative_config-4.gin',
   ]
@@ -68,6 +70,83 @@ def test_a_complete_run_is_left_as_it_is(uninterrupted):
   before = contents(uninterrupted)
   assert run(uninterrupted) == f'the run is complete: {STEPS} of {STEPS} steps'
   np.testing.assert_equal(contents(uninterrupted), before)
+
+
+def test_a_finished_run_is_trained_on_and_a_name_is_no_pattern(uninterrupted, tmp_path):
+  """More steps than at first, in a folder whose neighbour's name it matches as a pattern."""
+  shutil.copytree(uninterrupted, tmp_path / 'r1')
+  before = sorted(os.listdir(tmp_path / 'r1'))
+  recipe = 'Codec.lmbda = 1\ntrain.steps = {}\n'
+  run(tmp_path / 'r[1]', steps=2, recipe=recipe.format(2))
+  run(tmp_path / 'r[1]', steps=STEPS, recipe=recipe.format(STEPS))
+  assert sorted(os.listdir(tmp_path / 'r1')) == before
+  assert transfer.restore(make_codec(), str(tmp_path / 'r[1]')) == STEPS
+  (tmp_path / 'r[1]').rename(tmp_path / 'r')
+  assert_equal_runs(tmp_path / 'r', uninterrupted)
+
+
+@pytest.mark.parametrize('state', [None, '', 'model_checkpoint_path: "ckpt-6'])
+def test_without_the_file_that_names_it_a_run_has_its_newest_checkpoint(
+  state, uninterrupted, tmp_path
+):
+  path = shutil.copytree(uninterrupted, tmp_path / 'run')
+  (path / 'checkpoint').unlink()
+  if state is not None:
+    (path / 'checkpoint').write_text(state)
+  assert run(path) == f'the run is complete: {STEPS} of {STEPS} steps'
+  with pytest.raises(TrainingError, match='another configuration'):
+    run(path, recipe='other')
+
+
+def test_parts_of_a_run_without_checkpoints_are_not_written_over(uninterrupted, tmp_path):
+  path = shutil.copytree(
+    uninterrupted, tmp_path / 'run', ignore=shutil.ignore_patterns('ckpt*', 'checkpoint')
+  )
+  before = sorted(os.listdir(path))
+  with pytest.raises(
+    TrainingError, match=r'holds parts of a run \(train, validation\) but none of its'
+  ):
+    run(path)
+  (path / 'ckpt-4.index').touch()
+  with pytest.raises(TrainingError, match=r'no checkpoint .* is whole \(ckpt-4\)'):
+    run(path)
+  assert sorted(os.listdir(path)) == sorted([*before, 'ckpt-4.index'])
+
+
+def test_a_start_that_was_killed_early_is_repeated_with_its_recipe_only(tmp_path):
+  (tmp_path / 'operative_config-0.gin').write_text('Codec.lmbda = 1\n')
+  (tmp_path / 'ckpt-0.data-00000-of-00001').touch()
+  assert '4 photographs' in run(tmp_path, recipe='Codec.lmbda = 1\n', dry_run=True)
+  with pytest.raises(TrainingError, match='another configuration'):
+    run(tmp_path, recipe='Codec.lmbda = 2\n')
+
+
+@pytest.mark.parametrize('name', ['', 'two\nlines', 'not_utf8\udcff'])
+def test_a_name_that_a_run_cannot_have_is_refused(name, uninterrupted, monkeypatch, tmp_path):
+  monkeypatch.chdir(tmp_path)
+  with pytest.raises(TrainingError, match='name in UTF-8'):
+    run(name)
+  with pytest.raises(TrainingError, match='name in UTF-8'):
+    run('run', init_from=name)
+  assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize('name', ['steps', 'interval', 'validation_batches'])
+@pytest.mark.parametrize('value', [0, -2, 4.5, '4', None])
+def test_a_number_that_is_none_is_named(name, value, tmp_path):
+  arguments = {'steps': 2, 'interval': 2, 'validation_batches': 1, name: value}
+  with pytest.raises(TrainingError, match=f'train.{name} must be an integer of at least 1'):
+    train._check_numbers(**arguments)
+
+
+def test_a_disk_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
+  def full(*args, **kwargs):
+    raise OSError(errno.ENOSPC, 'No space left on device')
+
+  monkeypatch.setattr(files, 'write', full)
+  with pytest.raises(TrainingError) as caught:
+    run(tmp_path / 'run')
+  assert str(caught.value) == f"can't write to {tmp_path / 'run'}: No space left on device"
 
 
 def test_another_configuration_is_refused_with_the_difference(uninterrupted, tmp_path):
@@ -112,9 +191,23 @@ def test_an_unreadable_photograph_is_named_and_stops_the_run(tmp_path):
   photos = tmp_path / 'photos'
   photos.mkdir()
   whole = image_files.encode(np.zeros([80, 80, 3], np.uint8), 'png')
-  (photos / 'broken.png').write_bytes(whole[:70])
-  with pytest.raises(image_files.ImageError, match='broken.png'):
-    run(tmp_path / 'run', patches=patches.Patches(str(photos), 64, 2))
+  (photos / 'whole.png').write_bytes(whole)
+  for name in ('broken.png', "also 'broken'.png"):
+    (photos / name).write_bytes(whole[:70])
+  for dry_run in (True, False):
+    with pytest.raises(image_files.ImageError, match="also 'broken'.png.*broken.png"):
+      run(tmp_path / 'run', patches=patches.Patches(str(photos), 64, 2), dry_run=dry_run)
+  assert not (tmp_path / 'run').exists()
+
+
+def test_a_photograph_that_breaks_later_is_named_too(tmp_path):
+  class Broken(patches.Patches):
+    def patch(self, index):
+      raise image_files.ImageError("cannot read image a 'b' [c].png: cut")
+
+  with pytest.raises(image_files.ImageError) as caught:
+    run(tmp_path / 'run', patches=Broken(str(IMAGES / 'train'), 64, 2), dry_run=True)
+  assert str(caught.value) == "cannot read image a 'b' [c].png: cut"
 
 
 def test_networks_are_taken_over_and_what_does_not_fit_is_refused(uninterrupted, tmp_path):

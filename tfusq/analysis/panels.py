@@ -87,7 +87,7 @@ def draw(
       axes.set_xlabel(label)
 
     handles = [Line2D([], [], **style) for style in styles.values()]
-    figure.legend(handles, list(styles), loc='outside right upper')
+    plot.add_legend(figure, handles, list(styles), loc='outside right upper')
   return figure
 
 

@@ -9,7 +9,10 @@ from tfusq import files
 # Environment variable that names the codec where `--codec` is not given.
 CODEC_VARIABLE = 'TFUSQ_CODEC'
 ANCHOR_HELP = 'name of a pinned anchor, or JSON'
-IMAGES_HELP = 'searched for PNG, JPEG and WebP files'
+IMAGES_HELP = (
+  'searched with its sub-folders for files of every format that Pillow reads; hidden ones do not '
+  'count, links are followed, and what is left out is counted'
+)
 DEFAULT_CODEC = os.environ.get(CODEC_VARIABLE, 'codec')
 
 Commands = argparse._SubParsersAction
@@ -89,7 +92,15 @@ def add_force(command: argparse.ArgumentParser) -> None:
 def add_axes(command: argparse.ArgumentParser) -> None:
   """Adds `--quality` and `--surrogate`, which choose the axes of a curve."""
   axes = command.add_mutually_exclusive_group()
-  axes.add_argument('--quality', default='psnr-rgb', choices=['psnr-rgb', 'ms-ssim-rgb'])
+  axes.add_argument(
+    '--quality',
+    default='psnr-rgb',
+    choices=['psnr-rgb', 'psnr-of-mean-mse', 'ms-ssim-rgb'],
+    help=(
+      'mean PSNR over images, by default; PSNR of the mean squared error over images, which stays '
+      'finite where an image is decoded without error; or mean MS-SSIM, compared in dB'
+    ),
+  )
   axes.add_argument(
     '--surrogate',
     action='store_true',

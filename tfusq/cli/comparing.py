@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
   from tfusq.evaluation.evaluate import Point
 
+# Longest name of a file on usual file systems, in bytes.
+_NAME_BYTES = 255
 _CURVE_HELP = "JSON file of `evaluate`, or CompressAI's"
 
 
@@ -112,25 +116,31 @@ def evaluate(arguments: argparse.Namespace) -> None:
   from tfusq import image_files
   from tfusq.evaluation import table
   from tfusq.evaluation.evaluate import evaluate as evaluate_points
+  from tfusq.evaluation.failures import EvaluationError
   from tfusq.evaluation.journal import Journal
+  from tfusq.export import primitives
 
   outputs = _evaluation_outputs(arguments)
+  # Before the operating points import TensorFlow.
+  primitives.limit(primitives.image_sizes(image_files.list_images(arguments.folder)))
   name = arguments.name or arguments.anchor or Path(arguments.json or 'tfusq').stem
   with tempfile.TemporaryDirectory() as scratch:
     points = _operating_points(arguments, Path(scratch))
-    journal = Journal(f'{outputs[0]}.partial' if outputs else None)
-    curve, errors = evaluate_points(points, arguments.folder, name, journal)
+    journal = Journal(_journal_path(outputs[0]) if outputs else None)
+    curve, problems = evaluate_points(points, arguments.folder, name, journal)
 
   print(table.format_curve(curve))
+  for remark in table.remarks(curve):
+    print(remark)
   if arguments.csv:
     files.write(arguments.csv, table.to_csv(curve), arguments.force)
   if arguments.json:
     files.write(arguments.json, curve.to_json(), arguments.force)
   journal.remove()
 
-  # Images that can't be read do not stop the evaluation, but make the command fail.
-  if errors:
-    raise image_files.ImageError('; '.join(map(str, errors)))
+  # What can't be evaluated does not stop the evaluation, but makes the command fail.
+  if problems:
+    raise EvaluationError(problems)
 
 
 def _evaluation_outputs(arguments: argparse.Namespace) -> list[str]:
@@ -142,6 +152,15 @@ def _evaluation_outputs(arguments: argparse.Namespace) -> list[str]:
   if len({Path(path).resolve() for path in outputs}) < len(outputs):
     raise files.Exists(f'--json and --csv are both {arguments.json}; name two files')
   return outputs
+
+
+def _journal_path(output: str) -> Path:
+  """Returns the file beside an output that keeps what is finished of it."""
+  path = Path(f'{output}.partial')
+  if len(os.fsencode(path.name)) <= _NAME_BYTES:
+    return path
+  digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()
+  return path.with_name(f'{digest}.partial')
 
 
 def _operating_points(arguments: argparse.Namespace, scratch: Path) -> list[Point]:
@@ -165,13 +184,21 @@ def bdrate(arguments: argparse.Namespace) -> None:
   """Prints the BD-rates of curves relative to an anchor."""
   from tfusq.curves import bd_rate
   from tfusq.curves.curve import CurveError, read_curve
-  from tfusq.curves.reference import read_anchor
+  from tfusq.curves.reference import read_anchors
 
-  curves = [read_curve(path) for path in arguments.curves]
-  anchor, digest = read_anchor(arguments.anchor, curves)
+  comparison = read_anchors([arguments.anchor], [read_curve(path) for path in arguments.curves])
   rate, quality = _axes(arguments)
-  report, failures = bd_rate.report(anchor, digest, curves, rate, quality, arguments.lowest)
+  report, failures = bd_rate.report(
+    comparison.anchors[0],
+    comparison.digests[0],
+    comparison.curves,
+    rate,
+    quality,
+    arguments.lowest,
+  )
   print(report)
+  for remark in comparison.remarks:
+    print(f'warning: {remark}')
   if failures:
     raise CurveError('; '.join(failures))
 
@@ -207,12 +234,23 @@ def _curves_figure(arguments: argparse.Namespace) -> Figure:
   """Draws rate-distortion curves, anchors dashed."""
   from tfusq.curves.curve import read_curve
   from tfusq.curves.plot import plot_curves
-  from tfusq.curves.reference import read_anchor
+  from tfusq.curves.reference import read_anchors
 
   curves = [read_curve(path) for path in arguments.curves]
-  anchors = [read_anchor(name, curves)[0] for name in arguments.anchor]
+  comparison = read_anchors(arguments.anchor, curves)
   rate, quality = _axes(arguments)
-  return plot_curves(curves, anchors, rate, quality, arguments.title)
+
+  remarks = list(comparison.remarks)
+  axes = [(curve, rate, quality) for curve in comparison.curves]
+  axes += [(anchor, *anchor.anchor_axes(rate, quality)) for anchor in comparison.anchors]
+  for curve, *keys in axes:
+    left_out = curve.left_out(*keys)
+    if left_out:
+      remarks.append(f'{curve.name}: {left_out}')
+  for remark in remarks:
+    print(f'warning: {remark}')
+
+  return plot_curves(comparison.curves, comparison.anchors, rate, quality, arguments.title)
 
 
 def _axes(arguments: argparse.Namespace) -> tuple[str, str]:

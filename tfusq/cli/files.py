@@ -4,12 +4,20 @@ import argparse
 import sys
 
 from tfusq import files
-from tfusq.cli.arguments import Commands, add_codec, add_command, add_force, any_path
+from tfusq.cli.arguments import (
+  IMAGES_HELP,
+  Commands,
+  add_codec,
+  add_command,
+  add_force,
+  any_path,
+)
 from tfusq.errors import Error
 
 _IMAGE_HELP = (
-  'PNG, JPEG, WebP or any other format that Pillow reads; grey becomes RGB, transparency is '
-  'composed over white, 16 bits are reduced to 8, EXIF orientation is applied'
+  'PNG, JPEG, WebP or any other format that Pillow reads, of one picture; colours are converted to '
+  'sRGB by the ICC profile in the file, grey becomes RGB, transparency is composed over white, 16 '
+  'bits are reduced to 8, EXIF orientation is applied'
 )
 _OUTPUT_HELP = '`-` is standard output; for a folder, another folder, whose existing files are kept'
 
@@ -25,9 +33,16 @@ def add(commands: Commands) -> None:
   )
   add_codec(command)
   command.add_argument(
-    'input', type=any_path, help=f'{_IMAGE_HELP}; `-` is standard input; or a folder'
+    'input',
+    type=any_path,
+    help=f'{_IMAGE_HELP}; `-` is standard input; or a folder, {IMAGES_HELP}',
   )
   command.add_argument('output', type=any_path, help=f'file to write; {_OUTPUT_HELP}')
+  command.add_argument(
+    '--first_frame',
+    action='store_true',
+    help='take the first picture of an animation, or of a file with several pages',
+  )
   add_force(command)
 
   command = add_command(
@@ -65,7 +80,7 @@ def compress(arguments: argparse.Namespace) -> None:
   _check_standard_output(arguments.output)
   is_folder = files.to_path(arguments.input).is_dir()
   convert = folders.compress_folder if is_folder else folders.compress_file
-  result = convert(load, arguments.input, arguments.output, arguments.force)
+  result = convert(load, arguments.input, arguments.output, arguments.force, arguments.first_frame)
   _report(arguments.output, ', '.join(filter(None, [result.description, result.rate])))
 
 

@@ -26,7 +26,15 @@ def add(commands: Commands) -> None:
   command.add_argument(
     '--dry_run',
     action='store_true',
-    help='build everything and evaluate one batch, but write nothing',
+    help='build everything, read the photographs and evaluate one batch, but write nothing',
+  )
+  command.add_argument(
+    '--accept_changed_photographs',
+    action='store_true',
+    help=(
+      'resume a run though photographs were changed, added or removed since: go on with those that '
+      'are there now, and record it in the run'
+    ),
   )
 
   command = add_command(
@@ -68,6 +76,7 @@ def train(arguments: argparse.Namespace) -> None:
     recipe=config.recipe,
     init_from=arguments.init_from,
     dry_run=arguments.dry_run,
+    accept_changed_photographs=arguments.accept_changed_photographs,
   )
   print(outcome)
 

@@ -297,12 +297,16 @@ def centre(logits: tf.Tensor, means: tf.Tensor) -> tf.Tensor:
 
 def _encode_decisions(handle, decisions):
   upper = tf.cast(decisions.upper, tf.int32)
-  return range_coder.operations().entropy_encode_index(handle, decisions.table, upper), decisions.upper
+  return range_coder.operations().entropy_encode_index(
+    handle, decisions.table, upper
+  ), decisions.upper
 
 
 def _decode_decisions(handle, decisions):
   shape = tf.shape(decisions.table)
-  handle, upper = range_coder.operations().entropy_decode_index(handle, decisions.table, shape, tf.int32)
+  handle, upper = range_coder.operations().entropy_decode_index(
+    handle, decisions.table, shape, tf.int32
+  )
   return handle, tf.cast(upper, tf.bool)
 
 

@@ -187,10 +187,14 @@ class Coder(tf.Module, metaclass=abc.ABCMeta):
     return handle, tf.tensor_scatter_nd_update(symbols, far, far_symbols)
 
   def _encode_digits(self, handle, digits):
-    return range_coder.operations().entropy_encode_index(handle, tf.fill(tf.shape(digits), self._raw_table), digits)
+    return range_coder.operations().entropy_encode_index(
+      handle, tf.fill(tf.shape(digits), self._raw_table), digits
+    )
 
   def _decode_digits(self, handle, shape):
-    return range_coder.operations().entropy_decode_index(handle, tf.fill(shape, self._raw_table), shape, tf.int32)
+    return range_coder.operations().entropy_decode_index(
+      handle, tf.fill(shape, self._raw_table), shape, tf.int32
+    )
 
 
 def entries(table: tf.Variable, index: tf.Tensor) -> tf.Tensor:
@@ -341,7 +345,9 @@ class Tables(Coder):
   def decode(self, handle, index):
     table, shift = self._table_and_shift(index)
     low, high = self._window(table)
-    handle, entry = range_coder.operations().entropy_decode_index(handle, table, tf.shape(table), tf.int32)
+    handle, entry = range_coder.operations().entropy_decode_index(
+      handle, table, tf.shape(table), tf.int32
+    )
     symbols = low + entry
 
     outside = tf.where(symbols >= high)

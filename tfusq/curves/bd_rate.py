@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tfusq.curves import crossings
 from tfusq.curves.curve import Curve, CurveError
 
 METHODS = ('pchip', 'akima')
@@ -39,6 +40,7 @@ class BDRate(NamedTuple):
     low: Lowest quality that both reach, dB.
     high: Highest quality that both reach, dB.
     overlap: Share of the tested curve's range of qualities that both reach, 0 to 1.
+    crossings: Where the curves cross within these qualities.
     warnings: Reasons to doubt the comparison.
   """
 
@@ -48,6 +50,7 @@ class BDRate(NamedTuple):
   low: float
   high: float
   overlap: float
+  crossings: list[crossings.Crossing]
   warnings: list[str]
 
 
@@ -79,6 +82,8 @@ def compare(
 
   remarks = _check(anchor, 'the anchor', anchor_rates, anchor_qualities)
   remarks += _check(test, 'the curve', rates, qualities)
+  remarks += _left_out(anchor, 'the anchor', *anchor.anchor_axes(rate, quality))
+  remarks += _left_out(test, 'the curve', rate, quality)
   low = max(anchor_qualities[0], qualities[0])
   high = min(anchor_qualities[-1], qualities[-1])
   if low >= high:
@@ -100,6 +105,7 @@ def compare(
     low=float(low),
     high=float(high),
     overlap=float(overlap),
+    crossings=crossings.find(anchor_rates, anchor_qualities, rates, qualities),
     warnings=remarks,
   )
 
@@ -135,6 +141,12 @@ def _check(curve, role, rates, qualities):
   if not (np.diff(rates) > 0).all():
     remarks.append(f'{role} is not monotone: more bits for less quality')
   return remarks
+
+
+def _left_out(curve, role, rate, quality):
+  """Returns which points of a curve are left out, if any, as a list."""
+  left_out = curve.left_out(rate, quality)
+  return [f'of {role}, {left_out}'] if left_out else []
 
 
 def _range(qualities):
@@ -185,6 +197,9 @@ def report(
       failures.append(str(error))
       continue
     lines.append(_line(curve.name, comparison))
+    crossing = crossings.describe(comparison.crossings, rate)
+    if crossing:
+      remarks.append(f'crossing: {curve.name} against {anchor.name}: {crossing}')
     remarks += [f'warning: {curve.name}: {remark}' for remark in comparison.warnings]
   return '\n'.join([*lines, *remarks]), failures
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import matplotlib
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 from PIL import Image
@@ -88,14 +90,45 @@ def plot_curves(
         rates, qualities, linestyle=(0, dashes), marker='.', color='0.35', label=anchor.name
       )
 
-    axes.set_xlabel(_LABELS.get(rate, rate))
-    axes.set_ylabel(_LABELS.get(quality, quality))
-    axes.set_title(title)
+    axes.set_xlabel(**as_written(_LABELS.get(rate, rate), 'xlabel'))
+    axes.set_ylabel(**as_written(_LABELS.get(quality, quality), 'ylabel'))
+    axes.set_title(**as_written(title))
+    names = [curve.name for curve in [*curves, *anchors]]
     if few:
-      axes.legend(loc='lower right')
+      add_legend(axes, axes.get_lines(), names, loc='lower right')
     else:
-      figure.legend(loc='outside right upper')
+      add_legend(figure, axes.get_lines(), names, loc='outside right upper')
   return figure
+
+
+def as_written(text: str, name: str = 'label') -> dict[str, Any]:
+  """Returns arguments with which Matplotlib draws a user's text as it is written.
+
+  Otherwise it takes what is between two dollars for a formula. Bytes of a file name that are not
+  UTF-8 become escapes.
+
+  Args:
+    text: Text.
+    name: Name of Matplotlib's argument for the text.
+  """
+  return {name: text.encode(errors='backslashreplace').decode(), 'parse_math': False}
+
+
+def add_legend(
+  owner: Axes | Figure, handles: Sequence[Artist], names: Sequence[str], **options: Any
+) -> None:
+  """Adds a legend in which every name is there, and as it is written.
+
+  Args:
+    owner: Axes or figure that gets the legend.
+    handles: Lines, one for each name.
+    names: Names.
+    **options: Options of Matplotlib's legend.
+  """
+  # Given by themselves, names that begin with an underscore are left out.
+  legend = owner.legend(handles, [str(number) for number in range(len(names))], **options)
+  for text, name in zip(legend.get_texts(), names, strict=True):
+    text.set(**as_written(name, 'text'))
 
 
 def marker(number: int) -> str:
@@ -143,7 +176,7 @@ def plot_training(stages: Sequence[tuple[str, dict[str, Scalars]]], title: str =
       _draw_mismatch(panels[2], in_sequence)
     panels[-1].set_xlabel('step')
     _mark_stages(panels, in_sequence)
-    figure.suptitle(title)
+    figure.suptitle(**as_written(title, 't'))
   return figure
 
 
@@ -220,12 +253,12 @@ def _mark_stages(panels, stages):
     for axes in panels:
       axes.axvline(stage.start, color='0.7', linewidth=0.8, linestyle=':')
     panels[0].annotate(
-      stage.name,
-      (stage.start, 1),
+      xy=(stage.start, 1),
       xycoords=('data', 'axes fraction'),
       xytext=(3, 2),
       textcoords='offset points',
       color='0.4',
+      **as_written(stage.name, 'text'),
     )
 
 

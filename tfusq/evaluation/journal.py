@@ -1,7 +1,15 @@
-"""Rows of an evaluation that is not finished, kept in a file so that it can be resumed."""
+"""Rows of an evaluation that is not finished, kept in a file so that it can be resumed.
 
+A line is a list of the key of a point, the hash of an image, and the row of measurements; null
+where a measurement begins, and false where it ends without a row. What began and never ended
+killed the process, as a lack of memory does.
+"""
+
+import contextlib
 import json
 import os
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +38,7 @@ class Journal:
     """
     self._path = Path(path) if path else None
     self._rows: dict[tuple[str, str], Row] = {}
+    self._kills: Counter[tuple[str, str]] = Counter()
     if self._path and self._path.exists():
       self._read(self._path)
 
@@ -39,7 +48,10 @@ class Journal:
     try:
       for line in lines:
         point, image, row = json.loads(line)
-        self._rows[point, image] = row
+        if row:
+          self._rows[point, image] = row
+        else:
+          self._kills[point, image] += 1 if row is None else -1
     except (ValueError, TypeError) as error:
       raise JournalError(
         f'{path} is not what an interrupted evaluation leaves: {error}; remove it to begin again'
@@ -57,6 +69,30 @@ class Journal:
     """
     return self._rows.get((point, image))
 
+  def kills(self, point: str, image: str) -> int:
+    """Returns how often the process was killed while it measured.
+
+    Args:
+      point: Key of the point.
+      image: Hash of the image.
+    """
+    return self._kills[point, image]
+
+  @contextlib.contextmanager
+  def attempt(self, point: str, image: str) -> Iterator[None]:
+    """Notes that a measurement begins, and when an exception ends it.
+
+    Args:
+      point: Key of the point.
+      image: Hash of the image.
+    """
+    self._append(point, image, None)
+    try:
+      yield
+    except BaseException:
+      self._append(point, image, False)
+      raise
+
   def add(self, point: str, image: str, row: Row) -> None:
     """Keeps a row.
 
@@ -66,10 +102,13 @@ class Journal:
       row: Measurements of the image.
     """
     self._rows[point, image] = row
+    self._append(point, image, row)
+
+  def _append(self, point: str, image: str, entry: Row | bool | None) -> None:
     if self._path:
       self._path.parent.mkdir(parents=True, exist_ok=True)
       with self._path.open('a') as file:
-        file.write(json.dumps([point, image, row]) + '\n')
+        file.write(json.dumps([point, image, entry]) + '\n')
 
   def remove(self) -> None:
     """Removes the file, once the results are written."""

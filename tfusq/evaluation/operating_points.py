@@ -15,6 +15,7 @@ from tfusq.curves.anchors import live
 from tfusq.errors import Error
 from tfusq.evaluation import metrics
 from tfusq.evaluation.evaluate import Measure
+from tfusq.evaluation.failures import EvaluationError
 from tfusq.export import client, container
 from tfusq.training.codec import Codec
 from tfusq.transforms import pixels
@@ -144,16 +145,21 @@ def measure(codec: client.ExportedCodec, image: np.ndarray) -> dict[str, float]:
   Raises:
     Mismatch: if the decoder does not give the encoder's reconstruction.
   """
+  # Before the timed calls: TensorFlow prepares the networks for each size of an image when it first
+  # meets it, which would count as that image's time.
+  evaluated, bits, reconstruction = codec.evaluate(image)
+
   start = time.perf_counter()
   data = codec.compress(image)
   encoded = time.perf_counter()
   decoded = codec.decompress(data)
   end = time.perf_counter()
 
-  # Apart from the timed calls, because `evaluate` also estimates and reconstructs.
-  evaluated, bits, reconstruction = codec.evaluate(image)
   if evaluated != data or not np.array_equal(decoded, reconstruction):
-    raise Mismatch('the decoder does not give what the encoder reconstructs')
+    raise Mismatch(
+      'the decoder does not give what the encoder reconstructs, a defect of the codec or of this '
+      'machine; its files are not to be relied on'
+    )
 
   pixel_count = image.shape[0] * image.shape[1]
   return {
@@ -215,7 +221,12 @@ def train_test_mismatch(codec: Codec, step: int) -> Measure:
   def mismatch(image):
     # The noise is seeded by 32 bits of the hash.
     index = tf.constant([int(image_files.image_hash(image)[:8], 16)], tf.int64)
-    results = calculate(pixels.from_uint8(image)[None], index)
+    try:
+      results = calculate(pixels.from_uint8(image)[None], index)
+    except tf.errors.OpError as error:
+      raise EvaluationError(
+        f'TensorFlow: {type(error).__name__} in the training-time forward'
+      ) from error
     training_bpp, training_mse, testing_bpp, testing_mse = map(float, results)
     return {
       'surrogate-bpp': training_bpp,

@@ -3,12 +3,11 @@
 import csv
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from tfusq.curves.curve import Curve
+from tfusq.curves.means import PSNR, PSNR_OF_MEAN
 from tfusq.evaluation.journal import Row
 
 
@@ -43,26 +42,6 @@ COLUMNS = {
 }
 
 
-def mean(rows: Iterable[Row]) -> dict[str, float]:
-  """Returns the mean of each measurement over images, as is usual in publications.
-
-  An image that lacks a measurement, such as a small one its MS-SSIM, is left out of that mean.
-
-  Args:
-    rows: Measurements of each image.
-  """
-  rows = list(rows)
-  means = {}
-
-  for key in COLUMNS:
-    values = [row[key] for row in rows if key in row]
-    if values:
-      known = [value for value in values if not math.isnan(value)]
-      means[key] = float(np.mean(known)) if known else math.nan
-
-  return means
-
-
 def format_curve(curve: Curve) -> str:
   """Returns a curve as text: each image if there is a single point, and the means of every point.
 
@@ -71,9 +50,44 @@ def format_curve(curve: Curve) -> str:
   """
   rows = []
   if len(curve.results['bpp']) == 1:
-    rows += [(row['image'], row) for row in curve.images]
+    # A name may have line breaks.
+    rows += [(' '.join(row['image'].splitlines()), row) for row in curve.images]
   rows += [(f'mean {row["label"]}', row) for row in _means(curve)]
   return format_rows(rows)
+
+
+def remarks(curve: Curve) -> list[str]:
+  """Returns lines that say which means are not of all images, and which are infinite.
+
+  Args:
+    curve: Curve from `evaluate`.
+  """
+  lines = []
+  count = len(curve.hashes)
+  partial: dict[str, set[int]] = {}
+  for codec in curve.meta['codecs']:
+    for key, number in codec.get('means_over', {}).items():
+      partial.setdefault(key, set()).add(number)
+
+  for key, numbers in partial.items():
+    why = '; the others have a side under 161 pixels' if key == 'ms-ssim-rgb' else ''
+    fewest = ' to '.join(map(str, sorted({min(numbers), max(numbers)})))
+    lines.append(f'{COLUMNS[key].heading}: mean of {fewest} of {count} images{why}')
+
+  infinite = [row for row in _means(curve) if row.get(PSNR) == math.inf]
+  if infinite:
+    lines.append(
+      'PSNR: infinite where an image is decoded without error; the PSNR of the mean squared error '
+      f'over images ({PSNR_OF_MEAN}) is'
+    )
+  for row in infinite:
+    perfect = sum(
+      image['point'] == row['point'] and image[PSNR] == math.inf for image in curve.images
+    )
+    lines.append(
+      f'  {row["label"]}: {row[PSNR_OF_MEAN]:.2f} dB, {perfect} of {count} images without error'
+    )
+  return lines
 
 
 def format_rows(rows: Sequence[tuple[str, Row]]) -> str:
@@ -125,22 +139,29 @@ def _cell(value: float | None, column: Column) -> str:
 def to_csv(curve: Curve) -> bytes:
   """Returns a curve as CSV: a line for each image and point, then the means.
 
+  Images that are left out of the means follow, with the reason in a column of its own.
+
   Args:
     curve: Curve from `evaluate`.
   """
   labels = {codec['point']: codec['label'] for codec in curve.meta['codecs']}
-  buffer = io.StringIO()
-  writer = csv.DictWriter(
-    buffer, ['label', 'image', *curve.results], extrasaction='ignore', lineterminator='\n'
-  )
+  left_out = curve.meta.get('left_out', {})
+  columns = ['label', 'image', *curve.results]
+  if left_out:
+    columns.append('left_out')
 
+  buffer = io.StringIO()
+  writer = csv.DictWriter(buffer, columns, extrasaction='ignore', lineterminator='\n')
   writer.writeheader()
   for row in curve.images:
     writer.writerow({'label': labels[row['point']], **row})
   for row in _means(curve):
     writer.writerow({'image': 'mean', **row})
+  for image, entry in left_out.items():
+    writer.writerow({'image': image, 'left_out': entry['reason']})
 
-  return buffer.getvalue().encode()
+  # A file name that is not UTF-8 has escapes, as it has in JSON.
+  return buffer.getvalue().encode(errors='backslashreplace')
 
 
 def _means(curve: Curve) -> list[Row]:

@@ -20,10 +20,6 @@ from tfusq.quantization.rounding import quantize
 from tfusq.transforms import exact
 from tfusq.transforms.pixels import from_uint8
 
-_IMAGE_LIMITS = (
-  f'an image has 1 to {container.MAX_SIDE} rows and columns, and at most '
-  f'{container.MAX_PIXELS} pixels'
-)
 _INDEX_MISMATCH = (
   'this machine computes other table indexes than the one that wrote the file, or '
   'the file is corrupt: it cannot be decoded here'
@@ -287,7 +283,7 @@ def encode(
   sides = tf.cast(tf.shape(image)[:2], tf.int64)
   sides_fit = tf.reduce_all((sides > 0) & (sides <= container.MAX_SIDE))
   pixels_fit = tf.reduce_prod(sides) <= container.MAX_PIXELS
-  image = container_ops.verified(image, (sides_fit & pixels_fit, _IMAGE_LIMITS))
+  image = container_ops.verified(image, (sides_fit & pixels_fit, container.IMAGE_LIMITS))
 
   encoder = encoder_class(centred_model, coders, from_uint8(image)[None])
   with exact.arithmetic():

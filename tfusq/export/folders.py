@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tfusq import errors, files, image_files
 from tfusq.errors import Error
-from tfusq.export import container
+from tfusq.export import container, primitives
 from tfusq.export.client import ExportedCodec
 from tfusq.files import AnyPath
 from tfusq.progress import track
@@ -49,6 +49,7 @@ def compress_file(
   source: str | os.PathLike,
   target: str | os.PathLike,
   force: bool = False,
+  first_frame: bool = False,
 ) -> Conversion:
   """Compresses an image.
 
@@ -57,18 +58,20 @@ def compress_file(
     source: Image of any format that `image_files.read_image` reads.
     target: File to write.
     force: Whether to replace an existing file.
+    first_frame: Whether to take the first picture of a file that holds several.
 
   Returns:
     Size of the file and of the image.
 
   Raises:
     Exists: if `target` exists and may not be replaced, is a folder, or is the image.
-    ImageError: if the image can't be read.
+    ImageError: if the image can't be read, or holds several pictures.
     ContainerError: if no file can hold the image.
     CodecError: if the codec can't be loaded, or TensorFlow fails.
   """
   files.check_output(target, force, source)
-  image = image_files.read_image(source)
+  check_size = functools.partial(_check_size, source)
+  image = image_files.read_image(source, first_frame, check_size)
   data = load().compress(image)
   files.write(target, data, force)
   return _conversion(data, *image.shape[:2])
@@ -113,6 +116,7 @@ def compress_folder(
   source: str | os.PathLike,
   target: str | os.PathLike,
   force: bool = False,
+  first_frame: bool = False,
 ) -> Conversion:
   """Compresses every image of a folder and its sub-folders.
 
@@ -122,6 +126,7 @@ def compress_folder(
     target: Folder of files, made if need be; a file has its image's path and the suffix `.usq`.
     force: Whether to replace existing files; they are kept otherwise, so that a second call
       resumes one that was stopped.
+    first_frame: Whether to take the first picture of a file that holds several.
 
   Returns:
     Sum over the files that were written.
@@ -134,8 +139,9 @@ def compress_folder(
   """
   images = image_files.list_images(source)
   _check_target(target)
+  primitives.limit(primitives.image_sizes(images))
   codec = load()
-  convert = functools.partial(compress_file, lambda: codec)
+  convert = functools.partial(compress_file, lambda: codec, first_frame=first_frame)
   return _convert_all(convert, images, source, target, SUFFIX, force)
 
 
@@ -173,6 +179,7 @@ def decompress_folder(
   if files.same_file(source, target):
     raise files.Exists(f'{target} is the input; name another folder')
 
+  primitives.limit(primitives.compressed_sizes(compressed))
   convert = functools.partial(decompress_file, functools.cache(load))
   return _convert_all(convert, compressed, source, target, '.png', force)
 
@@ -198,6 +205,14 @@ def _is_named_like_a_png(path: str | os.PathLike) -> bool:
 
 def _conversion(data: bytes, height: int, width: int) -> Conversion:
   return Conversion(len(data), height * width, f'{width}x{height}')
+
+
+def _check_size(source: str | os.PathLike, height: int, width: int) -> None:
+  """Refuses an image that no file can hold, before its pixels are decoded."""
+  if max(height, width) > container.MAX_SIDE or height * width > container.MAX_PIXELS:
+    raise container.ContainerError(
+      f'{source} has {width}x{height} pixels; {container.IMAGE_LIMITS}'
+    )
 
 
 def _check_target(target: str | os.PathLike) -> None:

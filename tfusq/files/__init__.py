@@ -17,4 +17,5 @@ from tfusq.files.paths import is_remote as is_remote
 from tfusq.files.paths import local_path as local_path
 from tfusq.files.paths import same_file as same_file
 from tfusq.files.paths import to_path as to_path
+from tfusq.files.patterns import literal as literal
 from tfusq.files.walk import walk as walk

@@ -12,7 +12,8 @@ def walk(folder: AnyPath) -> list[AnyPath]:
   """Lists the files of a folder and its sub-folders.
 
   Hidden files and folders, whose names begin with a dot, are left out. Symbolic links are followed;
-  what several paths lead to is listed once, by its own path if that is in the folder.
+  what several paths lead to is listed once, by its own path if that is in the folder. Links to
+  nothing are listed, pipes and devices are not.
 
   Args:
     folder: Folder, local or in a store.
@@ -63,8 +64,10 @@ def _reachable(folder: Path) -> Iterator[Path]:
       folders[:] = sorted(name for name in folders if not _is_hidden(name))
       waiting += [parent / name for name in folders if (parent / name).is_symlink()]
       for name in sorted(names):
-        if not _is_hidden(name) and (parent / name).is_file():
-          yield parent / name
+        path = parent / name
+        # A link to nothing counts, so that whoever reads the files names it.
+        if not _is_hidden(name) and (path.is_file() or not path.exists()):
+          yield path
 
 
 def _is_hidden(name: str) -> bool:

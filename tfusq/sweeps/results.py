@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tfusq import files
-from tfusq.curves.curve import Curve, join, read_curve
+from tfusq.curves.curve import Curve, read_curve
+from tfusq.curves.several import join
 from tfusq.sweeps import runs_file
 from tfusq.sweeps.runs_file import ResultKey
 from tfusq.sweeps.sweep import Run, Sweep, SweepError

@@ -117,7 +117,8 @@ def to_csv(curves: Mapping[ResultKey, Curve]) -> bytes:
     written.add(image)
     values = [_format(line.values, name) for name in measurements]
     writer.writerow([*line.key, line.label, line.image, sha256, *values])
-  return buffer.getvalue().encode()
+  # A file name that is not UTF-8 has escapes, as it has in JSON.
+  return buffer.getvalue().encode(errors='backslashreplace')
 
 
 def _lines(key, curve):

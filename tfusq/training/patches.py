@@ -1,18 +1,21 @@
 """From photographs to training patches.
 
-Patch i of a run is a function of the seed and i alone. A resumed run therefore continues with the
-patches that it would have had, and workers take their shares of a batch without a word between
-them.
+Patch i of a run is a function of the seed, i and the order of the photographs alone. A resumed run
+therefore continues with the patches that it would have had, and workers take their shares of a
+batch without a word between them.
 """
 
 import functools
-import hashlib
-from pathlib import Path
+import threading
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tfusq import image_files
+from tfusq import files, image_files
+from tfusq.training import python_calls
+from tfusq.training.survey import Photograph, check_headers, look_at
 
 
 class Patches:
@@ -24,7 +27,7 @@ class Patches:
 
   Attributes:
     folder: Folder of the photographs.
-    files: Photographs, sorted.
+    files: Photographs in the order from which those of an epoch are drawn; at first sorted.
     patch_size: Side of a patch in pixels.
     batch_size: Number of patches in a batch, of all replicas together.
     seed: Seed of order and crops.
@@ -41,41 +44,61 @@ class Patches:
     """Initializer.
 
     Args:
-      folder: Folder of PNG, JPEG and WebP files, sub-folders included.
+      folder: Folder of images, sub-folders included.
       patch_size: Side of a patch in pixels.
       batch_size: Number of patches in a batch, of all replicas together.
       seed: Seed of order and crops.
       cache_bytes: Memory for decoded photographs.
 
     Raises:
-      ImageError: if there are none, or one is no image.
-      ValueError: if a size is less than 1.
+      ImageError: if there are none, or some are no images.
+      ValueError: if a number is no integer or out of range.
     """
-    if patch_size < 1 or batch_size < 1:
-      raise ValueError(
-        f'Patches needs a patch and a batch of at least 1, not {patch_size} and {batch_size}'
-      )
-    self.folder = Path(folder)
-    self.files = image_files.list_images(folder)
-    # Headers alone, since that is fast; a photograph with a broken body is named when it is used.
-    for path in self.files:
-      with image_files.opened(path):
-        pass
+    for name, value, least in (
+      ('patch_size', patch_size, 1),
+      ('batch_size', batch_size, 1),
+      ('seed', seed, 0),
+      ('cache_bytes', cache_bytes, 0),
+    ):
+      if not isinstance(value, int) or value < least:
+        raise ValueError(f'Patches.{name} must be an integer of at least {least}, not {value!r}')
+
+    self.folder = files.to_path(folder)
+    self.files: list[Any] = image_files.list_images(folder)
+    # Headers alone, since that is fast; `survey` reads the bodies.
+    check_headers(self.files)
     self.patch_size = patch_size
     self.batch_size = batch_size
     self.seed = seed
 
-    self._cache: dict[int, np.ndarray] = {}
+    self._cache: dict[files.AnyPath, np.ndarray] = {}
     self._free_bytes = cache_bytes
+    self._lock = threading.Lock()
     # Two: a batch, and what is prefetched, may reach from one epoch into the next.
     self._order = functools.lru_cache(2)(self._draw_order)
 
-  def fingerprint(self) -> str:
-    """Returns the number of photographs and a hash of their names and sizes."""
-    listing = '\n'.join(
-      f'{path.relative_to(self.folder)} {path.stat().st_size}' for path in self.files
-    )
-    return f'{len(self.files)} {hashlib.sha256(listing.encode()).hexdigest()[:16]}'
+  def survey(self, known: Sequence[Photograph]) -> list[Photograph]:
+    """Reads all photographs once, and keeps those that fit in `cache_bytes`.
+
+    Args:
+      known: Photographs that were read before; those of the same name, size and time are not again.
+
+    Returns:
+      The photographs in the order of `files`.
+
+    Raises:
+      ImageError: if photographs can't be read; names all of them.
+    """
+    return look_at(self.folder, self.files, known, self._read)
+
+  def arrange(self, names: Sequence[str]) -> None:
+    """Makes the order of the photographs another one.
+
+    Args:
+      names: Paths of the photographs inside of the folder, in order.
+    """
+    self.files = [self.folder / name for name in names]
+    self._order.cache_clear()
 
   def dataset(
     self, start: int = 0, context: tf.distribute.InputContext | None = None
@@ -102,7 +125,7 @@ class Patches:
     def load(number):
       # The worker's patch `number` is in batch `number // per_worker` of all workers.
       index = number // per_worker * self.batch_size + first + number % per_worker
-      image = tf.numpy_function(self.patch, [index], tf.uint8)
+      image = python_calls.call(self.patch, index)
       return {'image': tf.ensure_shape(image, [size, size, 3]), 'index': index}
 
     return (
@@ -115,7 +138,7 @@ class Patches:
   def patch(self, index: int) -> np.ndarray:
     """Returns patch number `index` of the run, `uint8[patch, patch, 3]`."""
     epoch, position = divmod(int(index), len(self.files))
-    image = self._read(self._order(epoch)[position])
+    image = self._read(self.files[self._order(epoch)[position]])
 
     missing = [max(self.patch_size - side, 0) for side in image.shape[:2]]
     if any(missing):
@@ -134,11 +157,12 @@ class Patches:
     """Returns the random numbers for a purpose, 0 for orders and 1 for crops."""
     return np.random.default_rng([self.seed, purpose, number])
 
-  def _read(self, file: int) -> np.ndarray:
-    image = self._cache.get(file)
+  def _read(self, path: files.AnyPath) -> np.ndarray:
+    image = self._cache.get(path)
     if image is None:
-      image = image_files.read_image(self.files[file])
-      if image.nbytes <= self._free_bytes:
-        self._free_bytes -= image.nbytes
-        self._cache[file] = image
+      image = image_files.read_image(path)
+      with self._lock:
+        if image.nbytes <= self._free_bytes and path not in self._cache:
+          self._free_bytes -= image.nbytes
+          self._cache[path] = image
     return image

@@ -9,31 +9,60 @@ trained on and which networks it began with.
 import difflib
 import os
 import re
-from pathlib import Path
+from typing import NamedTuple
 
+from tfusq import files
 from tfusq.errors import Error
+
+# The name of a recipe, with its number.
+RECIPE = re.compile(r'operative_config-(\d+)\.gin')
+
+# Lines that may differ when a run is resumed: others check what they say.
+_FREE = re.compile(
+  r'#: photographs |(.*/)?Patches\.folder = |train\.(steps|accept_changed_photographs) = '
+)
 
 
 class TrainingError(Error, RuntimeError):
   """A run that can't be started, resumed or loaded; says why and what is left."""
 
 
-def newest_recipe(model_dir: str | os.PathLike) -> Path:
+class Origin(NamedTuple):
+  """Where the networks of a run come from.
+
+  Attributes:
+    path: Absolute path of a run directory.
+    digest: What identifies its checkpoint, wherever the run is moved; empty if there is none.
+  """
+
+  path: str
+  digest: str
+
+
+def newest_recipe(model_dir: str | os.PathLike) -> files.AnyPath:
   """Returns the newest `operative_config-N.gin` of a run.
 
   Raises:
     TrainingError: if there is none.
   """
-  recipes = Path(model_dir).glob('operative_config-*.gin')
-  newest = max(recipes, key=_step, default=None)
-  if newest is None:
+  number = last_number(model_dir, RECIPE)
+  if number < 0:
     raise TrainingError(f'{model_dir} is no run: it has no operative_config-N.gin')
-  return newest
+  return files.to_path(model_dir) / f'operative_config-{number}.gin'
 
 
-def _step(path: Path) -> int:
-  # As a number: 900 comes before 1000.
-  return int(re.sub(r'\D', '', path.stem))
+def last_number(folder: str | os.PathLike, name: re.Pattern) -> int:
+  """Returns the largest number in the names of a folder's files, or -1 if there is no such file.
+
+  Args:
+    folder: Folder, which may be absent.
+    name: Pattern of the whole name, whose group is the number.
+  """
+  path = files.to_path(folder)
+  if not path.exists():
+    return -1
+  matches = [name.fullmatch(entry.name) for entry in path.iterdir()]
+  return max((int(match[1]) for match in matches if match), default=-1)
 
 
 def with_photographs(recipe_text: str, fingerprint: str) -> str:
@@ -46,53 +75,108 @@ def with_photographs(recipe_text: str, fingerprint: str) -> str:
   return f'{recipe_text}\n#: photographs {fingerprint}\n'
 
 
-def with_origin(recipe_text: str, init_from: str) -> str:
+def with_origin(recipe_text: str, origin: Origin) -> str:
   """Returns a recipe that records where its networks come from.
 
   Args:
     recipe_text: Recipe of a new run.
-    init_from: Run directory.
+    origin: Run whose networks it begins with.
   """
-  return f'{recipe_text}#: networks from {os.path.abspath(init_from)}\n'
+  return f'{recipe_text}\n#: networks from {origin.path}\n#: checkpoint {origin.digest}\n'
 
 
-def recipe_to_resume(recipe_text: str, init_from: str | None, path: Path) -> str:
+def recipe_to_resume(recipe_text: str, origin: Origin | None, path: files.AnyPath) -> str:
   """Returns the recipe to resume a run with, after comparing it with the run's own.
 
   Args:
-    recipe_text: Recipe of this start, with photographs.
-    init_from: Run directory that is given as the origin of the networks at this start; without
-      one, the origin that the run has recorded is kept.
+    recipe_text: Recipe of this start.
+    origin: Run that is given as the origin of the networks at this start; without one, the origin
+      that the run has recorded is kept.
     path: Newest recipe of the run.
 
   Raises:
     TrainingError: if the run was begun with another recipe; shows the difference.
   """
-  recorded_text = path.read_text()
-  if init_from:
-    recipe_text = with_origin(recipe_text, init_from)
-  else:
-    origin = re.search('^#: networks from .*\n', recorded_text, re.MULTILINE)
-    recipe_text += origin[0] if origin else ''
+  recorded_text = path.read_text(encoding='utf-8')
+  recorded_origin = ''.join(
+    re.findall('^#: (?:networks from|checkpoint) .*\n', recorded_text, re.M)
+  )
+  if _is_same_origin(origin, recorded_origin):
+    recipe_text += recorded_origin and f'\n{recorded_origin}'
+  elif origin is not None:
+    recipe_text = with_origin(recipe_text, origin)
 
-  # Versions may differ: whoever resumes a run with another TensorFlow has chosen to.
-  recorded_lines = _significant_lines(recorded_text)
-  lines = _significant_lines(recipe_text)
-  if recorded_lines != lines:
+  require_same(recipe_text, path)
+  return recipe_text
+
+
+def require_same(recipe_text: str, path: files.AnyPath) -> None:
+  """Refuses a recipe that is another than the recorded one.
+
+  Args:
+    recipe_text: Recipe of this start, with the origin of the networks.
+    path: Recipe of the run.
+
+  Raises:
+    TrainingError: if the run was begun with another recipe; shows the difference.
+  """
+  recorded = _read(path.read_text(encoding='utf-8'))
+  recipe = _read(recipe_text)
+  if recorded.statements != recipe.statements:
     difference = difflib.unified_diff(
-      recorded_lines, lines, str(path), 'this configuration', lineterm='', n=0
+      recorded.statements, recipe.statements, str(path), 'this configuration', lineterm='', n=0
     )
     raise TrainingError(
       'the run was begun with another configuration; use it, or another --model_dir '
       '(--init_from takes over the networks):\n' + '\n'.join(difference)
     )
-  return recipe_text
+  if recipe.steps < recorded.steps:
+    raise TrainingError(
+      f'the run was begun with train.steps = {recorded.steps}, which can be raised but not lowered '
+      f'to {recipe.steps}'
+    )
 
 
-def _significant_lines(recipe_text: str) -> list[str]:
-  """Returns the lines in which a resumed run must agree with its beginning."""
-  return [
-    line
-    for line in recipe_text.splitlines()
-    if line.startswith('#:') or not line.startswith('#') and line
-  ]
+def _is_same_origin(origin: Origin | None, recorded: str) -> bool:
+  """Returns whether an origin is the recorded one, by its place or by its content."""
+  if origin is None:
+    return True
+  lines = recorded.splitlines()
+  is_same_checkpoint = bool(origin.digest) and f'#: checkpoint {origin.digest}' in lines
+  return f'#: networks from {origin.path}' in lines or is_same_checkpoint
+
+
+class _Recipe(NamedTuple):
+  """What counts of a recipe when a run is resumed.
+
+  Attributes:
+    statements: What must be the same: neither versions, since whoever resumes a run with another
+      TensorFlow has chosen to, nor photographs and their folders, which have a record of their own.
+    steps: Number of steps, which may be raised; 0 if the recipe does not tell it.
+  """
+
+  statements: list[str]
+  steps: int
+
+
+def _read(recipe_text: str) -> _Recipe:
+  # gin continues a long statement on indented lines.
+  joined = re.sub(r'\s*\\?\n[ \t]+', ' ', recipe_text)
+  lines = [line for line in joined.splitlines() if line and not re.match('#(?!:)', line)]
+  statements = [line for line in lines if not _FREE.match(line)]
+
+  # A macro that nothing but these is bound to is as free as they are.
+  free = {}
+  for line in lines:
+    match = re.match(r'(\w+) = (.*)', line)
+    if match and _uses(match[1], lines) > _uses(match[1], statements) == 0:
+      free[match[1]] = match[2]
+      statements.remove(line)
+
+  steps = re.search(r'^train\.steps = %?(\w+)$', joined, re.MULTILINE)
+  number = free.get(steps[1], steps[1]) if steps else ''
+  return _Recipe(statements, int(number) if number.isdecimal() else 0)
+
+
+def _uses(macro: str, lines: list[str]) -> int:
+  return len(re.findall(rf'%{macro}\b', '\n'.join(lines)))

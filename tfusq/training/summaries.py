@@ -1,11 +1,16 @@
 """What a run records at the end of each interval: summaries for TensorBoard and a checkpoint."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 import tensorflow as tf
 
+from tfusq.training import checkpoints
+from tfusq.training.checkpoints import Checkpoints
 from tfusq.training.codec import Codec
 from tfusq.training.patches import Patches
+from tfusq.training.recipes import TrainingError
 from tfusq.transforms import pixels
 
 # Photographs that are shown beside their reconstructions.
@@ -18,7 +23,7 @@ class Record(tf.keras.callbacks.Callback):
   def __init__(
     self,
     codec: Codec,
-    manager: tf.train.CheckpointManager,
+    saver: Checkpoints,
     folder: str,
     validation: Patches | None,
   ):
@@ -26,16 +31,18 @@ class Record(tf.keras.callbacks.Callback):
 
     Args:
       codec: Codec that is trained.
-      manager: Manager of the run's checkpoints.
+      saver: Writer of the run's checkpoints.
       folder: Folder for `train` and `validation`, the folders of summaries.
       validation: Patches of which some are shown with their reconstructions.
     """
     super().__init__()
-    self._manager = manager
-    self._writers = {
-      name: tf.summary.create_file_writer(os.path.join(folder, name))
-      for name in ('train', 'validation')
-    }
+    self._saver = saver
+    self._folder = folder
+    with self._writing():
+      self._writers = {
+        name: tf.summary.create_file_writer(os.path.join(folder, name))
+        for name in ('train', 'validation')
+      }
     self._reconstruct = tf.function(lambda x: codec.hard(x).reconstruction)
     self._originals = None
     if validation is not None:
@@ -45,16 +52,27 @@ class Record(tf.keras.callbacks.Callback):
   def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
     """Writes what an interval has given; Keras calls intervals epochs."""
     step = int(self.model.optimizer.iterations.numpy())
-    self._write_means(logs or {}, step)
-    self._write_settings(step)
-    if self._originals is not None:
-      self._write_images(step)
-    for writer in self._writers.values():
-      writer.flush()
+    with self._writing():
+      self._write_means(logs or {}, step)
+      self._write_settings(step)
+      if self._originals is not None:
+        self._write_images(step)
+      for writer in self._writers.values():
+        writer.flush()
 
     # Last: a run that is killed here resumes from the checkpoint before, and writes these summaries
     # again; the other way round they would be missing.
-    self._manager.save(step)
+    self._saver.save(step)
+
+  @contextlib.contextmanager
+  def _writing(self) -> Iterator[None]:
+    """Names the folder of summaries that can't be written."""
+    try:
+      yield
+    except tf.errors.OpError as error:
+      raise TrainingError(
+        f"can't write the summaries in {self._folder}: {checkpoints.reason(error)}"
+      ) from error
 
   def _write_means(self, means: dict[str, float], step: int) -> None:
     """Writes the means over the interval; Keras names those of the validation `val_NAME`."""

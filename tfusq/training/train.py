@@ -1,29 +1,33 @@
 """Training: checkpoints, resuming and summaries in one run directory.
 
-A run directory holds `operative_config-N.gin` (the recipe as of the start at step N), checkpoints,
-and TensorBoard events. Nothing else is state: temperatures, noise and batches are functions of the
+A run directory holds `operative_config-N.gin` (the recipe as of the start at step N),
+`photographs-N.json` (the photographs and their order), checkpoints, and TensorBoard events. Nothing
+else is state: temperatures, noise and batches are functions of the
 step and the seed, so that a resumed run equals an uninterrupted one bit for bit.
 """
 
 import os
 import re
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import tensorflow as tf
 from absl import logging
 
 from tfusq import files
+from tfusq.errors import Error
 from tfusq.image_files import ImageError
-from tfusq.training import distribute, recipes, transfer
+from tfusq.training import checkpoints, distribute, events, photographs, recipes, transfer
+from tfusq.training.checkpoints import Checkpoints
 from tfusq.training.codec import Codec
 from tfusq.training.patches import Patches
 from tfusq.training.recipes import TrainingError
 from tfusq.training.reporting import Report
 from tfusq.training.summaries import Record
 
-# The newest is what a run resumes from; the others are there if a disk damages it.
-_CHECKPOINTS_KEPT = 3
+# What lies in a run directory, and what of that a start has written before its first checkpoint.
+_PARTS = re.compile(r'operative_config-.*|photographs-\d+\.json|ckpt-.*|checkpoint')
+_FIRST_PARTS = re.compile(r'operative_config-0\.gin|photographs-0\.json|ckpt-0(_temp|\.data.*)')
 
 
 def train(
@@ -38,6 +42,7 @@ def train(
   validation_batches: int = 4,
   init_from: str | None = None,
   dry_run: bool = False,
+  accept_changed_photographs: bool = False,
 ) -> str:
   """Trains a codec, or resumes the run in `model_dir`.
 
@@ -57,27 +62,36 @@ def train(
     validation_batches: Number of validation batches.
     init_from: Run directory whose networks a new run starts from, as far as they fit.
     dry_run: Whether only to build everything and evaluate one batch, writing nothing.
+    accept_changed_photographs: Whether a run is resumed though its photographs have changed, with
+      those that are there now; the run records them.
 
   Returns:
     One line that says what the run is or has reached.
 
   Raises:
-    TrainingError: if an argument is out of range, the run has another recipe, workers differ or one
-      is gone, or a term of the loss is not finite; the last checkpoint stays.
+    TrainingError: if an argument is out of range, the run has another recipe or other photographs
+      or lacks its checkpoints, workers differ or one is gone, a term of the loss is not finite, or
+      the run can't be written; the last checkpoint stays.
     TransferError: if a checkpoint does not fit.
-    ImageError: if a photograph can't be read.
+    ImageError: if photographs can't be read; names all of them.
   """
-  _check(codec, optimizer, data, validation, steps, interval)
+  for folder in (model_dir, init_from):
+    if folder is not None:
+      checkpoints.check_name(folder)
+  _check(codec, optimizer, data, validation)
+  _check_numbers(steps, interval, validation_batches)
   codec.compile(optimizer)
   optimizer.build(codec.trainable_variables)
 
-  latest = tf.train.latest_checkpoint(model_dir)
-  recipe_text = recipes.with_photographs(recipe(), data.fingerprint())
-  if latest is not None:
-    newest_recipe = recipes.newest_recipe(model_dir)
-    recipe_text = recipes.recipe_to_resume(recipe_text, init_from, newest_recipe)
-  else:
-    recipe_text = _begin(codec, recipe_text, init_from)
+  latest = checkpoints.newest_whole(model_dir)
+  recipe_text = _recipe_of_start(codec, recipe(), model_dir, latest, init_from)
+  seen = photographs.settle(
+    model_dir,
+    {'train': data} if validation is None else {'train': data, 'validation': validation},
+    is_new=latest is None,
+    accept_changed=accept_changed_photographs,
+  )
+  recipe_text = recipes.with_photographs(recipe_text, seen.fingerprint())
 
   try:
     # Before any of them writes what another might read.
@@ -85,50 +99,46 @@ def train(
     if dry_run:
       return _dry_run(codec, data, steps)
     with distribute.own_folder(model_dir) as folder:
-      manager = _open_checkpoints(codec, folder, latest)
+      checkpoint = tf.train.Checkpoint(model=codec.model, optimizer=codec.optimizer)
+      if latest is not None:
+        _restore(checkpoint, model_dir, latest)
       start = int(codec.optimizer.iterations.numpy())
       if start >= steps:
         return f'the run is complete: {start} of {steps} steps'
 
-      files.write(Path(folder) / f'operative_config-{start}.gin', recipe_text.encode())
+      saver = Checkpoints(checkpoint, folder)
+      with _writing(folder):
+        seen.write(folder, start)
+        files.write(files.to_path(folder) / f'operative_config-{start}.gin', recipe_text.encode())
       if latest is None:
-        manager.save(0)
+        saver.save(0)
       codec.fit(
         distribute.batches(data, start),
         initial_epoch=start // interval,
         epochs=steps // interval,
         steps_per_epoch=interval,
         verbose=0,
-        callbacks=[Record(codec, manager, folder, validation), Report(steps, interval)],
+        callbacks=[Record(codec, saver, folder, validation), Report(steps, interval)],
         **_validation_options(validation, validation_batches),
       )
   except tf.errors.OpError as error:
-    _explain(error, tf.train.latest_checkpoint(model_dir))
+    _explain(error, model_dir)
     raise
   return f'{model_dir}: trained to step {steps}'
 
 
 def _check(
-  codec: Codec,
-  optimizer: tf.keras.optimizers.Optimizer,
-  data: Patches,
-  validation: Patches | None,
-  steps: int,
-  interval: int,
+  codec: Codec, optimizer: tf.keras.optimizers.Optimizer, data: Patches, validation: Patches | None
 ) -> None:
-  """Refuses arguments that are of another kind or out of range, by their names in gin."""
+  """Refuses arguments that are of another kind, by their names in gin."""
   for name, value, cls in (
     ('codec', codec, Codec),
     ('data', data, Patches),
     ('optimizer', optimizer, tf.keras.optimizers.Optimizer),
+    ('validation', validation, Patches),
   ):
-    if not isinstance(value, cls):
+    if not isinstance(value, cls) and not (name == 'validation' and value is None):
       raise TrainingError(f'train.{name} must be a {cls.__name__}, not {value!r}')
-
-  if interval < 1 or steps < 1 or steps % interval:
-    raise TrainingError(
-      f'train.steps must be a multiple of train.interval, not {steps} of {interval}'
-    )
 
   replicas = tf.distribute.get_strategy().num_replicas_in_sync
   for name, patches in (('data', data), ('validation', validation)):
@@ -139,39 +149,99 @@ def _check(
       )
 
 
-def _begin(codec: Codec, recipe_text: str, init_from: str | None) -> str:
-  """Takes over the networks that a new run starts from; returns the recipe that records them."""
-  if not init_from:
-    if not codec.train_encoder:
-      raise TrainingError('a frozen encoder must come from another run: give --init_from')
-    return recipe_text
+def _check_numbers(steps: int, interval: int, validation_batches: int) -> None:
+  """Refuses numbers that are out of range, by their names in gin."""
+  for name, value in (
+    ('steps', steps),
+    ('interval', interval),
+    ('validation_batches', validation_batches),
+  ):
+    if not isinstance(value, int) or value < 1:
+      raise TrainingError(f'train.{name} must be an integer of at least 1, not {value!r}')
 
-  for line in transfer.transfer(codec, init_from):
-    logging.warning('%s', line)
-  return recipes.with_origin(recipe_text, init_from)
+  if steps % interval:
+    raise TrainingError(
+      f'train.steps must be a multiple of train.interval, not {steps} of {interval}'
+    )
 
 
-def _require_agreement(model_dir: str, latest: str | None, recipe_text: str) -> None:
+def _recipe_of_start(
+  codec: Codec, recipe_text: str, model_dir: str, latest: int | None, init_from: str | None
+) -> str:
+  """Compares the recipe with the run's, or takes over the networks that a new run starts from.
+
+  Args:
+    codec: Codec to train.
+    recipe_text: Recipe from gin.
+    model_dir: Run directory.
+    latest: Step of the checkpoint that is resumed from; None for a new run.
+    init_from: Run directory that is given as the origin of the networks.
+
+  Returns:
+    The recipe with the origin of the networks.
+  """
+  origin = None if init_from is None else _origin(init_from)
+  if latest is not None:
+    return recipes.recipe_to_resume(recipe_text, origin, recipes.newest_recipe(model_dir))
+
+  _require_nothing_begun(model_dir)
+  if origin is not None:
+    for line in transfer.transfer(codec, origin.path):
+      logging.warning('%s', line)
+    recipe_text = recipes.with_origin(recipe_text, origin)
+  elif not codec.train_encoder:
+    raise TrainingError('a frozen encoder must come from another run: give --init_from')
+
+  interrupted = files.to_path(model_dir) / 'operative_config-0.gin'
+  if interrupted.exists():
+    recipes.require_same(recipe_text, interrupted)
+  return recipe_text
+
+
+def _origin(init_from: str) -> recipes.Origin:
+  step = checkpoints.newest(init_from)
+  digest = '' if step is None else checkpoints.digest(init_from, step)
+  path = init_from if files.is_remote(init_from) else os.path.abspath(init_from)
+  return recipes.Origin(path, digest)
+
+
+def _require_nothing_begun(model_dir: str) -> None:
+  """Refuses a folder without a checkpoint that holds more than an interrupted start leaves."""
+  folder = files.to_path(model_dir)
+  names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+  parts = [name for name in names if _PARTS.fullmatch(name) and not _FIRST_PARTS.fullmatch(name)]
+  parts += [name for name in ('train', 'validation') if events.are_in(folder / name)]
+  if parts:
+    raise TrainingError(
+      f'{model_dir} holds parts of a run ({", ".join(parts)}) but none of its checkpoints to '
+      'resume from; give another --model_dir, or remove them to begin anew'
+    )
+
+
+def _require_agreement(model_dir: str, latest: int | None, recipe_text: str) -> None:
   """Refuses workers that differ in their recipes or in the checkpoint that they see."""
-  checkpoint_name = os.path.basename(latest) if latest is not None else 'no checkpoint'
-  if not distribute.agree(f'{checkpoint_name}\n{recipe_text}'):
+  if not distribute.agree(f'{latest}\n{recipe_text}'):
     raise TrainingError(
       f'workers differ in configuration or in what {model_dir} holds; all of '
       'them need one command and one shared folder'
     )
 
 
-def _open_checkpoints(codec: Codec, folder: str, latest: str | None) -> tf.train.CheckpointManager:
-  """Restores the latest checkpoint, and returns the manager of the checkpoints in `folder`."""
-  checkpoint = tf.train.Checkpoint(model=codec.model, optimizer=codec.optimizer)
-  manager = tf.train.CheckpointManager(
-    checkpoint, folder, max_to_keep=_CHECKPOINTS_KEPT, step_counter=codec.optimizer.iterations
-  )
-  if latest is not None:
-    with transfer.restoring(latest):
-      checkpoint.restore(latest).assert_consumed()
-    logging.info('resuming from %s', latest)
-  return manager
+def _restore(checkpoint: tf.train.Checkpoint, model_dir: str, step: int) -> None:
+  with transfer.restoring(model_dir, step) as path:
+    checkpoint.restore(path).assert_consumed()
+  logging.info('resuming from %s', checkpoints.path_of(model_dir, step))
+
+
+@contextmanager
+def _writing(folder: str) -> Iterator[None]:
+  """Names the folder where the system only says that it can't be written."""
+  try:
+    yield
+  except OSError as error:
+    if isinstance(error, Error):
+      raise
+    raise TrainingError(f"can't write to {folder}: {checkpoints.reason(error)}") from error
 
 
 def _validation_options(validation: Patches | None, batches: int) -> dict[str, object]:
@@ -191,7 +261,7 @@ def _dry_run(codec: Codec, data: Patches, steps: int) -> str:
   )
 
 
-def _explain(error: tf.errors.OpError, latest: str | None) -> None:
+def _explain(error: tf.errors.OpError, model_dir: str) -> None:
   """Raises what a failed operation means, where that is known.
 
   Errors cross TensorFlow's graph as text: assertions of `Codec.train_step`, and what
@@ -199,7 +269,7 @@ def _explain(error: tf.errors.OpError, latest: str | None) -> None:
 
   Args:
     error: Error of an operation.
-    latest: Last checkpoint.
+    model_dir: Run directory.
 
   Raises:
     TrainingError: if a term of the loss is not finite or another worker is gone.
@@ -207,11 +277,14 @@ def _explain(error: tf.errors.OpError, latest: str | None) -> None:
   """
   term = re.search(r'(the \w+ is not finite at step)\] \[(\d+)', error.message)
   if term:
-    raise TrainingError(f'{term[1]} {term[2]}; the last good checkpoint is {latest}') from None
+    latest = checkpoints.newest(model_dir)
+    path = None if latest is None else checkpoints.path_of(model_dir, latest)
+    raise TrainingError(f'{term[1]} {term[2]}; the last good checkpoint is {path}') from None
 
-  image = re.search(r'ImageError: (.*)', error.message)
+  image = re.search(r'\[ImageError: (.*)\]$', error.message, re.MULTILINE)
   if image:
-    raise ImageError(image[1]) from None
+    # TensorFlow writes quotes and backslashes with a backslash.
+    raise ImageError(re.sub(r'\\([\'"\\])', r'\1', image[1])) from None
 
   if 'Collective ops is aborted' in error.message:
     raise TrainingError(

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import tensorflow as tf
 from absl import logging
 
+from tfusq import files
 from tfusq.errors import Error
+from tfusq.training import checkpoints
 from tfusq.training.codec import Codec
 
 # What TensorFlow adds to the path of a variable in a checkpoint.
@@ -19,17 +21,23 @@ class TransferError(Error, RuntimeError):
 
 
 @contextlib.contextmanager
-def restoring(path: str) -> Iterator[None]:
+def restoring(run: str, step: int) -> Iterator[str]:
   """Re-raises the errors of reading a checkpoint as `TransferError`.
 
   Args:
-    path: Checkpoint that is read inside the context.
+    run: Run directory.
+    step: Step of the checkpoint that is read inside the context.
+
+  Yields:
+    The path to read it by.
 
   Raises:
     TransferError: if the checkpoint does not fit or is damaged.
   """
+  path = checkpoints.path_of(run, step)
   try:
-    yield
+    with files.literal(run) as folder:
+      yield checkpoints.path_of(folder, step)
   except (AssertionError, ValueError) as error:
     raise TransferError(
       f'{path} holds other networks than this configuration: {str(error).splitlines()[0]}'
@@ -54,37 +62,36 @@ def restore(codec: Codec, run: str) -> int:
   Raises:
     TransferError: if there is no checkpoint, or it holds other networks.
   """
-  return restore_checkpoint(codec, _newest(run))
+  step = _newest(run)
+  restore_checkpoint(codec, run, step)
+  return step
 
 
-def checkpoints(run: str) -> list[str]:
-  """Returns a run's checkpoints, the oldest first.
+def steps(run: str) -> list[int]:
+  """Returns the steps of a run's checkpoints, the oldest first.
 
   Raises:
     TransferError: if there is none.
   """
   _newest(run)
-  return list(tf.train.get_checkpoint_state(run).all_model_checkpoint_paths)
+  return checkpoints.steps(run)
 
 
-def restore_checkpoint(codec: Codec, path: str) -> int:
+def restore_checkpoint(codec: Codec, run: str, step: int) -> None:
   """Loads the networks of one checkpoint of a run, which must be this codec's.
 
   Args:
     codec: Created codec.
-    path: Checkpoint, from `checkpoints`.
-
-  Returns:
-    The step of the checkpoint.
+    run: Run directory.
+    step: Step of the checkpoint, one of `steps`.
 
   Raises:
     TransferError: if it holds other networks.
   """
-  with restoring(path):
+  with restoring(run, step) as path:
     status = tf.train.Checkpoint(model=codec.model).restore(path)
     # A run's checkpoint has the optimizer's slots too, which are not asked for.
     status.expect_partial().assert_existing_objects_matched()
-  return int(path.rsplit('-', 1)[1])
 
 
 def transfer(codec: Codec, run: str) -> list[str]:
@@ -102,8 +109,9 @@ def transfer(codec: Codec, run: str) -> list[str]:
     TransferError: if there is no checkpoint, nothing fits, or the encoder is frozen and the
       checkpoint does not have all of it.
   """
-  path = _newest(run)
-  stored = _stored_shapes(path)
+  step = _newest(run)
+  path = checkpoints.path_of(run, step)
+  stored = _stored_shapes(run, step)
   variables = _by_path(tf.train.Checkpoint(model=codec.model))
   fitting = {name for name, variable in variables.items() if stored.get(name) == variable.shape}
   if not fitting:
@@ -113,8 +121,8 @@ def transfer(codec: Codec, run: str) -> list[str]:
   if not codec.train_encoder:
     _require_encoder(codec, new, path)
 
-  with restoring(path):
-    reader = tf.train.load_checkpoint(path)
+  with restoring(run, step) as literal:
+    reader = tf.train.load_checkpoint(literal)
     for name in fitting:
       variables[name].assign(reader.get_tensor(name + _VALUE))
   logging.info('loaded %d of %d weights of %s', len(fitting), len(variables), path)
@@ -131,17 +139,17 @@ def transfer(codec: Codec, run: str) -> list[str]:
   return lines
 
 
-def _newest(run: str) -> str:
-  path = tf.train.latest_checkpoint(run)
-  if path is None:
+def _newest(run: str) -> int:
+  step = checkpoints.newest(run)
+  if step is None:
     raise TransferError(f'no checkpoint in {run}')
-  return path
+  return step
 
 
-def _stored_shapes(path: str) -> dict[str, list[int]]:
+def _stored_shapes(run: str, step: int) -> dict[str, list[int]]:
   """Returns the shapes of the networks' variables in a checkpoint, by path."""
   shapes = {}
-  with restoring(path):
+  with restoring(run, step) as path:
     for name, shape in tf.train.list_variables(path):
       if name.startswith('model/') and name.endswith(_VALUE):
         shapes[name.removesuffix(_VALUE)] = shape

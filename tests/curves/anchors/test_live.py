@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import subprocess
 import sys
@@ -71,6 +72,17 @@ def test_an_unknown_anchor_is_answered_with_the_known_ones():
 def test_what_a_coder_refuses_is_named():
   with pytest.raises(AnchorError, match='webp cannot code 17000x1 pixels at point 5'):
     live.find_live('webp').code(np.zeros([1, 17000, 3], np.uint8), 5)
+
+
+def test_what_a_coder_does_not_decode_is_named(photograph):
+  def refuse(data):
+    raise OSError('more pixels than it reads')
+
+  anchor = dataclasses.replace(live.find_live('jpeg'), decode=refuse)
+  with pytest.raises(
+    AnchorError, match='jpeg cannot decode its 8x9 pixels at point 5: more pixels'
+  ):
+    anchor.code(photograph[:9, :8], 5)
 
 
 def test_versions_name_library_and_coder(anchor):

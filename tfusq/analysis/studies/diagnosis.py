@@ -97,8 +97,8 @@ def diagnose(codec: Codec, run: str, folder: str, count: int, draws: int) -> Dia
   meter = _Meter(codec, images, draws)
 
   checkpoints = []
-  for path in progress.track(transfer.checkpoints(run), 'checkpoint'):
-    step = transfer.restore_checkpoint(codec, path)
+  for step in progress.track(transfer.steps(run), 'checkpoint'):
+    transfer.restore_checkpoint(codec, run, step)
     codec.anneal(tf.constant(step, tf.int64))
     checkpoints.append(meter.state(step))
 

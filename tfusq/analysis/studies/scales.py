@@ -186,7 +186,7 @@ def _draw(rows: Sequence[dict]) -> Figure:
 
     panels[0].set_ylabel(f'share of latents in a {_BINS_PER_DECADE}th of a decade')
     lines = [Line2D([], [], **style) for style in styles.values()]
-    figure.legend(lines, list(styles), loc='outside right upper')
+    plot.add_legend(figure, lines, list(styles), loc='outside right upper')
   return figure
 
 

@@ -64,7 +64,8 @@ class LiveAnchor:
       point: Quality setting; any that the coder takes, not only one of `points`.
 
     Raises:
-      AnchorError: if the coder does not take the image, which may be too large, or the point.
+      AnchorError: if the coder does not take the image, which may be too large, or the point, or
+        does not decode what it coded.
     """
     height, width = image.shape[:2]
     start = time.perf_counter()
@@ -78,7 +79,12 @@ class LiveAnchor:
         f'{self.name} cannot code {width}x{height} pixels at point {point}: {error}'
       ) from error
     encoded = time.perf_counter()
-    pixels = self.decode(data)[:height, :width]
+    try:
+      pixels = self.decode(data)[:height, :width]
+    except Exception as error:  # Pillow decodes no more than 179 million pixels, for example
+      raise AnchorError(
+        f'{self.name} cannot decode its {width}x{height} pixels at point {point}: {error}'
+      ) from error
     return CodedImage(
       bytes=self.size(data),
       decoded=pixels,

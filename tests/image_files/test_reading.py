@@ -4,15 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import pngs
 from tfusq import image_files
-from tfusq.image_files import ImageError, image_hash, list_images, read_image
-
-
-def test_a_folder_without_images_is_named(tmp_path):
-  with pytest.raises(ImageError, match='no images'):
-    list_images(tmp_path)
-  with pytest.raises(ImageError, match='no folder'):
-    list_images(tmp_path / 'absent')
+from tfusq.image_files import ImageError, image_hash, read_image
 
 
 @pytest.mark.parametrize(
@@ -35,6 +29,43 @@ def test_every_kind_of_pixel_becomes_rgb(mode, pixel, expected, tmp_path):
   assert image[0, 0].tolist() == expected
 
 
+# Two pixels each, of which the first has the colour of the key.
+@pytest.mark.parametrize(
+  'depth, colour, pixels, key, expected',
+  [
+    (1, pngs.GREY, b'\x40', b'\0\0', [255, 255]),
+    (2, pngs.GREY, b'\x60', b'\0\1', [255, 170]),
+    (4, pngs.GREY, b'\x5a', b'\0\5', [255, 170]),
+    (8, pngs.GREY, b'\x05\xaa', b'\0\5', [255, 170]),
+    # Only at 16 bits are these two different.
+    (16, pngs.GREY, b'\x12\x34\x12\x35', b'\x12\x34', [255, 18]),
+    (16, pngs.RGB, 3 * b'\x12\x34' + 3 * b'\x12\x35', 3 * b'\x12\x34', [255, 18]),
+    (16, pngs.RGB, 3 * b'\0\5' + 3 * b'\5\0', 3 * b'\0\5', [255, 5]),
+    (8, pngs.RGB, b'\1\2\3\4\4\4', b'\0\1\0\2\0\3', [255, 4]),
+  ],
+)
+def test_the_colour_key_of_a_png_is_transparent_at_its_own_depth(
+  depth, colour, pixels, key, expected, tmp_path
+):
+  path = tmp_path / 'image.png'
+  path.write_bytes(pngs.png(2, 1, depth, colour, pixels, key))
+  assert read_image(path).tolist() == [[[level] * 3 for level in expected]]
+
+
+def test_a_colour_key_that_no_pixel_has_changes_nothing(tmp_path):
+  path = tmp_path / 'image.png'
+  path.write_bytes(pngs.png(2, 1, 16, pngs.GREY, b'\x12\x34\x12\x35', b'\x12\x36'))
+  assert read_image(path)[0, :, 0].tolist() == [18, 18]
+
+
+def test_16_bit_grey_is_rounded_and_of_16_bit_colours_the_high_byte_is_taken(tmp_path):
+  path = tmp_path / 'image.png'
+  path.write_bytes(pngs.png(2, 1, 16, pngs.GREY, b'\x00\xff\x12\x34'))
+  assert read_image(path)[0, :, 0].tolist() == [1, 18]
+  path.write_bytes(pngs.png(1, 1, 16, pngs.RGB, b'\x00\xff\x12\x34\xff\xff'))
+  assert read_image(path)[0, 0].tolist() == [0, 18, 255]
+
+
 def test_floating_point_pixels_are_refused(tmp_path):
   Image.new('F', (4, 3), 0.5).save(tmp_path / 'image.tif')
   with pytest.raises(ImageError, match='image.tif.*floating-point'):
@@ -47,6 +78,14 @@ def test_orientation_is_applied(tmp_path):
   exif[0x0112] = 6  # a quarter turn
   image.save(tmp_path / 'turned.jpg', exif=exif)
   assert read_image(tmp_path / 'turned.jpg').shape == (6, 2, 3)
+
+
+def test_orientation_is_applied_to_a_colour_key_too(tmp_path):
+  grey = Image.fromarray(np.array([[7, 8, 9]], np.uint16))
+  exif = grey.getexif()
+  exif[0x0112] = 3  # half a turn
+  grey.save(tmp_path / 'turned.png', exif=exif, transparency=7)
+  assert read_image(tmp_path / 'turned.png')[0, :, 0].tolist() == [0, 0, 255]
 
 
 def test_image_hash_is_of_size_and_pixels_alone(photograph, tmp_path):
@@ -74,24 +113,8 @@ def test_image_hash_refuses_what_is_no_rgb_image(image):
     image_hash(image)
 
 
-def test_images_are_listed_in_order_with_those_of_sub_folders(tmp_path):
-  (tmp_path / 'sub').mkdir()
-  names = ['a.PNG', 'b.jpeg', 'sub/c.webp', 'z.jpg']
-  for name in [*reversed(names), 'notes.txt']:
-    (tmp_path / name).touch()
-  assert list_images(tmp_path) == [tmp_path / name for name in names]
-
-
 def test_what_is_encoded_is_decoded(photograph):
   data = image_files.encode(photograph, 'png')
   np.testing.assert_array_equal(image_files.decode(data), photograph)
   small = image_files.encode(photograph, 'jpeg', quality=10)
   assert len(small) < len(image_files.encode(photograph, 'jpeg', quality=90))
-
-
-def test_any_failure_while_an_image_is_open_names_the_file(tmp_path, photograph):
-  path = tmp_path / 'image.png'
-  path.write_bytes(image_files.encode(photograph, 'png'))
-  with pytest.raises(ImageError, match='cannot read image .*image.png: broken'):  # noqa: SIM117
-    with image_files.opened(path):
-      raise RuntimeError('broken')
