@@ -28,7 +28,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import ndtr
 
-from tfusq.coding import range_coder
+from tfusq.coding.range_coder import operations
 from tfusq.coding.tables import PRECISION, Coder, bits_outside, entries, wrap
 
 # Steps of a mean to 1: float32 holds means of up to 4,096 from the window's middle exactly.
@@ -297,16 +297,12 @@ def centre(logits: tf.Tensor, means: tf.Tensor) -> tf.Tensor:
 
 def _encode_decisions(handle, decisions):
   upper = tf.cast(decisions.upper, tf.int32)
-  return range_coder.operations().entropy_encode_index(
-    handle, decisions.table, upper
-  ), decisions.upper
+  return operations().entropy_encode_index(handle, decisions.table, upper), decisions.upper
 
 
 def _decode_decisions(handle, decisions):
   shape = tf.shape(decisions.table)
-  handle, upper = range_coder.operations().entropy_decode_index(
-    handle, decisions.table, shape, tf.int32
-  )
+  handle, upper = operations().entropy_decode_index(handle, decisions.table, shape, tf.int32)
   return handle, tf.cast(upper, tf.bool)
 
 

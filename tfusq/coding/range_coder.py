@@ -51,6 +51,6 @@ def _refusal(version: str) -> str:
     return f'{begin}: pip install {_DISTRIBUTIONS[minor]}'
   return (
     f'{begin}, which only trains: export the checkpoint under TensorFlow 2.17 or 2.14, by tfusq '
-    'export --model_dir RUN --out CODEC in an environment with tensorflow~=2.17.0, tf_keras~=2.17.0 '
-    f'and {_DISTRIBUTIONS["2.17"]}, or with tensorflow~=2.14.0 and {_DISTRIBUTIONS["2.14"]}'
+    'export --model_dir RUN --out CODEC in an environment with tensorflow~=2.17.0, '
+    f'tf_keras~=2.17.0 and {_DISTRIBUTIONS["2.17"]} (README.md, Versions and GPUs)'
   )

@@ -1,4 +1,4 @@
-"""The deep factorized density: for each channel a cumulative distribution that is a small network."""
+"""The deep factorized density: cumulative distributions that are small networks."""
 
 import tensorflow as tf
 

@@ -28,8 +28,8 @@ def require() -> None:
     raise KerasError(_missing(tf.__version__)) from error
   if version is not None:
     raise KerasError(
-      f'tf.keras is Keras {version}, and tfusq needs Keras 2: import tfusq before tf.keras is used, '
-      'or set TF_USE_LEGACY_KERAS=1'
+      f'tf.keras is Keras {version}, and tfusq needs Keras 2: import tfusq before tf.keras is '
+      'used, or set TF_USE_LEGACY_KERAS=1'
     )
   if sys.version_info >= (3, 12):
     _mend_seeds()
