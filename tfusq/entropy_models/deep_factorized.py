@@ -50,17 +50,6 @@ class DeepFactorized(tf.Module):
         factor = tf.zeros([channels, outputs, 1])
         self._factors.append(tf.Variable(factor, name=f'factor_{number}'))
 
-  def cdf(self, y: tf.Tensor) -> tf.Tensor:
-    """Returns the mass below a point.
-
-    Args:
-      y: Points, float32, broadcastable to `[..., channels]`.
-
-    Returns:
-      Mass, `[..., channels]`.
-    """
-    return tf.math.sigmoid(self._logit(y))
-
   def log_cdf(self, y: tf.Tensor) -> tf.Tensor:
     """Returns the logarithm of the mass below a point.
 
@@ -94,9 +83,8 @@ class DeepFactorized(tf.Module):
     """
     upper = self._logit(y + 0.5)
     lower = self._logit(y - 0.5)
-    sigmoid = tf.math.sigmoid
-    survival = sigmoid(-lower) - sigmoid(-upper)
-    return tf.where(_is_right(upper), survival, sigmoid(upper) - sigmoid(lower))
+    survival = _sigmoid(-lower) - _sigmoid(-upper)
+    return tf.where(_is_right(upper), survival, _sigmoid(upper) - _sigmoid(lower))
 
   def log_mass(self, y: tf.Tensor) -> tf.Tensor:
     """Returns the logarithm of the mass in `[y - 1/2, y + 1/2]`, finite where that underflows.
@@ -136,3 +124,13 @@ def _is_right(upper: tf.Tensor) -> tf.Tensor:
   There the masses above the ends are the smaller ones, whose difference is more exact.
   """
   return tf.math.log_sigmoid(-upper) < tf.math.log_sigmoid(upper)
+
+
+def _sigmoid(x: tf.Tensor) -> tf.Tensor:
+  """Returns `tf.sigmoid(x)` as TensorFlow 2.14 computes it.
+
+  Later versions round otherwise, and the masses that it gives become tables: with theirs, a
+  checkpoint would be exported to a codec of another identity.
+  """
+  e = tf.exp(x)
+  return tf.where(tf.math.is_inf(e), tf.ones_like(e), e / (1 + e))
