@@ -22,13 +22,14 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+import tfusq
 from tfusq import config, image_files, runs
 from tfusq.coding import range_coder
 from tfusq.export import saved_model
 from tfusq.export.client import ExportedCodec
 from tfusq.training import events
 
-IMAGES = Path(image_files.__file__).resolve().parent / 'images'
+IMAGES = Path(tfusq.__file__).resolve().parent / 'images'
 RESULTS = 'results.json'
 STEPS = 3
 MODELS = {

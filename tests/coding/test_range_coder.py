@@ -4,7 +4,9 @@ import re
 import pytest
 import tensorflow as tf
 
+from tfusq import image_files
 from tfusq.coding import range_coder
+from tfusq.export import saved_model
 
 
 @pytest.fixture
@@ -70,3 +72,25 @@ def test_a_package_that_is_missing_is_named(version, package, importable, monkey
   monkeypatch.setattr(tf, '__version__', version)
   with pytest.raises(range_coder.RangeCoderError, match=f'{version}: pip install {package}$'):
     range_coder.operations()
+
+
+def test_a_codec_is_trained_and_not_exported(importable, trained, tmp_path):
+  importable()
+  with pytest.raises(range_coder.RangeCoderError):
+    saved_model.export(trained.centred_model, tmp_path / 'codec', {})
+  assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+  'words', [('quickstart', '--out', 'out'), ('compress', 'a.png', 'a.usq', '--codec', '{codec}')]
+)
+def test_commands_that_need_bytes_say_so_in_one_line(
+  words, importable, cli, exported_path, photograph, tmp_path, monkeypatch
+):
+  importable()
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / 'a.png').write_bytes(image_files.encode(photograph, 'png'))
+  code, out, err = cli(*[word.format(codec=exported_path) for word in words])
+  assert code == 1 and not out
+  assert err.startswith(f'tfusq {words[0]}: no range coder loads') and err.count('\n') == 1
+  assert [path.name for path in tmp_path.iterdir()] == ['a.png']
