@@ -1,3 +1,4 @@
+import ast
 from pathlib import Path
 
 import gin
@@ -203,6 +204,17 @@ def test_a_whole_float_is_the_integer_that_is_wanted(binding, parameter, value):
   assert found == value
   items = found if isinstance(found, list) else [found]
   assert all(type(item) is int for item in items)
+
+
+@pytest.mark.parametrize('value', ["'a.gin'", "['a.gin', 'b.gin']", '[]'])
+def test_one_text_or_several_are_taken_where_both_may_be(value):
+  config.parse([], [f'Sweep.common = {value}'], [])
+  assert config.build_parameter('Sweep.common') == ast.literal_eval(value)
+
+
+def test_what_is_neither_of_two_kinds_is_named():
+  with pytest.raises(ConfigError, match='Sweep.common must be a text in quotes, not 3'):
+    config.parse([], ['Sweep.common = 3'], [])
 
 
 def test_a_float_stays_what_it_is():

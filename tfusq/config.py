@@ -278,7 +278,7 @@ def _refusals(root: str | None = None) -> Iterator[None]:
     if not is_of_root and isinstance(error, (TypeError, ValueError, AttributeError)):
       raise ConfigError(' '.join(_shortened(error).split())) from error
     if isinstance(error, Error):
-      raise _without_gin(error) from error
+      raise _without_gin(error, root) from error
     raise
 
 
@@ -291,15 +291,20 @@ def _shortened(error: Exception) -> str:
   )
 
 
-def _without_gin(error: Error) -> Error:
-  """Returns an error of the class and with the text that it had before gin passed it on."""
+def _without_gin(error: Error, root: str | None) -> Error:
+  """Returns an error of the class and with the text that it had before gin passed it on.
+
+  Args:
+    error: Error that has passed gin.
+    root: Name of the function that the user has called, which is not mentioned.
+  """
   cls = type(error)
 
   # gin raises a subclass of the same name, once for each configurable on the way.
   while cls.__mro__[1].__qualname__ == cls.__qualname__:
     cls = cls.__mro__[1]
 
-  return cls(_shortened(error))
+  return cls(_shortened(error).removesuffix(f' (in {root})'))
 
 
 def _value(parameter: str, *default: Any) -> Any:

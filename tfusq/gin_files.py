@@ -12,7 +12,7 @@ import math
 import os
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -159,15 +159,19 @@ def checked(parameter: str, value: Any, kind: Any) -> Any:
   Raises:
     ConfigError: if the value is of another kind or not finite; names the parameter.
   """
-  kinds = typing.get_args(kind) if _is_union(kind) else (kind,)
+  kinds = list(typing.get_args(kind)) if _is_union(kind) else [kind]
   if isinstance(value, gin.config.ConfigurableReference) or (
     value is None and types.NoneType in kinds
   ):
     return value
 
-  simple = [kind for kind in kinds if kind in _NAMES]
-  if simple:
-    return _checked_simple(parameter, value, simple[0])
+  kinds = [kind for kind in kinds if kind is not types.NoneType]
+  if len(kinds) > 1:
+    return _checked_union(parameter, value, kinds)
+
+  (kind,) = kinds
+  if kind in _NAMES:
+    return _checked_simple(parameter, value, kind)
 
   if typing.get_origin(kind) is collections.abc.Sequence and typing.get_args(kind)[0] in _NAMES:
     (item,) = typing.get_args(kind)
@@ -179,6 +183,23 @@ def checked(parameter: str, value: Any, kind: Any) -> Any:
 
 def _is_union(kind: Any) -> bool:
   return typing.get_origin(kind) in (types.UnionType, typing.Union)
+
+
+def _checked_union(parameter: str, value: Any, kinds: Sequence[Any]) -> Any:
+  """Returns a value as the first of several kinds that admits it; raises what the first raises."""
+  errors = []
+  for kind in kinds:
+    # A value that is written out is no object of a class such as a schedule.
+    if isinstance(kind, type) and kind not in _NAMES:
+      continue
+    try:
+      return checked(parameter, value, kind)
+    except ConfigError as error:
+      errors.append(error)
+
+  if errors:
+    raise errors[0]
+  return value
 
 
 def _checked_simple(parameter: str, value: Any, kind: type) -> Any:

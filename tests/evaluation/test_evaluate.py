@@ -152,7 +152,7 @@ def test_what_is_no_error_of_an_image_ends_the_evaluation(folder):
 
 
 def test_an_image_that_kills_the_process_comes_last_and_is_then_left_out(
-  folder, photograph, tmp_path
+  folder, photograph, tmp_path, caplog
 ):
   path = tmp_path / 'journal'
   killed = json.dumps(['aa', image_hash(photograph[:200]), None]) + '\n'
@@ -160,11 +160,14 @@ def test_an_image_that_kills_the_process_comes_last_and_is_then_left_out(
   point = FakePoint('aa', 0.25)
   evaluate([point], folder, 'ours', Journal(path))
   assert point.heights == [64, 200]
+  assert 'a.png: the process ended while it was coded, now it comes last' in caplog.text
 
   path.write_text(2 * killed)
-  curve, problems = evaluate([FakePoint('aa', 0.25)], folder, 'ours', Journal(path))
+  points = [FakePoint('aa', 0.25), FakePoint('bb', 0.5)]
+  curve, problems = evaluate(points, folder, 'ours', Journal(path))
+  assert [point.heights for point in points] == [[64], [64]]
   assert list(curve.meta['images']) == ['b.png']
-  assert 'a.png at aa!: the process was killed 2 times' in problems
+  assert 'a.png at aa!: the process ended 2 times' in problems and '(and 1 more)' in problems
 
 
 def test_an_interruption_is_no_kill(folder, photograph, tmp_path):
@@ -174,7 +177,7 @@ def test_an_interruption_is_no_kill(folder, photograph, tmp_path):
     point.fails_at = 1
     with pytest.raises(KeyboardInterrupt):
       evaluate([point], folder, 'ours', Journal(tmp_path / 'journal'))
-  assert Journal(tmp_path / 'journal').kills('aa', digest) == 0
+  assert Journal(tmp_path / 'journal').kills(digest) == 0
 
 
 def test_an_image_without_error_leaves_the_psnr_of_the_mean_error_finite(folder, photograph):

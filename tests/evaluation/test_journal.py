@@ -46,10 +46,14 @@ def test_what_began_and_never_ended_killed_the_process(tmp_path):
     raise ValueError
   with journal.attempt('point', 'done'):
     journal.add('point', 'done', {'bpp': 0.5})
-  killed = journal.attempt('point', 'killed')
-  killed.__enter__()
+  killed = [journal.attempt(point, 'killed') for point in ('point', 'other')]
+  for attempt in killed:
+    attempt.__enter__()
 
   again = Journal(path)
-  assert [again.kills('point', image) for image in ('refused', 'killed')] == [0, 1]
+  assert [again.kills(image) for image in ('refused', 'done', 'killed')] == [0, 0, 2]
   assert again.find('point', 'done') == {'bpp': 0.5} and again.find('point', 'killed') is None
-  assert Journal(path).kills('point', 'killed') == 1  # reading does not count
+  assert Journal(path).kills('killed') == 2  # reading does not count
+
+  again.add('point', 'killed', {'bpp': 0.25})
+  assert Journal(path).kills('killed') == 1

@@ -104,6 +104,53 @@ assert not any(name.startswith('tfusq') for name in sys.modules if name != 'tfus
   )
 
 
+def signatures(path):
+  """Returns the types of inputs and outputs of each signature."""
+  saved = saved_model_pb2.SavedModel.FromString((path / 'saved_model.pb').read_bytes())
+  found = {}
+  for name, signature in saved.meta_graphs[0].signature_def.items():
+    if not name.startswith('__'):  # TensorFlow's own
+      types = [
+        {key: tf.as_dtype(info.dtype).name for key, info in infos.items()}
+        for infos in (signature.inputs, signature.outputs)
+      ]
+      found[name] = tuple(types)
+  return found
+
+
+def test_serving_finds_binary_outputs_by_their_names_and_compresses_by_default(exported_path):
+  compress = ({'image': 'uint8'}, {'data_bytes': 'string'})
+  assert signatures(exported_path) == {
+    'serving_default': compress,
+    'compress': compress,
+    'decompress': ({'data': 'string'}, {'output_0': 'uint8'}),
+    'evaluate': (
+      {'image': 'uint8'},
+      {'data_bytes': 'string', 'bits': 'float32', 'reconstruction': 'uint8'},
+    ),
+  }
+
+
+def test_a_session_runs_the_signatures(exported_path, exported_codec, photograph):
+  """As TensorFlow Serving does: by the names of tensors in one graph."""
+  image = photograph[:20, :30]
+  expected, _, reconstruction = exported_codec.evaluate(image)
+  with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+    loaded = tf.compat.v1.saved_model.load(session, ['serve'], str(exported_path))
+
+    def run(name, argument):
+      signature = loaded.signature_def[name]
+      (given,) = signature.inputs.values()
+      names = {key: info.name for key, info in signature.outputs.items()}
+      return session.run(names, {given.name: argument})
+
+    assert run('serving_default', image)['data_bytes'] == expected
+    assert run('evaluate', image)['data_bytes'] == expected
+    np.testing.assert_array_equal(run('decompress', expected)['output_0'], reconstruction)
+    with pytest.raises(tf.errors.InvalidArgumentError, match='not a tfusq file'):
+      run('decompress', b'GIF89a')
+
+
 def test_only_the_range_coder_is_not_tensorflows_own(exported_path):
   saved = saved_model_pb2.SavedModel.FromString((exported_path / 'saved_model.pb').read_bytes())
   ops = {
@@ -263,6 +310,8 @@ def test_a_decoder_alone_decodes_the_whole_codecs_files(
     for variable in getattr(trained.model, name).variables
   ]
   assert weights(exported_path) - weights(path) == sum(map(tf.size, encoder)) > 0
+  assert set(signatures(path)) == {'decompress', 'serving_default'}
+  assert signatures(path)['serving_default'] == ({'data': 'string'}, {'output_0': 'uint8'})
   graph = saved_model_pb2.SavedModel.FromString((path / 'saved_model.pb').read_bytes())
   ops = {
     node.op

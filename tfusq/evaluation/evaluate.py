@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from absl import logging
 
 from tfusq.curves.curve import Curve
 from tfusq.curves.means import PSNR_OF_MEAN, counts, mean
@@ -99,6 +100,9 @@ def evaluate(
     EvaluationError: if no image is evaluated at any point, or none at all of them.
   """
   images, failures = _read_images(folder)
+  for path, digest in images.hashes.items():
+    if journal.kills(digest):
+      logging.warning('%s: the process ended while it was coded, now it comes last', path)
 
   with progress(len(points) * len(images.hashes), 'image') as update:
     for point in points:
@@ -141,7 +145,7 @@ def _measure(
     return []  # opening a point may load a codec
 
   # What killed the process may do so again, after all others are done.
-  missing.sort(key=lambda path: journal.kills(point.key, images.hashes[path]))
+  missing.sort(key=lambda path: journal.kills(images.hashes[path]))
   failures = []
   try:
     with point.open() as measure:
@@ -159,8 +163,8 @@ def _measure_image(
   point: Point, path: AnyPath, digest: str, measure: Measure, journal: Journal
 ) -> str:
   """Measures an image; returns why it failed, empty if it did not."""
-  if journal.kills(point.key, digest) >= _MOST_KILLS:
-    return f'the process was killed {_MOST_KILLS} times while it was coded; is the memory enough?'
+  if journal.kills(digest) >= _MOST_KILLS:
+    return f'the process ended {_MOST_KILLS} times while it was coded; is the memory enough?'
 
   try:
     with journal.attempt(point.key, digest):

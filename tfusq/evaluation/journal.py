@@ -50,6 +50,7 @@ class Journal:
         point, image, row = json.loads(line)
         if row:
           self._rows[point, image] = row
+          self._kills.pop((point, image), None)
         else:
           self._kills[point, image] += 1 if row is None else -1
     except (ValueError, TypeError) as error:
@@ -69,14 +70,13 @@ class Journal:
     """
     return self._rows.get((point, image))
 
-  def kills(self, point: str, image: str) -> int:
-    """Returns how often the process was killed while it measured.
+  def kills(self, image: str) -> int:
+    """Returns how often the process was killed while it measured an image, over all points.
 
     Args:
-      point: Key of the point.
       image: Hash of the image.
     """
-    return self._kills[point, image]
+    return sum(count for (_, other), count in self._kills.items() if other == image)
 
   @contextlib.contextmanager
   def attempt(self, point: str, image: str) -> Iterator[None]:

@@ -279,11 +279,12 @@ def encode(
   Returns:
     The compressed image.
   """
-  height, width = tf.shape(image)[0], tf.shape(image)[1]
   sides = tf.cast(tf.shape(image)[:2], tf.int64)
   sides_fit = tf.reduce_all((sides > 0) & (sides <= container.MAX_SIDE))
   pixels_fit = tf.reduce_prod(sides) <= container.MAX_PIXELS
+  # Everything else is computed from this one, and so after the check.
   image = container_ops.verified(image, (sides_fit & pixels_fit, container.IMAGE_LIMITS))
+  height, width = tf.shape(image)[0], tf.shape(image)[1]
 
   encoder = encoder_class(centred_model, coders, from_uint8(image)[None])
   with exact.arithmetic():

@@ -2,17 +2,20 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from tfusq import files
 from tfusq.errors import Error
 from tfusq.export import container
+from tfusq.files import AnyPath
 
 DESCRIPTION = 'codec.json'
 
+_IDENTITY = re.compile(f'[0-9a-f]{{{2 * container.IDENTITY_BYTES}}}')
 # TensorFlow's messages can be long, and may quote the whole graph.
 _MESSAGE_CHARACTERS = 200
 
@@ -30,14 +33,14 @@ class CodecFolder(NamedTuple):
     description: Contents of `codec.json`.
   """
 
-  path: Path
+  path: AnyPath
   description_json: bytes
   description: dict[str, Any]
 
   @property
   def identity(self) -> str:
     """Identity of the codec, hexadecimal."""
-    return str(self.description['identity'])
+    return self.description['identity']
 
   @property
   def decoder_only(self) -> bool:
@@ -89,13 +92,18 @@ def _list_codecs(
   decoders = []
   damaged = []
 
-  for file in sorted([Path(path) / DESCRIPTION, *Path(path).glob(f'*/{DESCRIPTION}')]):
-    if not file.is_file():
+  folder = files.to_path(path)
+  candidates = [folder]
+  if folder.is_dir():
+    candidates += sorted(folder.iterdir())
+
+  for candidate in candidates:
+    if not (candidate / DESCRIPTION).is_file():
       continue
     try:
-      codec = read_folder(file.parent)
+      codec = read_folder(candidate)
     except CodecError:
-      damaged.append(str(file))  # does not hide the others
+      damaged.append(str(candidate / DESCRIPTION))  # does not hide the others
       continue
     if compresses and codec.decoder_only:
       decoders.append(str(codec.path))
@@ -117,15 +125,18 @@ def read_folder(path: str | os.PathLike) -> CodecFolder:
   Raises:
     CodecError: if the folder holds no codec, or its description is damaged.
   """
+  folder = files.to_path(path)
   try:
-    description_json = (Path(path) / DESCRIPTION).read_bytes()
+    description_json = (folder / DESCRIPTION).read_bytes()
     description = json.loads(description_json)
-    if not isinstance(description, dict) or 'identity' not in description:
-      raise ValueError('it names no identity')
-    codec = CodecFolder(Path(path), description_json, description)
-  except (OSError, ValueError) as error:
+  # Of brackets that are nested too deep Python raises RecursionError.
+  except (OSError, ValueError, RecursionError) as error:
     raise CodecError(_damaged(path, error)) from error
-  return codec
+
+  identity = description.get('identity') if isinstance(description, dict) else None
+  if not isinstance(identity, str) or not _IDENTITY.fullmatch(identity):
+    raise CodecError(f'{path} is damaged or no codec: its {DESCRIPTION} names no identity')
+  return CodecFolder(folder, description_json, description)
 
 
 class ExportedCodec:
@@ -155,9 +166,12 @@ class ExportedCodec:
     self.description = folder.description
     self._errors = tf.errors
 
+    self._image = tf.TensorSpec([None, None, 3], tf.uint8, 'image')
+
     names = ('decompress',) if folder.decoder_only else ('compress', 'decompress', 'evaluate')
     try:
-      self._codec = tf.saved_model.load(str(folder.path))
+      with files.literal(folder.path) as path:
+        self._codec = tf.saved_model.load(path)
       for name in names:
         if not callable(getattr(self._codec, name)):
           raise TypeError(f'{name} is no function')
@@ -177,7 +191,7 @@ class ExportedCodec:
       ContainerError: if no file can hold the image; says why.
       CodecError: if TensorFlow fails, for example out of memory.
     """
-    return self._call(self._codec.compress, image).numpy()
+    return self._call_with_image('compress', image).numpy()
 
   def decompress(self, data: bytes) -> np.ndarray:
     """Decompresses a file.
@@ -193,6 +207,10 @@ class ExportedCodec:
         decoded on this machine.
       CodecError: if TensorFlow fails, for example out of memory.
     """
+    try:
+      data = bytes(memoryview(data))
+    except TypeError as error:
+      raise container.ContainerError(f'a file is bytes; this is {type(data).__name__}') from error
     return self._call(self._codec.decompress, data).numpy()
 
   def evaluate(self, image: np.ndarray) -> tuple[bytes, np.ndarray, np.ndarray]:
@@ -209,8 +227,21 @@ class ExportedCodec:
       ContainerError: if no file can hold the image; says why.
       CodecError: if TensorFlow fails, for example out of memory.
     """
-    result = self._call(self._codec.evaluate, image)
+    result = self._call_with_image('evaluate', image)
     return result['data'].numpy(), result['bits'].numpy(), result['reconstruction'].numpy()
+
+  def _call_with_image(self, name: str, image: np.ndarray) -> Any:
+    """Calls a function of an image."""
+    # Codecs that were exported earlier take an array of any type for an image.
+    array = np.asarray(image)
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
+      shape = 'x'.join(map(str, array.shape))
+      raise container.ContainerError(f'{container.IMAGE}; this has {array.dtype} and {shape}')
+
+    function = getattr(self._codec, name)
+    # Traced once for images of all sizes, which otherwise would be traced each.
+    function.get_concrete_function(self._image)
+    return self._call(function, array)
 
   def _call(self, function: Callable[[Any], Any], argument: np.ndarray | bytes) -> Any:
     """Calls a function of the codec and translates TensorFlow's errors."""

@@ -20,6 +20,7 @@ MAGIC = b'USQ'
 VERSION = 1
 MAX_SIDE = 2**16 - 1
 MAX_PIXELS = 2**25  # 8K; a forged header must not ask for all memory
+IMAGE = 'an image has the type uint8, values from 0 to 255, and the shape height x width x 3'
 IMAGE_LIMITS = f'an image has 1 to {MAX_SIDE} rows and columns, and at most {MAX_PIXELS} pixels'
 
 _REFUSAL = re.compile(r'assertion failed: \[(.*?)\]')

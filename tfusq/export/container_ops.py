@@ -13,7 +13,7 @@ from tfusq.export import container
 from tfusq.export.container import SIZES, Header
 
 
-def verified(value: Any, *requirements: tuple[tf.Tensor, str]) -> Any:
+def verified(value: Any, *requirements: tuple[tf.Tensor, str | tf.Tensor]) -> Any:
   """Returns a value that can be computed only if conditions hold.
 
   Otherwise TensorFlow raises `InvalidArgumentError`, in whose text `container.refusal` finds the
@@ -21,8 +21,8 @@ def verified(value: Any, *requirements: tuple[tf.Tensor, str]) -> Any:
 
   Args:
     value: Tensor, or a nested structure of tensors.
-    *requirements: Pairs of a condition, a boolean scalar, and the message if it does not hold,
-      which has no closing bracket.
+    *requirements: Pairs of a condition, a boolean scalar, and the message if it does not hold, a
+      scalar string, which has no closing bracket.
 
   Returns:
     The value.
@@ -30,7 +30,7 @@ def verified(value: Any, *requirements: tuple[tf.Tensor, str]) -> Any:
   assertions = []
   for condition, message in requirements:
     # `container.refusal` takes the bracket for the message's end.
-    assert ']' not in message, message
+    assert not (isinstance(message, str) and ']' in message), message
     assertions.append(tf.debugging.Assert(condition, [message], summarize=1))
 
   with tf.control_dependencies(assertions):

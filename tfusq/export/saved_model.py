@@ -5,6 +5,10 @@
     evaluate(image)   -> {'data', 'bits', 'reconstruction'}: the same encoder path, with what the
                       entropy models estimate for each section, and the decoder's image
 
+The signatures of these names, which TensorFlow Serving offers, are the same functions. One that is
+asked for by no name compresses, if the codec does. An output that is a file is called `data_bytes`,
+because Serving's REST interface encodes those names in base64.
+
 The networks' variables and the integer tables are in it; the training class is not. Encoder and
 decoder walk the model in the same way and in the same shapes, and turn what the networks say into
 table indexes before anything is coded; a fingerprint of the indexes detects another machine's
@@ -13,16 +17,19 @@ floats, see `tfusq.export.bitstream`.
 
 import json
 import os
+import types
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.python.saved_model import save_context
 
 from tfusq import files
-from tfusq.export import bitstream
+from tfusq.export import arguments, bitstream
 from tfusq.export.bitstream import ExportError
 from tfusq.export.client import DESCRIPTION
 from tfusq.export.identity import codec_identity, encoder_variables
+from tfusq.export.saving import new_saved_model
 from tfusq.files import AnyPath
 from tfusq.models import CentredModel, Model
 from tfusq.transforms import LINEAR, exact
@@ -50,12 +57,15 @@ def export(
     The codec's identity, hexadecimal.
 
   Raises:
-    ExportError: if an entropy model has no bitstream for the way this codec quantizes, or weights
-      are not finite or too large for exact arithmetic.
+    ExportError: if an entropy model has no bitstream for the way this codec quantizes, weights are
+      not finite or too large for exact arithmetic, or the folder can't be written.
     Exists: if `path` exists and may not be replaced.
   """
   files.check_folder(path, force, DESCRIPTION)
-  module = CodecModule(centred_model, decoder_only)
+  options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+  # What is traced otherwise would be traced once more to be saved.
+  with save_context.save_context(options):
+    module = CodecModule(centred_model, decoder_only)
   identity = module.identity.hex()
   description = {
     'identity': identity,
@@ -64,13 +74,7 @@ def export(
     **description,
   }
 
-  with files.new_folder(path, force, DESCRIPTION) as draft:
-    tf.saved_model.save(
-      module,
-      str(draft),
-      signatures={name: getattr(module, name) for name in module.functions},
-      options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
-    )
+  with new_saved_model(path, module, module.served, DESCRIPTION, force, options) as draft:
     _forget_gradients(draft)
     (draft / DESCRIPTION).write_text(json.dumps(description, indent=2))
   return identity
@@ -81,7 +85,7 @@ class CodecModule(tf.Module):
 
   Attributes:
     identity: The codec's identity, 8 bytes.
-    functions: Names of the traced functions.
+    served: Functions that become signatures, by name.
   """
 
   def __init__(self, centred_model: CentredModel, decoder_only: bool = False):
@@ -105,20 +109,27 @@ class CodecModule(tf.Module):
     self._variables = [variable for variable in model.variables if variable.ref() not in left_out]
     self.identity = codec_identity(centred_model, self._coders)
 
-    self.decompress = self._decompress_function(centred_model)
-    self.functions = ['decompress']
+    decompress = self._decompress_function(centred_model)
+    self.decompress = arguments.data_function(decompress)
+    served = {'decompress': decompress, 'serving_default': decompress}
+
     if not decoder_only:
-      self.compress = self._compress_function(centred_model)
-      self.evaluate = self._evaluate_function(centred_model)
-      self.functions = ['compress', 'decompress', 'evaluate']
+      compress = self._compress_function(centred_model)
+      evaluate = self._evaluate_function(centred_model)
+      self.compress = arguments.image_function(lambda image: compress(image)['data_bytes'])
+      self.evaluate = arguments.image_function(lambda image: _with_data(evaluate(image)))
+      served |= {'compress': compress, 'evaluate': evaluate, 'serving_default': compress}
+
+    # A dictionary would be exported as an attribute.
+    self.served = types.MappingProxyType(served)
 
   def _compress_function(self, centred_model):
     coders, identity = self._coders, self.identity
 
     def compress(image):
-      return bitstream.encode(centred_model, coders, identity, image).data
+      return {'data_bytes': bitstream.encode(centred_model, coders, identity, image).data}
 
-    return tf.function(compress, [tf.TensorSpec([None, None, 3], tf.uint8, 'image')])
+    return tf.function(compress, [arguments.IMAGE])
 
   def _decompress_function(self, centred_model):
     coders, identity = self._coders, self.identity
@@ -127,7 +138,7 @@ class CodecModule(tf.Module):
       y_hat, height, width = bitstream.decode(centred_model, coders, identity, data)
       return to_uint8(centred_model.model.reconstruct(y_hat, height, width)[0])
 
-    return tf.function(decompress, [tf.TensorSpec([], tf.string, 'data')])
+    return tf.function(decompress, [arguments.DATA])
 
   def _evaluate_function(self, centred_model):
     coders, identity = self._coders, self.identity
@@ -136,12 +147,17 @@ class CodecModule(tf.Module):
       encoded = bitstream.encode(centred_model, coders, identity, image, bitstream.PricedEncoder)
       x = centred_model.model.reconstruct(encoded.y_hat, encoded.height, encoded.width)
       return {
-        'data': encoded.data,
+        'data_bytes': encoded.data,
         'bits': tf.stack(list(encoded.encoder.bits().values())),
         'reconstruction': to_uint8(x[0]),
       }
 
-    return tf.function(evaluate, [tf.TensorSpec([None, None, 3], tf.uint8, 'image')])
+    return tf.function(evaluate, [arguments.IMAGE])
+
+
+def _with_data(outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+  """Renames the file among the outputs of `evaluate` for callers in Python."""
+  return {'data' if name == 'data_bytes' else name: value for name, value in outputs.items()}
 
 
 def _require_exact(model: Model) -> None:

@@ -18,6 +18,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from tfusq import files
 from tfusq.coding import range_coder
+from tfusq.export.saving import new_saved_model
 
 # Keras looks for this file. Because it is empty, Keras loads the model as the functions it has.
 _MARKER = 'keras_metadata.pb'
@@ -63,14 +64,16 @@ def export_for_tfc(
   Raises:
     Exists: if one of them exists and may not be replaced.
     RangeCoderError: if there is no range coder.
+    ExportError: if the SavedModel can't be written.
+    OSError: if the metagraph can't be written.
   """
   metagraph, saved_model = outputs(codec, folder, force)
   range_coder.operations()  # registers them
-  module = _Module(tf.saved_model.load(str(codec)))
+  with files.literal(codec) as path:
+    module = _Module(tf.saved_model.load(path))
   signatures = {'sender': module.sender, 'receiver': module.receiver}
 
-  with files.new_folder(saved_model, force, _MARKER) as draft:
-    tf.saved_model.save(module, str(draft), signatures=signatures)
+  with new_saved_model(saved_model, module, signatures, _MARKER, force) as draft:
     (draft / _MARKER).touch()
 
   data = _make_metagraph(signatures).SerializeToString(deterministic=True)

@@ -45,18 +45,20 @@ def call(function: Callable[[int], np.ndarray], number: tf.Tensor) -> tf.Tensor:
   counters = _counters()
 
   # Counted before it asks: `_end` shuts out before it counts, so that one sees the other.
-  _add(counters.calls, 1)
-  is_ending = _read(counters.is_ending) > 0
+  with tf.control_dependencies([_add(counters.calls, 1)]):
+    is_ending = _read(counters.is_ending) > 0
   result, error = tf.cond(
     is_ending,
     lambda: [np.zeros([0], np.uint8), 'the process is ending'],
     lambda: tf.numpy_function(_caught(function), [number], [tf.uint8, tf.string]),
   )
   with tf.control_dependencies([result, error]):
-    _add(counters.calls, -1)
+    is_over = _add(counters.calls, -1)
 
-  # Only here, since an operation that fails keeps those after it from running.
-  with tf.control_dependencies([tf.debugging.Assert(tf.equal(error, ''), [error])]):
+  # Only then, since an operation that fails may keep others from running.
+  with tf.control_dependencies([is_over]):
+    check = tf.debugging.Assert(tf.equal(error, ''), [error])
+  with tf.control_dependencies([check]):
     return tf.identity(result)
 
 
@@ -96,8 +98,8 @@ def _end(counters: _Counters) -> None:
     time.sleep(_PAUSE)
 
 
-def _add(handle: tf.Tensor, value: int) -> None:
-  tf.raw_ops.AssignAddVariableOp(resource=handle, value=tf.constant(value, tf.int64))
+def _add(handle: tf.Tensor, value: int) -> tf.Operation:
+  return tf.raw_ops.AssignAddVariableOp(resource=handle, value=tf.constant(value, tf.int64))
 
 
 def _read(handle: tf.Tensor) -> tf.Tensor:

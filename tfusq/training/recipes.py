@@ -32,7 +32,7 @@ class Origin(NamedTuple):
 
   Attributes:
     path: Absolute path of a run directory.
-    digest: What identifies its checkpoint, wherever the run is moved; empty if there is none.
+    digest: Hash of its checkpoint, the same wherever the run is moved; empty if there is none.
   """
 
   path: str
@@ -150,8 +150,8 @@ class _Recipe(NamedTuple):
   """What counts of a recipe when a run is resumed.
 
   Attributes:
-    statements: What must be the same: neither versions, since whoever resumes a run with another
-      TensorFlow has chosen to, nor photographs and their folders, which have a record of their own.
+    statements: Lines that must be the same. Versions are not, since whoever resumes a run with
+      another TensorFlow has chosen to, nor photographs, which have a record of their own.
     steps: Number of steps, which may be raised; 0 if the recipe does not tell it.
   """
 
