@@ -7,6 +7,7 @@ they can be used without gin.
 
 import contextlib
 import functools
+import inspect
 import re
 import typing
 from collections.abc import Callable, Iterator, Sequence
@@ -43,6 +44,10 @@ _KERAS_HINTS: dict[str, dict[str, Any]] = {
   'PiecewiseConstantDecay': {'boundaries': Sequence[int], 'values': Sequence[float]},
 }
 
+# Arguments that only some versions of Keras have. A recipe does not name them, because under a
+# version without them it would be another recipe.
+_NOT_IN_EVERY_VERSION = {'Adam': ['adaptive_epsilon']}
+
 
 @functools.cache
 def register() -> None:
@@ -52,7 +57,8 @@ def register() -> None:
     for name, target in targets.items():
       resolved = plugins.resolve(target)
       # The name is given because some classes of TensorFlow have another `__name__`.
-      gin.external_configurable(resolved, name=name, module=module)
+      denylist = _not_in_every_version(name, resolved)
+      gin.external_configurable(resolved, name=name, module=module, denylist=denylist)
       hints[f'{module}.{name}'] = _KERAS_HINTS.get(name) or _hints(resolved)
 
   classes, errors = plugins.load_all()
@@ -66,6 +72,12 @@ def register() -> None:
       gin.external_configurable(_raiser(error), name=name, module='tfusq.broken')
     else:  # no configuration can mean it
       logging.warning('%s', error)
+
+
+def _not_in_every_version(name: str, target: Callable) -> list[str]:
+  """Returns those of its arguments that other versions of Keras do not have."""
+  parameters = inspect.signature(target).parameters
+  return [argument for argument in _NOT_IN_EVERY_VERSION.get(name, []) if argument in parameters]
 
 
 def parse(gin_files: list[str], gin_bindings: list[str], gin_search_path: list[str]) -> None:
