@@ -17,6 +17,19 @@ from tfusq.export import client, saved_model
 from tfusq.training import train
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+  """Escapes what tests have printed or logged of names that are not UTF-8.
+
+  A worker of pytest-xdist could not send it otherwise, and would end.
+  """
+  report = yield
+  report.sections = [
+    (name, text.encode(errors='backslashreplace').decode()) for name, text in report.sections
+  ]
+  return report
+
+
 @pytest.fixture(scope='session')
 def reference():
   """Numbers made by quadrature, independently of this library."""

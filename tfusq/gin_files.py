@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import gin
 from absl import logging
 
+from tfusq import files
 from tfusq.errors import Error
 
 # Types that are checked, with the names of what messages ask for.
@@ -257,7 +258,7 @@ def _parse_file(
     Macros with their values and the names of the files that bind them.
   """
   path = _find(name, folders)
-  real_path = os.path.realpath(path)
+  real_path = path if files.is_remote(path) else os.path.realpath(path)
   if real_path in including:
     chain = ' includes '.join([*including[including.index(real_path) :], real_path])
     raise ConfigError(f'a gin file includes itself: {shortened(chain)}')
@@ -304,7 +305,7 @@ def _parse_text(
 
 def _read(path: str) -> str:
   try:
-    return Path(path).read_text()
+    return files.to_path(path).read_text()
   except (OSError, UnicodeDecodeError) as error:
     raise ConfigError(f"can't read {path}: {error}") from error
 
@@ -318,9 +319,10 @@ class _Excerpt(io.StringIO):
 
 
 def _find(name: str, folders: list[str]) -> str:
-  for folder in ('', *folders):
-    path = os.path.join(folder, name)
-    if os.path.isfile(path):
+  # The recipe of a run in a store has a whole path.
+  candidates = [name] if files.is_remote(name) else [os.path.join(f, name) for f in ('', *folders)]
+  for path in candidates:
+    if files.to_path(path).is_file():
       return path
   raise ConfigError(f'no gin file {name}; searched here, {", ".join(folders)}')
 

@@ -46,7 +46,8 @@ def test_a_run_lives_in_a_store(cli, store, photographs, tmp_path):
   names = {path.name for path in (store / 'run').iterdir()}
   assert {'ckpt-3.index', 'operative_config-0.gin', 'operative_config-1.gin'} <= names
 
-  assert cli('export', '--model_dir', store / 'run', '--out', store / 'codec')[0] == 0
+  code, _, err = cli('export', '--model_dir', store / 'run', '--out', store / 'codec')
+  assert code == 0, err
   code, _, err = cli('export', '--model_dir', store / 'run', '--out', store / 'codec')
   assert code == 1 and '--force' in err
   assert cli('export', '--force', '--model_dir', store / 'run', '--out', store / 'codec')[0] == 0

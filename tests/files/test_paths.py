@@ -55,6 +55,7 @@ def test_files_of_a_store(store):
   path = store / 'sub' / '[1] ä*.bin'
   path.parent.mkdir()
   path.write_bytes(b'\0\xff')
+  (store / 'a').write_text('longer, and gone')
   (store / 'a').write_text('ä')
   assert path.read_bytes() == b'\0\xff' and (store / 'a').read_text() == 'ä'
   assert store.is_dir() and path.is_file() and not path.is_dir()

@@ -51,8 +51,8 @@ def image_function(
     if image.shape.rank != 3 or image.shape[2] != 3:
       message = [f'{container.IMAGE}; this has the shape ', _shape_text(image)]
       return _refused(tf.strings.join(message))
-    # A loaded function is traced for each size, which the networks must not notice: they are the
-    # same for all images, and are not even built for an image without pixels.
+    # A loaded function is traced for each size. The networks must not know it, to be the same for
+    # all images, and to be built for one without pixels, which they refuse.
     return function(tf.compat.v1.placeholder_with_default(image, IMAGE.shape))
 
   traced = tf.function(checked, autograph=False)

@@ -236,7 +236,8 @@ class ExportedCodec:
     array = np.asarray(image)
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
       shape = 'x'.join(map(str, array.shape))
-      raise container.ContainerError(f'{container.IMAGE}; this has {array.dtype} and {shape}')
+      reason = f'this has the type {array.dtype} and the shape {shape}'
+      raise container.ContainerError(f'{container.IMAGE}; {reason}')
 
     function = getattr(self._codec, name)
     # Traced once for images of all sizes, which otherwise would be traced each.

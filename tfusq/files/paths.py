@@ -176,6 +176,8 @@ class RemotePath(os.PathLike):
 
   def write_bytes(self, data: bytes) -> None:
     """Writes the file."""
+    # Some stores, `ram://` among them, would write behind what is there.
+    self.unlink(missing_ok=True)
     with self._errors() as gfile, gfile.GFile(str(self), 'wb') as file:
       file.write(data)
 

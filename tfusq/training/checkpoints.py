@@ -162,6 +162,21 @@ class Checkpoints:
       logging.warning('%s', error)
 
 
+def reader(path: str) -> Any:
+  """Returns TensorFlow's reader of a checkpoint's tensors.
+
+  Its `tf.train.load_checkpoint` would first look for the checkpoint by a pattern, which some stores
+  do not know.
+
+  Args:
+    path: Checkpoint, by a path that is no pattern.
+
+  Raises:
+    tf.errors.OpError: if it is absent or damaged.
+  """
+  return tf.compat.v1.train.NewCheckpointReader(path)
+
+
 def reason(error: Exception) -> str:
   """Returns why something could not be written, in a few words."""
   if isinstance(error, OSError) and error.strerror:
@@ -207,9 +222,9 @@ def _is_whole(model_dir: str, step: int) -> bool:
   """Returns whether all of a checkpoint can be read; TensorFlow compares checksums."""
   with files.literal(model_dir) as folder:
     try:
-      reader = tf.train.load_checkpoint(path_of(folder, step))
-      for name in reader.get_variable_to_shape_map():
-        reader.get_tensor(name)
+      tensors = reader(path_of(folder, step))
+      for name in tensors.get_variable_to_shape_map():
+        tensors.get_tensor(name)
     except (IndexError, ValueError, tf.errors.OpError):
       return False
   return True

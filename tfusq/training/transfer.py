@@ -122,7 +122,7 @@ def transfer(codec: Codec, run: str) -> list[str]:
     _require_encoder(codec, new, path)
 
   with restoring(run, step) as literal:
-    reader = tf.train.load_checkpoint(literal)
+    reader = checkpoints.reader(literal)
     for name in fitting:
       variables[name].assign(reader.get_tensor(name + _VALUE))
   logging.info('loaded %d of %d weights of %s', len(fitting), len(variables), path)
@@ -150,7 +150,7 @@ def _stored_shapes(run: str, step: int) -> dict[str, list[int]]:
   """Returns the shapes of the networks' variables in a checkpoint, by path."""
   shapes = {}
   with restoring(run, step) as path:
-    for name, shape in tf.train.list_variables(path):
+    for name, shape in sorted(checkpoints.reader(path).get_variable_to_shape_map().items()):
       if name.startswith('model/') and name.endswith(_VALUE):
         shapes[name.removesuffix(_VALUE)] = shape
   return shapes
