@@ -118,14 +118,18 @@ def evaluate(arguments: argparse.Namespace) -> None:
   from tfusq.evaluation.evaluate import evaluate as evaluate_points
   from tfusq.evaluation.failures import EvaluationError
   from tfusq.evaluation.journal import Journal
-  from tfusq.export import primitives
+  from tfusq.export import client, primitives
 
   outputs = _evaluation_outputs(arguments)
+  codecs = _codecs(arguments)
+  # A codec that is missing is named before the images are looked at.
+  for path in codecs:
+    client.find(path, compresses=True)
   # Before the operating points import TensorFlow.
   primitives.limit(primitives.image_sizes(image_files.list_images(arguments.folder)))
   name = arguments.name or arguments.anchor or Path(arguments.json or 'tfusq').stem
   with tempfile.TemporaryDirectory() as scratch:
-    points = _operating_points(arguments, Path(scratch))
+    points = _operating_points(arguments, codecs, Path(scratch))
     journal = Journal(_journal_path(outputs[0]) if outputs else None)
     curve, problems = evaluate_points(points, arguments.folder, name, journal)
 
@@ -163,13 +167,18 @@ def _journal_path(output: str) -> Path:
   return path.with_name(f'{digest}.partial')
 
 
-def _operating_points(arguments: argparse.Namespace, scratch: Path) -> list[Point]:
+def _codecs(arguments: argparse.Namespace) -> list[str]:
+  """Returns the exported codecs to evaluate: the default one if nothing else is asked for."""
+  if arguments.codec or arguments.model_dir or arguments.anchor:
+    return arguments.codec
+  return [arguments.default_codec]
+
+
+def _operating_points(
+  arguments: argparse.Namespace, codecs: list[str], scratch: Path
+) -> list[Point]:
   """Returns the operating points; the codecs of runs are exported to a scratch folder."""
   from tfusq.evaluation import operating_points
-
-  codecs = arguments.codec
-  if not (codecs or arguments.model_dir or arguments.anchor):
-    codecs = [arguments.default_codec]
 
   points: list[Point] = [operating_points.ExportedPoint(path) for path in codecs]
   for number, path in enumerate(arguments.model_dir):
