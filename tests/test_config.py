@@ -1,4 +1,5 @@
 import ast
+import re
 from pathlib import Path
 
 import gin
@@ -6,7 +7,7 @@ import pytest
 from absl import logging
 
 from making import TINY, build_codec
-from tfusq import Codec, config
+from tfusq import Codec, config, versions
 from tfusq.config import ConfigError
 from tfusq.quantization.estimators import Undefined
 from tfusq.transforms.residual import Attention
@@ -254,7 +255,19 @@ def test_bindings_that_nothing_reads_are_warned_of(monkeypatch):
   assert any('nowhere/Linear.end' in warning for warning in warnings)
   assert any('SEDE' in warning for warning in warnings)
   assert not any('SUA.alpha' in warning or 'LMBDA' in warning for warning in warnings)
-  assert '# tensorflow-compression 2.14.1' in recipe and 'Codec.zero_centre = True' in recipe
+  for name, version in versions.installed('gin-config').items():
+    assert f'# {name} {version}\n' in recipe
+  assert 'Codec.zero_centre = True' in recipe
+
+
+def test_a_recipe_names_only_arguments_that_every_version_has():
+  """Else a run that began under one TensorFlow would be another run under the next."""
+  build_codec()
+  config.build_parameter('train.optimizer')
+  named = set(re.findall(r'^Adam\.(\w+) = ', config.recipe(), re.MULTILINE))
+  of_2_14 = {'amsgrad', 'beta_1', 'beta_2', 'clipnorm', 'clipvalue', 'ema_momentum', 'epsilon'}
+  of_2_14 |= {'ema_overwrite_frequency', 'global_clipnorm', 'jit_compile', 'learning_rate', 'name'}
+  assert named == of_2_14 | {'use_ema', 'weight_decay'}
 
 
 @pytest.mark.usefixtures('eagerly')

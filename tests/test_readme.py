@@ -1,5 +1,6 @@
 """The README's code does what it says, and what it names exists."""
 
+import configparser
 import re
 import shlex
 
@@ -70,3 +71,20 @@ def test_commands_are_parsed():
         command_line.parser().parse_args(words[1:])
         count += 1
   assert count >= 25
+
+
+def test_lines_without_dependencies_name_the_other_requirements():
+  """Where `--no-deps` is said, all is named but TensorFlow, Keras and the range coder."""
+  config = configparser.ConfigParser()
+  config.read(CHECKOUT / 'setup.cfg')
+  required = config['options']['install_requires'].split('\n')
+  required = sorted(name for name in required if name and 'python_version' not in name)
+
+  lines = []
+  for block in re.findall(r'```sh\n(.*?)```', README, re.DOTALL):
+    for line in block.replace('\\\n', ' ').splitlines():
+      if line.startswith('pip install') and 'tensorflow' in line:
+        lines.append(sorted(shlex.split(line)[2:]))
+  assert len(lines) == 2
+  for line in lines:
+    assert [name for name in line if not name.startswith(('tensorflow', 'tf_keras'))] == required

@@ -22,10 +22,11 @@ ORDER = (
   ('models',),
   ('entropy_models',),
   ('coding',),
-  ('quantization', 'transforms'),
+  ('transforms',),
+  ('quantization',),
   ('sweeps',),
   ('curves',),
-  ('gin_files', 'image_files', 'plugins', 'progress'),
+  ('gin_files', 'image_files', 'plugins', 'progress', 'versions'),
   ('files',),
   ('errors',),
 )

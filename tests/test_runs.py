@@ -2,7 +2,7 @@ import pytest
 import tensorflow as tf
 
 from making import IMAGES, eager
-from tfusq import config, runs
+from tfusq import config, runs, versions
 from tfusq.export import client
 from tfusq.files import Exists
 from tfusq.training.recipes import TrainingError
@@ -43,11 +43,7 @@ def test_a_run_is_exported_with_its_step_and_recipe(run, tmp_path):
   assert exported.description['identity'] == identity
   assert exported.description['step'] == 1
   assert 'MSHyper.filters = 4' in exported.description['recipe']
-  assert exported.description['versions'].keys() == {
-    'tfusq',
-    'tensorflow',
-    'tensorflow-compression',
-  }
+  assert exported.description['versions'] == versions.installed()
   with pytest.raises(Exists):
     runs.export_run(run, out, [])
   assert runs.export_run(run, out, [], force=True) == identity

@@ -6,6 +6,7 @@ import TensorFlow. Type checkers and editors read them from the imports below.
 
 import importlib
 import importlib.metadata
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
   from tfusq.quantization.estimators import STE as STE
   from tfusq.quantization.estimators import Estimator as Estimator
   from tfusq.quantization.estimators import Undefined as Undefined
+  from tfusq.quantization.bounds import lower_bound as lower_bound
+  from tfusq.quantization.bounds import upper_bound as upper_bound
   from tfusq.quantization.gradients import with_slope as with_slope
   from tfusq.quantization.quantizer import Quantizer as Quantizer
   from tfusq.quantization.rounding import quantize as quantize
@@ -62,6 +65,9 @@ if TYPE_CHECKING:
   from tfusq.transforms import Residual as Residual
   from tfusq.transforms import Transforms as Transforms
 
+# From TensorFlow 2.16 on, Keras 2 where `tf.keras` would be Keras 3; read when that is first used.
+os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
+
 # The module of each public name.
 _HOME = {
   'Coder': 'tfusq.coding',
@@ -86,6 +92,8 @@ _HOME = {
   'PGE': 'tfusq.quantization.estimators',
   'STE': 'tfusq.quantization.estimators',
   'EP': 'tfusq.quantization.estimators',
+  'lower_bound': 'tfusq.quantization.bounds',
+  'upper_bound': 'tfusq.quantization.bounds',
   'with_slope': 'tfusq.quantization.gradients',
   'Quantizer': 'tfusq.quantization.quantizer',
   'quantize': 'tfusq.quantization.rounding',
@@ -165,7 +173,9 @@ __all__ = [
   'UQs',
   'Undefined',
   'Visitor',
+  'lower_bound',
   'quantize',
+  'upper_bound',
   'with_slope',
 ]
 

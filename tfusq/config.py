@@ -7,7 +7,7 @@ they can be used without gin.
 
 import contextlib
 import functools
-import importlib.metadata
+import inspect
 import re
 import typing
 from collections.abc import Callable, Iterator, Sequence
@@ -22,15 +22,7 @@ from tfusq.errors import Error
 from tfusq.gin_files import ConfigError as ConfigError
 from tfusq.gin_files import bindings, checked, one_line, parse_files, parse_statement
 from tfusq.gin_files import search_path as search_path
-
-# What a recipe records the versions of, with the distributions of plugins.
-_DISTRIBUTIONS = (
-  'tfusq',
-  'tensorflow',
-  'tensorflow-compression',
-  'tensorflow-probability',
-  'gin-config',
-)
+from tfusq.versions import installed
 
 # Keras has no type hints.
 _KERAS_HINTS: dict[str, dict[str, Any]] = {
@@ -52,6 +44,10 @@ _KERAS_HINTS: dict[str, dict[str, Any]] = {
   'PiecewiseConstantDecay': {'boundaries': Sequence[int], 'values': Sequence[float]},
 }
 
+# Arguments that only some versions of Keras have. A recipe does not name them, because under a
+# version without them it would be another recipe.
+_NOT_IN_EVERY_VERSION = {'Adam': ['adaptive_epsilon']}
+
 
 @functools.cache
 def register() -> None:
@@ -61,7 +57,8 @@ def register() -> None:
     for name, target in targets.items():
       resolved = plugins.resolve(target)
       # The name is given because some classes of TensorFlow have another `__name__`.
-      gin.external_configurable(resolved, name=name, module=module)
+      denylist = _not_in_every_version(name, resolved)
+      gin.external_configurable(resolved, name=name, module=module, denylist=denylist)
       hints[f'{module}.{name}'] = _KERAS_HINTS.get(name) or _hints(resolved)
 
   classes, errors = plugins.load_all()
@@ -75,6 +72,12 @@ def register() -> None:
       gin.external_configurable(_raiser(error), name=name, module='tfusq.broken')
     else:  # no configuration can mean it
       logging.warning('%s', error)
+
+
+def _not_in_every_version(name: str, target: Callable) -> list[str]:
+  """Returns those of its arguments that other versions of Keras do not have."""
+  parameters = inspect.signature(target).parameters
+  return [argument for argument in _NOT_IN_EVERY_VERSION.get(name, []) if argument in parameters]
 
 
 def parse(gin_files: list[str], gin_bindings: list[str], gin_search_path: list[str]) -> None:
@@ -174,7 +177,7 @@ def recipe() -> str:
   for key in _unused():
     logging.warning('the binding %s is not used', key)
 
-  versions = {name: importlib.metadata.version(name) for name in _DISTRIBUTIONS}
+  versions = installed('gin-config')
   for plugin in plugins.discover():
     versions[plugin.distribution] = plugin.version
   header = ''.join(f'# {name} {version}\n' for name, version in versions.items())

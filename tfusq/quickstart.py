@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from tfusq import config, files, image_files, runs
+from tfusq.coding import range_coder
 from tfusq.evaluation import metrics, operating_points, table
 from tfusq.export import client
 
@@ -25,8 +26,12 @@ def train_and_compare(out: str, bindings: Sequence[str] = ()) -> str:
 
   Returns:
     A table with a line for tfusq and one for JPEG, and the names of the files.
+
+  Raises:
+    RangeCoderError: if there is no range coder.
   """
   folder = Path(out)
+  range_coder.operations()  # refused before the training instead of after it
   seconds = _train(folder, bindings)
   codec = client.ExportedCodec(folder / 'codec')
 

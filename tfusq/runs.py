@@ -1,15 +1,11 @@
 """From a run directory to its codec."""
 
-import importlib.metadata
 import os
 
-from tfusq import config
+from tfusq import config, versions
 from tfusq.export import saved_model
 from tfusq.training import recipes, transfer
 from tfusq.training.codec import Codec
-
-# What an exported codec records the versions of.
-_DISTRIBUTIONS = ('tfusq', 'tensorflow', 'tensorflow-compression')
 
 
 def load_run(model_dir: str | os.PathLike, gin_search_path: list[str]) -> Codec:
@@ -85,11 +81,10 @@ def export_codec(
     Exists: if `out` exists and may not be replaced.
   """
   codec.create()
-  versions = {name: importlib.metadata.version(name) for name in _DISTRIBUTIONS}
   description = {
     'step': transfer.restore(codec, str(model_dir)),
     'lmbda': codec.lmbda,
-    'versions': versions,
+    'versions': versions.installed(),
     'recipe': recipes.newest_recipe(model_dir).read_text(),
   }
   return saved_model.export(codec.centred_model, out, description, force, decoder_only)

@@ -188,3 +188,11 @@ def test_bad_arguments_are_refused(argument):
 def test_nonzero_centre_says_what_to_use():
   with pytest.raises(NotImplementedError, match='zero_centre'):
     GeneralizedGaussian().coder(False)
+
+
+def test_the_bound_of_a_learned_shape_is_interpolated():
+  model = GeneralizedGaussian()
+  points = np.linspace(*model._range, 64)
+  log_shapes = np.linspace(model._range[0] - 0.1, model._range[1] + 0.1, 201)
+  bounds = model._log_bound(tf.constant(log_shapes))
+  np.testing.assert_allclose(bounds, np.interp(log_shapes, points, model._log_bounds), rtol=1e-12)

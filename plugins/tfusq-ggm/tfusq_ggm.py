@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_compression as tfc
-import tensorflow_probability as tfp
+from scipy import special
 
 import tfusq
 from tfusq.coding import MAX_WINDOW, TAIL_MASS, trim
@@ -98,12 +97,23 @@ class GeneralizedGaussian(tfusq.EntropyModel):
       mean, log_deviation, log_shape = tf.split(raw, 3, axis=-1)
       log_shape = self._between_shapes(log_shape)
 
-    bound = tfp.math.interp_regular_1d_grid(
-      tf.stop_gradient(log_shape), *self._range, tf.constant(self._log_bounds, raw.dtype)
-    )
-    log_deviation = tfc.upper_bound(log_deviation, math.log(self.MAX_DEVIATION))
-    log_deviation = tfc.lower_bound(log_deviation, bound)
+    bound = self._log_bound(tf.stop_gradient(log_shape))
+    log_deviation = tfusq.upper_bound(log_deviation, math.log(self.MAX_DEVIATION))
+    log_deviation = tfusq.lower_bound(log_deviation, bound)
     return MeanDeviationShape(mean, tf.exp(log_deviation), tf.exp(log_shape))
+
+  def _log_bound(self, log_shape: tf.Tensor) -> tf.Tensor:
+    """Returns the logarithm of the deviation's bound, between the two points next to a shape."""
+    log_bounds = tf.constant(self._log_bounds, log_shape.dtype)
+    low, high = self._range
+    last = len(self._log_bounds) - 1
+    position = (log_shape - low) / tf.constant(high - low, log_shape.dtype) * last
+    position = tf.clip_by_value(position, 0, last)
+    left = tf.minimum(tf.floor(position), last - 1)
+
+    weight = position - left
+    point = tf.cast(left, tf.int32)
+    return weight * tf.gather(log_bounds, point + 1) + (1 - weight) * tf.gather(log_bounds, point)
 
   def _between_shapes(self, x: tf.Tensor) -> tf.Tensor:
     """Maps any number to the logarithm of a shape between the first and the last of `shapes`."""
@@ -269,7 +279,7 @@ def _scaled_log_survival(a, t):
 def _inverse_log_survival(a, log_q: float) -> np.ndarray:
   """Returns the `t` at which `log Q(a, t)` is `log_q`."""
   if log_q > -30:
-    return tfp.math.igammacinv(a, np.float64(math.exp(log_q))).numpy()
+    return special.gammainccinv(a, math.exp(log_q))
 
   # Each step multiplies the error by (1 - a) / t.
   t = np.full_like(a, -log_q)

@@ -134,7 +134,7 @@ def test_a_name_that_is_not_free_is_refused_in_one_line(name, reason, cli, tmp_p
 
 
 def test_names_of_the_modules_of_all_templates_are_refused():
-  assert {'tf', 'np', 'tfc', 'Parameters', 'TABLES', 'trim'} <= new._names_used('entropy_model')
+  assert {'tf', 'np', 'tfusq', 'Parameters', 'TABLES', 'trim'} <= new._names_used('entropy_model')
   assert 'Placeholder' in new._names_used('model')
   with pytest.raises(new.NameRefused, match='taken'):
     new.check_name('entropy_model', 'Parameters')

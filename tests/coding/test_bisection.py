@@ -1,6 +1,9 @@
+import hashlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import stats
 
 from round_trips import choose_components, draw_latents, join_raw, round_trip
 from tfusq import Gaussian, GaussianMixture
@@ -96,3 +99,13 @@ def test_a_mixture_of_one_is_the_gaussian_and_its_price_that_of_its_escapes():
   np.testing.assert_array_equal(decoded, far)
   price = float(tf.reduce_sum(coder.price(0 * y, far, index)))
   assert 8 * len(string) == pytest.approx(price, rel=1e-3)
+
+
+def test_the_stored_distribution_is_that_of_earlier_codecs():
+  """No rounding of another version or library can change an entry, so identities stay."""
+  cdf = GaussianMixture().coder(zero_centre=True).cdf.numpy()
+  assert hashlib.sha256(cdf.tobytes()).hexdigest()[:16] == '3d51ef8ecc924a66'
+
+  exact = 2**16 * stats.norm.cdf(np.arange(-(2**15), 2**15 + 1) / 2**12)
+  np.testing.assert_array_equal(cdf, np.round(exact))
+  assert np.abs(exact - np.floor(exact) - 0.5).min() > 1e-6  # distance from a tie

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_compression as tfc
 from scipy import stats
 
 from tfusq.entropy_models import gaussian_bits, laplacian_bits, mixture_bits, saturate
@@ -32,6 +31,7 @@ def test_gaussian_bits_and_gradients_match_the_reference(reference, gradients):
 
 
 def test_gaussian_bits_equal_tensorflow_compression(mode):
+  tfc = pytest.importorskip('tensorflow_compression')
   y = tf.constant(np.linspace(-6, 6, 97), tf.float64)
   mean, scale = tf.constant(0.3, tf.float64), tf.constant(0.8, tf.float64)
   theirs = -tfc.NoisyNormal(loc=mean, scale=scale).log_prob(y) / np.log(2)

@@ -4,8 +4,8 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 import tensorflow as tf
-import tensorflow_compression as tfc
 
 import tfusq
 from readme import blocks
@@ -50,6 +50,7 @@ def test_a_keras_model_trains_with_the_three_lines_of_the_rate():
 
 
 def test_a_tensorflow_compression_script_trains_with_the_three_lines_of_the_distortion():
+  tfc = pytest.importorskip('tensorflow_compression')
   first, *rest = readme_lines('UniformNoiseAdapter').splitlines(keepends=True)
   names = {'tfusq': tfusq, 'tfc': tfc, 'tf': tf, 'prior': tfc.DeepFactorized(batch_shape=[4])}
   exec(first, names)

@@ -5,7 +5,6 @@ import functools
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_compression as tfc
 
 import tfusq
 from making import last_convolution, make_codec
@@ -32,6 +31,7 @@ def signature_of(path, name):
 
 
 def test_tfci_compresses_and_decompresses(paths, exported_codec, photograph):
+  tfc = pytest.importorskip('tensorflow_compression')
   metagraph, _ = paths
   image = photograph[:70, :90]
   tensors = signature_of(metagraph, 'sender')(tf.constant(image[None]))
@@ -84,6 +84,7 @@ def test_the_metagraph_needs_no_variables(paths):
 
 
 def test_model_scripts_compress_and_decompress(paths, exported_codec, photograph):
+  tfc = pytest.importorskip('tensorflow_compression')
   image = photograph[:40, :50]
   model = tf.keras.models.load_model(paths[1])
   tensors = model.compress(tf.constant(image))

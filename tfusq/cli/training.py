@@ -64,11 +64,13 @@ def add(commands: Commands) -> None:
 def train(arguments: argparse.Namespace) -> None:
   """Trains a codec as gin files say, or resumes a run."""
   from tfusq import config
+  from tfusq.training import machine
 
   if not (arguments.gin_file or arguments.gin_bindings):
     raise config.ConfigError('say what to train: give --gin_file')
 
   config.parse(arguments.gin_file, arguments.gin_bindings, arguments.gin_search_path)
+  print(machine.describe(), flush=True)
   outcome = config.build('train')(
     model_dir=arguments.model_dir,
     recipe=config.recipe,

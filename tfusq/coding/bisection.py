@@ -26,9 +26,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_compression as tfc
-import tensorflow_probability as tfp
+from scipy.special import ndtr
 
+from tfusq.coding.range_coder import operations
 from tfusq.coding.tables import PRECISION, Coder, bits_outside, entries, wrap
 
 # Steps of a mean to 1: float32 holds means of up to 4,096 from the window's middle exactly.
@@ -135,8 +135,7 @@ class Bisection(Coder):
     self._zero_centre = zero_centre
 
     limit = _CDF_REACH * _CDF_STEPS
-    normal = tfp.distributions.Normal(np.float64(0), np.float64(1))
-    cdf = normal.cdf(np.arange(-limit, limit + 1) / _CDF_STEPS).numpy()
+    cdf = ndtr(np.arange(-limit, limit + 1) / _CDF_STEPS)
     scales = np.exp(np.linspace(_LOG_MIN_SCALE, _LOG_MAX_SCALE, _SCALE_LEVELS))
     steepness = _CDF_STEPS / _MEAN_STEPS / scales
     with tf.device('/cpu:0'):
@@ -298,12 +297,12 @@ def centre(logits: tf.Tensor, means: tf.Tensor) -> tf.Tensor:
 
 def _encode_decisions(handle, decisions):
   upper = tf.cast(decisions.upper, tf.int32)
-  return tfc.entropy_encode_index(handle, decisions.table, upper), decisions.upper
+  return operations().entropy_encode_index(handle, decisions.table, upper), decisions.upper
 
 
 def _decode_decisions(handle, decisions):
   shape = tf.shape(decisions.table)
-  handle, upper = tfc.entropy_decode_index(handle, decisions.table, shape, tf.int32)
+  handle, upper = operations().entropy_decode_index(handle, decisions.table, shape, tf.int32)
   return handle, tf.cast(upper, tf.bool)
 
 

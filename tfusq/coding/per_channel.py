@@ -6,12 +6,33 @@ from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_compression as tfc
 
 from tfusq.coding.tables import MAX_WINDOW, TAIL_MASS, Tables
 
 # Windows are searched for between minus and plus this integer; 21 halvings find an end.
 _SEARCH_LIMIT = 2.0**20
+
+
+class Density(Protocol):
+  """Densities of the channels of a latent.
+
+  Each function takes points, float32, broadcastable to `[..., channels]`, and returns
+  `[..., channels]`.
+
+  Attributes:
+    channels: Number of channels.
+  """
+
+  channels: int
+
+  def log_cdf(self, y: tf.Tensor) -> tf.Tensor:
+    """Returns the logarithm of the mass below a point."""
+
+  def log_survival(self, y: tf.Tensor) -> tf.Tensor:
+    """Returns the logarithm of the mass above a point."""
+
+  def mass(self, y: tf.Tensor) -> tf.Tensor:
+    """Returns the mass in `[y - 1/2, y + 1/2]`."""
 
 
 class NoParameters(Protocol):
@@ -25,7 +46,7 @@ class NoParameters(Protocol):
   def empty(self) -> tf.Tensor: ...
 
 
-def per_channel_tables(density: tfc.DeepFactorized) -> Tables:
+def per_channel_tables(density: Density) -> Tables:
   """Makes one table for each channel.
 
   A table's window leaves at most `TAIL_MASS / 2` to either side. Distribution functions are
@@ -33,25 +54,23 @@ def per_channel_tables(density: tfc.DeepFactorized) -> Tables:
   search by gradients of TensorFlow Compression's own entropy models takes about 20 seconds.
 
   Args:
-    density: Distribution of the batch shape `[channels]`, with `log_cdf` and
-      `log_survival_function`.
+    density: Density of each channel.
 
   Returns:
     Tables whose indexes are made of `NoParameters`.
   """
-  (channels,) = density.batch_shape
+  channels = density.channels
   log_tail = math.log(TAIL_MASS / 2)
   lowest = _first_integer(lambda y: density.log_cdf(y) > log_tail, channels)
-  highest = _first_integer(lambda y: density.log_survival_function(y) < log_tail, channels)
+  highest = _first_integer(lambda y: density.log_survival(y) < log_tail, channels)
   sizes = np.minimum(highest - lowest + 1, MAX_WINDOW).astype(int)
 
   # A window that is limited in size goes around the median.
   median = _first_integer(lambda y: density.log_cdf(y) > math.log(0.5), channels)
   minima = np.clip(median - sizes // 2, lowest, highest + 1 - sizes).astype(int)
 
-  # The mass of a unit bin is the density of y plus uniform noise.
   y = minima + np.arange(sizes.max())[:, None]
-  masses = tfc.UniformNoiseAdapter(density).prob(tf.constant(y, tf.float32)).numpy()
+  masses = density.mass(tf.constant(y, tf.float32)).numpy()
   pmfs = []
   for channel, size in enumerate(sizes):
     pmf = masses[:size, channel].astype(np.float64)

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_compression as tfc
 
+from tfusq.coding.range_coder import operations
 from tfusq.quantization.rounding import MAX_SYMBOL
 
 # Bits of a table's counts: the most that the range coder's operations take.
@@ -127,16 +127,16 @@ class Coder(tf.Module, metaclass=abc.ABCMeta):
 
   def encoder(self) -> tf.Tensor:
     """Returns the handle of a new range encoder; end it with `finalize`."""
-    return tfc.create_range_encoder([], self.lookup)
+    return operations().create_range_encoder([], self.lookup)
 
   def decoder(self, string: tf.Tensor) -> tf.Tensor:
     """Returns the handle of a range decoder of the scalar `string`, which must be undamaged."""
-    return tfc.create_range_decoder(string, self.lookup)
+    return operations().create_range_decoder(string, self.lookup)
 
   @staticmethod
   def finalize(handle: tf.Tensor) -> tf.Tensor:
     """Returns the scalar string of all parts that were coded into `handle`."""
-    return tfc.entropy_encode_finalize(handle)
+    return operations().entropy_encode_finalize(handle)
 
   def encode_outside(
     self, handle: tf.Tensor, symbols: tf.Tensor, low: tf.Tensor, high: tf.Tensor
@@ -187,10 +187,14 @@ class Coder(tf.Module, metaclass=abc.ABCMeta):
     return handle, tf.tensor_scatter_nd_update(symbols, far, far_symbols)
 
   def _encode_digits(self, handle, digits):
-    return tfc.entropy_encode_index(handle, tf.fill(tf.shape(digits), self._raw_table), digits)
+    return operations().entropy_encode_index(
+      handle, tf.fill(tf.shape(digits), self._raw_table), digits
+    )
 
   def _decode_digits(self, handle, shape):
-    return tfc.entropy_decode_index(handle, tf.fill(shape, self._raw_table), shape, tf.int32)
+    return operations().entropy_decode_index(
+      handle, tf.fill(shape, self._raw_table), shape, tf.int32
+    )
 
 
 def entries(table: tf.Variable, index: tf.Tensor) -> tf.Tensor:
@@ -330,7 +334,7 @@ class Tables(Coder):
 
     # The escape follows the window's symbols.
     entry = tf.where(outside, high - low, symbols - low)
-    handle = tfc.entropy_encode_index(handle, table, entry)
+    handle = operations().entropy_encode_index(handle, table, entry)
     return self.encode_outside(
       handle,
       tf.boolean_mask(symbols, outside),
@@ -341,7 +345,7 @@ class Tables(Coder):
   def decode(self, handle, index):
     table, shift = self._table_and_shift(index)
     low, high = self._window(table)
-    handle, entry = tfc.entropy_decode_index(handle, table, tf.shape(table), tf.int32)
+    handle, entry = operations().entropy_decode_index(handle, table, tf.shape(table), tf.int32)
     symbols = low + entry
 
     outside = tf.where(symbols >= high)
@@ -383,7 +387,7 @@ def _quantized(pmf):
 
   escape = max(1 - pmf.sum(), 0)
   probabilities = np.append(pmf, escape).astype(np.float32)
-  counts = tfc.pmf_to_quantized_cdf(probabilities, precision=PRECISION)
+  counts = operations().pmf_to_quantized_cdf(probabilities, precision=PRECISION)
   return np.append(PRECISION, counts.numpy())
 
 

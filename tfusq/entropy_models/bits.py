@@ -11,8 +11,8 @@ distance `d = |y - mean|`.
 import math
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 
+from tfusq.entropy_models.erfcx import erfcx
 from tfusq.quantization.gradients import with_slope
 
 _LN_2 = math.log(2)
@@ -90,8 +90,8 @@ def _gaussian_bits_and_slopes(residual, scale):
   # Tail: Q(x) = erfcx(x / sqrt 2) exp(-x^2 / 2) / 2, where exp(-near^2 / 2) is taken out of both.
   near_outside = tf.maximum(near, 0.0)
   far_outside = tf.where(inside, 1 / scale, far)
-  near_tail = tfp.math.erfcx(root * near_outside)
-  far_tail = decay * tfp.math.erfcx(root * far_outside)
+  near_tail = erfcx(root * near_outside)
+  far_tail = decay * erfcx(root * far_outside)
   tail = 0.5 * (near_tail - far_tail)
 
   mass = tf.where(inside, central, tail)

@@ -4,11 +4,11 @@ import math
 from typing import NamedTuple
 
 import tensorflow as tf
-import tensorflow_compression as tfc
 
 from tfusq.coding.per_channel import per_channel_tables
 from tfusq.entropy_models.base import EntropyModel, require_floor
 from tfusq.entropy_models.bits import saturate
+from tfusq.entropy_models.deep_factorized import DeepFactorized
 
 
 class Unconditional(NamedTuple):
@@ -45,15 +45,13 @@ class Factorized(EntropyModel):
     self.floor = require_floor(self, floor)
 
   def build(self, latent_channels):
-    self.density = tfc.DeepFactorized(batch_shape=[latent_channels])
+    self.density = DeepFactorized(latent_channels)
 
   def parameters(self, raw):
     return Unconditional(raw)
 
   def bits(self, y, parameters):
-    # The density of y plus uniform noise is the mass in the unit bin around y.
-    log_prob = tfc.UniformNoiseAdapter(self.density).log_prob(y)
-    return saturate(-log_prob / math.log(2), self.floor)
+    return saturate(-self.density.log_mass(y) / math.log(2), self.floor)
 
   def coder(self, zero_centre):
     return per_channel_tables(self.density)

@@ -5,11 +5,11 @@ import math
 from typing import NamedTuple
 
 import tensorflow as tf
-import tensorflow_compression as tfc
 
 from tfusq.coding.location_scale import LocationScaleDensity, centred_tables, shifted_tables
 from tfusq.entropy_models.base import EntropyModel, require_floor
 from tfusq.entropy_models.bits import gaussian_bits, laplacian_bits, saturate
+from tfusq.quantization.bounds import lower_bound, upper_bound
 
 # Range of the scales that have range-coding tables, and so of a scale's lower bound.
 MIN_BOUND = 1e-6
@@ -50,8 +50,8 @@ def bounded(log_scale: tf.Tensor, bound: float) -> tf.Tensor:
   Returns:
     The bounded logarithm, of the same shape.
   """
-  log_scale = tfc.upper_bound(log_scale, math.log(MAX_SCALE))
-  return tfc.lower_bound(log_scale, math.log(bound))
+  log_scale = upper_bound(log_scale, math.log(MAX_SCALE))
+  return lower_bound(log_scale, math.log(bound))
 
 
 class MeanScale(NamedTuple):

@@ -1,6 +1,5 @@
 """Evaluation on real bytes: every operating point on every image of a folder, as one curve."""
 
-import importlib.metadata
 import os
 import platform
 from collections.abc import Callable, Iterable, Sequence
@@ -20,6 +19,7 @@ from tfusq.export import primitives
 from tfusq.files import AnyPath, to_path
 from tfusq.image_files import ImageError, image_hash, list_images, read_image
 from tfusq.progress import progress
+from tfusq.versions import installed
 
 # Keys of the curve's results, as far as the points have them.
 _RESULTS = (*COLUMNS, PSNR_OF_MEAN)
@@ -27,7 +27,6 @@ _RESULTS = (*COLUMNS, PSNR_OF_MEAN)
 # A job that is stopped for another reason meets the same image twice only by chance.
 _MOST_KILLS = 2
 
-PACKAGES = ('tfusq', 'tensorflow', 'tensorflow-compression', 'numpy', 'Pillow')
 
 # From an image, `uint8[height, width, 3]`, to measurements, keyed as `COLUMNS`.
 Measure = Callable[[np.ndarray], dict[str, float]]
@@ -259,7 +258,7 @@ def _curve(
       results[key] = [means[index].get(key) for index in order]
 
   meta = {
-    'versions': {package: importlib.metadata.version(package) for package in PACKAGES},
+    'versions': installed('numpy', 'Pillow'),
     'machine': f'{platform.machine()}, {os.cpu_count()} threads{primitives.remark()}',
     'images': images,
     'codecs': codecs,

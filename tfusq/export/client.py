@@ -154,11 +154,14 @@ class ExportedCodec:
 
     Raises:
       CodecError: if the codec is damaged.
+      RangeCoderError: if there is no range coder.
     """
     # Imported here, so that a wrong command line is refused at once.
     import tensorflow as tf
-    import tensorflow_compression  # noqa: F401  (registers the operations)
 
+    from tfusq.coding import range_coder
+
+    range_coder.operations()  # registers them
     folder = codec if isinstance(codec, CodecFolder) else read_folder(codec)
     self.description = folder.description
     self._errors = tf.errors

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_compression  # noqa: F401  (registers the operations)
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from tfusq import files
+from tfusq.coding import range_coder
 from tfusq.export.saving import new_saved_model
 
 # Keras looks for this file. Because it is empty, Keras loads the model as the functions it has.
@@ -63,10 +63,12 @@ def export_for_tfc(
 
   Raises:
     Exists: if one of them exists and may not be replaced.
+    RangeCoderError: if there is no range coder.
     ExportError: if the SavedModel can't be written.
     OSError: if the metagraph can't be written.
   """
   metagraph, saved_model = outputs(codec, folder, force)
+  range_coder.operations()  # registers them
   with files.literal(codec) as path:
     module = _Module(tf.saved_model.load(path))
   signatures = {'sender': module.sender, 'receiver': module.receiver}

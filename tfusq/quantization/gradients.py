@@ -1,4 +1,4 @@
-"""The one `tf.custom_gradient` of the library: a value with a prescribed slope."""
+"""A value with a prescribed slope."""
 
 from collections.abc import Callable
 

@@ -1,11 +1,14 @@
 """Layers of the transforms, and how images are padded for them."""
 
-from typing import TypeAlias
+import math
+from typing import Any, TypeAlias
 
 import tensorflow as tf
-import tensorflow_compression as tfc
 
-from tfusq.transforms import exact
+from tfusq.quantization.bounds import lower_bound
+from tfusq.transforms import exact, keras_2
+
+keras_2.require()
 
 Initializer: TypeAlias = str | tf.keras.initializers.Initializer
 
@@ -111,17 +114,64 @@ class Dense(tf.keras.layers.Dense):
 LINEAR = Conv2D, Conv2DTranspose, Dense
 
 
-class GDN(tfc.GDN):
+class _NonNegative(tf.Module):
+  """A parameter above a minimum, stored as its square root: small values learn slowly.
+
+  Attributes:
+    variable: Square root of the parameter plus a pedestal, without which the gradient would be 0
+      where the parameter is.
+  """
+
+  _PEDESTAL = 2.0**-36
+
+  def __init__(self, value: tf.Tensor, minimum: float, name: str):
+    super().__init__(name=name)
+    self._bound = math.sqrt(minimum + self._PEDESTAL)
+    self.variable = tf.Variable(tf.sqrt(value + self._PEDESTAL), name=name)
+
+  def __call__(self, dtype: tf.DType) -> tf.Tensor:
+    root = lower_bound(tf.cast(self.variable, dtype), self._bound)
+    return tf.square(root) - self._PEDESTAL
+
+
+class GDN(tf.keras.layers.Layer):
   """Generalized divisive normalization, `x_i / (beta_i + sum_j gamma_ji |x_j|)` over channels.
 
   The inverse multiplies by the sum. This is TensorFlow Compression's layer with its default
-  exponents of 1, whose choice of exponent would become three conditionals with powers of the whole
-  tensor in a traced training step.
+  exponents of 1, and with the names of its variables in checkpoints.
 
   #### References
   Balle, Laparra and Simoncelli, Density modeling of images using a generalized normalization
   transformation, 2015. https://arxiv.org/abs/1511.06281
   """
+
+  def __init__(self, inverse: bool = False, **options: Any):
+    """Initializer.
+
+    Args:
+      inverse: Whether to multiply instead of dividing.
+      **options: Options of every Keras layer, such as `name`.
+    """
+    super().__init__(**options)
+    self.inverse = bool(inverse)
+
+  def build(self, input_shape: tf.TensorShape) -> None:
+    channels = input_shape[-1]
+    ones = tf.ones([channels], self.variable_dtype)
+    identity = tf.eye(channels, dtype=self.variable_dtype)
+    self._beta_parameter = _NonNegative(ones, 1e-6, 'beta')
+    self._gamma_parameter = _NonNegative(0.1 * identity, 0.0, 'gamma')
+    super().build(input_shape)
+
+  @property
+  def beta(self) -> tf.Tensor:
+    """Sum where all inputs are 0, `[channels]`."""
+    return self._beta_parameter(self.compute_dtype)
+
+  @property
+  def gamma(self) -> tf.Tensor:
+    """Weights of the inputs, a row for each, `[channels, channels]`."""
+    return self._gamma_parameter(self.compute_dtype)
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
     norm = tf.nn.conv2d(tf.abs(inputs), self.gamma[None, None], 1, 'VALID')
