@@ -82,3 +82,40 @@ def test_an_origin_that_an_earlier_version_recorded_is_known_by_its_path(tmp_pat
   recipes.recipe_to_resume(RECIPE, recipes.Origin('/joint', 'abcd'), path)
   with pytest.raises(TrainingError, match='another configuration'):
     recipes.recipe_to_resume(RECIPE, recipes.Origin('/moved/joint', 'abcd'), path)
+
+
+BEFORE = '# tensorflow 2.14.1\n# tfusq 0.1.0\n# gin-config 0.5.0\nCodec.lmbda = 1\n'
+
+
+@pytest.mark.parametrize(
+  'text',
+  [
+    BEFORE,
+    BEFORE.replace('gin-config 0.5.0', 'gin-config 0.6.0'),
+    BEFORE.replace('tensorflow', 'tensorflow-cpu'),
+    BEFORE + '# tensorflow-compression 2.14.1\n',
+    'Codec.lmbda = 1\n',
+  ],
+)
+def test_versions_that_training_does_not_depend_on_may_change(text, tmp_path):
+  recipes.require_same_versions(text, write(tmp_path, 0, BEFORE), accept_other=False)
+
+
+@pytest.mark.parametrize(
+  'now, change',
+  [
+    ('# tensorflow 2.17.1\n# tf_keras 2.17.0\n# tfusq 0.1.0\n', ['tensorflow 2.14.1', '2.17.1']),
+    ('# tensorflow-cpu 2.17.1\n# tfusq 0.1.0\n', ['tensorflow 2.14.1', 'tensorflow 2.17.1']),
+    ('# tensorflow 2.14.1\n# tfusq 0.2.0\n', ['tfusq 0.1.0', 'tfusq 0.2.0']),
+  ],
+)
+def test_versions_that_training_depends_on_must_be_accepted(now, change, tmp_path, caplog):
+  path = write(tmp_path, 0, BEFORE)
+  with pytest.raises(TrainingError) as caught:
+    recipes.require_same_versions(now, path, accept_other=False)
+  message = str(caught.value)
+  assert '--accept_other_versions' in message and '\n' not in message
+  assert all(version in message for version in change)
+
+  recipes.require_same_versions(now, path, accept_other=True)
+  assert change[0] in caplog.text

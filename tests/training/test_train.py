@@ -344,3 +344,17 @@ def test_twenty_kills_at_random_moments_leave_a_run_that_resumes(tmp_path):
   assert kills == 20
   subprocess.run(command(killed, steps, interval), check=True, capture_output=True)
   assert_equal_runs(once, killed)
+
+
+def test_a_run_goes_on_under_another_version_after_an_option(tmp_path):
+  first, second = '# tensorflow 2.14.1\n', '# tensorflow 2.17.1\n'
+  run(tmp_path, steps=2, recipe=first)
+  assert 'is complete' in run(tmp_path, steps=2, recipe=second)
+
+  with pytest.raises(TrainingError, match='trained with tensorflow 2.14.1 until now'):
+    run(tmp_path, steps=4, recipe=second)
+  run(tmp_path, steps=4, recipe=second, accept_other_versions=True)
+  # It is recorded: now the first version is the other one.
+  run(tmp_path, steps=6, recipe=second)
+  with pytest.raises(TrainingError, match='trained with tensorflow 2.17.1 until now'):
+    run(tmp_path, steps=8, recipe=first)

@@ -36,6 +36,14 @@ def add(commands: Commands) -> None:
       'are there now, and record it in the run'
     ),
   )
+  command.add_argument(
+    '--accept_other_versions',
+    action='store_true',
+    help=(
+      'resume a run under another version of TensorFlow, Keras or tfusq than it was trained with: '
+      'the last digits of its floats differ'
+    ),
+  )
 
   command = add_command(
     commands, 'summary', summary, 'parameters and multiply-accumulates of a model'
@@ -77,6 +85,7 @@ def train(arguments: argparse.Namespace) -> None:
     init_from=arguments.init_from,
     dry_run=arguments.dry_run,
     accept_changed_photographs=arguments.accept_changed_photographs,
+    accept_other_versions=arguments.accept_other_versions,
   )
   print(outcome)
 

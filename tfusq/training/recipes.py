@@ -1,15 +1,17 @@
 """The recipe of a run: the configuration that made it, recorded in its directory.
 
 A recipe is a gin file, `operative_config-N.gin` as of the start at step N. Lines that begin with
-`#` are comments, for example versions, and may differ when a run is resumed. Lines that begin with
-`#:` are comments for gin as well, but part of the recipe: they tell which photographs the run is
-trained on and which networks it began with.
+`#` are comments, such as the versions of distributions. Lines that begin with `#:` are comments for
+gin as well, but part of the recipe: they tell which photographs the run is trained on and which
+networks it began with.
 """
 
 import difflib
 import os
 import re
 from typing import NamedTuple
+
+from absl import logging
 
 from tfusq import files
 from tfusq.errors import Error
@@ -19,8 +21,12 @@ RECIPE = re.compile(r'operative_config-(\d+)\.gin')
 
 # Lines that may differ when a run is resumed: others check what they say.
 _FREE = re.compile(
-  r'#: photographs |(.*/)?Patches\.folder = |train\.(steps|accept_changed_photographs) = '
+  r'#: photographs |(.*/)?Patches\.folder = '
+  r'|train\.(steps|accept_changed_photographs|accept_other_versions) = '
 )
+
+# Lines with the versions that the last digits of a training depend on.
+_VERSION = re.compile(r'^# (tfusq|tensorflow|tf_keras)(?:-cpu)? (\S+)$', re.MULTILINE)
 
 
 class TrainingError(Error, RuntimeError):
@@ -137,6 +143,37 @@ def require_same(recipe_text: str, path: files.AnyPath) -> None:
     )
 
 
+def require_same_versions(recipe_text: str, path: files.AnyPath, accept_other: bool) -> None:
+  """Refuses versions that are others than the recorded ones, unless they are accepted.
+
+  Only under equal versions is a resumed run, bit for bit, what it would be without the stop.
+
+  Args:
+    recipe_text: Recipe of this start.
+    path: Newest recipe of the run.
+    accept_other: Whether other versions are accepted.
+
+  Raises:
+    TrainingError: if they are not; says which versions differ.
+  """
+  recorded = dict(_VERSION.findall(path.read_text(encoding='utf-8')))
+  here = dict(_VERSION.findall(recipe_text))
+  # Before TensorFlow 2.16, Keras had no version of its own.
+  changed = [name for name in recorded if name in here and recorded[name] != here[name]]
+  if not changed:
+    return
+
+  before = ', '.join(f'{name} {recorded[name]}' for name in changed)
+  now = ', '.join(f'{name} {here[name]}' for name in changed)
+  change = f'trained with {before} until now, and this is {now}'
+  if not accept_other:
+    raise TrainingError(
+      f'the run can be resumed bit for bit only under the same versions: {change}; restore them, or '
+      'go on with these by --accept_other_versions'
+    )
+  logging.warning('going on under other versions: %s', change)
+
+
 def _is_same_origin(origin: Origin | None, recorded: str) -> bool:
   """Returns whether an origin is the recorded one, by its place or by its content."""
   if origin is None:
@@ -150,8 +187,8 @@ class _Recipe(NamedTuple):
   """What counts of a recipe when a run is resumed.
 
   Attributes:
-    statements: Lines that must be the same. Versions are not, since whoever resumes a run with
-      another TensorFlow has chosen to, nor photographs, which have a record of their own.
+    statements: Lines that must be the same; without versions, which may be accepted, and without
+      photographs, which have a record of their own.
     steps: Number of steps, which may be raised; 0 if the recipe does not tell it.
   """
 

@@ -43,6 +43,7 @@ def train(
   init_from: str | None = None,
   dry_run: bool = False,
   accept_changed_photographs: bool = False,
+  accept_other_versions: bool = False,
 ) -> str:
   """Trains a codec, or resumes the run in `model_dir`.
 
@@ -64,13 +65,15 @@ def train(
     dry_run: Whether only to build everything and evaluate one batch, writing nothing.
     accept_changed_photographs: Whether a run is resumed though its photographs have changed, with
       those that are there now; the run records them.
+    accept_other_versions: Whether a run is resumed under another version of TensorFlow, Keras or
+      tfusq than it was trained with; the run records it.
 
   Returns:
     One line that says what the run is or has reached.
 
   Raises:
-    TrainingError: if an argument is out of range, the run has another recipe or other photographs
-      or lacks its checkpoints, workers differ or one is gone, a term of the loss is not finite, or
+    TrainingError: if an argument is out of range, the run has another recipe, other photographs or
+      other versions or lacks its checkpoints, workers differ or one is gone, a term of the loss is not finite, or
       the run can't be written; the last checkpoint stays.
     TransferError: if a checkpoint does not fit.
     ImageError: if photographs can't be read; names all of them.
@@ -92,6 +95,9 @@ def train(
     accept_changed=accept_changed_photographs,
   )
   recipe_text = recipes.with_photographs(recipe_text, seen.fingerprint())
+  if latest is not None and latest < steps:
+    newest = recipes.newest_recipe(model_dir)
+    recipes.require_same_versions(recipe_text, newest, accept_other_versions)
 
   try:
     # Before any of them writes what another might read.
