@@ -33,7 +33,7 @@ CORE = {
   },
   'keras': {
     'Adam': 'tensorflow:keras.optimizers.Adam',
-    'PiecewiseConstantDecay': 'tensorflow:keras.optimizers.schedules.PiecewiseConstantDecay',
+    'PiecewiseConstantDecay': 'tfusq.training.learning_rate:PiecewiseConstantDecay',
   },
   'tf.distribute': {
     'MirroredStrategy': 'tensorflow:distribute.MirroredStrategy',

@@ -7,6 +7,7 @@ By position, in raster order (`Causal`) or in two halves (`checkerboard`), and b
 import numpy as np
 import tensorflow as tf
 
+from tfusq import transforms
 from tfusq.transforms import Conv2D, Dense, exact, leaky
 
 _CAUSAL = np.arange(25).reshape(5, 5) < 12
@@ -144,8 +145,15 @@ def colours(height: tf.Tensor, width: tf.Tensor) -> list[tf.Tensor]:
     width: Width of the latent, a scalar `int32`.
 
   Returns:
-    Two `int32[n]`, in raster order; the first has the position in the upper left.
+    Two `int32[n]`, in raster order; the first has the position in the upper left. They are
+    constants where the graph knows height and width.
   """
+  known = [tf.get_static_value(size) for size in (height, width)]
+  if None not in known:
+    rows, columns = np.indices(known)
+    parity = (rows + columns).reshape(-1) % 2
+    return [tf.constant(np.flatnonzero(parity == colour), tf.int32) for colour in (0, 1)]
+
   parity = tf.reshape((tf.range(height)[:, None] + tf.range(width)) % 2, [-1])
   positions = []
   for colour in (0, 1):
@@ -171,7 +179,5 @@ def join(
   order = tf.math.invert_permutation(tf.concat(positions, 0))
   flat = tf.gather(tf.concat(pieces, 1), order, axis=1)
 
-  shape = tf.shape(flat)
-  y = tf.reshape(flat, tf.stack([shape[0], height, width, shape[3]]))
-  y.set_shape([None, None, None, flat.shape[3]])
-  return y
+  batch, _, _, channels = transforms.sizes(flat)
+  return tf.reshape(flat, [batch, height, width, channels])

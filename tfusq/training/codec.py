@@ -7,6 +7,7 @@ import tensorflow as tf
 from tfusq.models import CentredModel, Model, Part, RoundingVisitor
 from tfusq.quantization.estimators import Undefined
 from tfusq.quantization.quantizer import Quantizer
+from tfusq.training.failure import FirstFailure
 from tfusq.training.loss import RateDistortion, SurrogateVisitor, rate_distortion
 from tfusq.transforms.pixels import from_uint8
 
@@ -89,6 +90,7 @@ class Codec(tf.keras.Model):
       'distortion': bool(stop_offset_in_distortion),
     }
     self._means: dict[str, tf.keras.metrics.Mean] | None = None
+    self._failure = FirstFailure()
     # The scalars that a step returns are already those of all replicas.
     self.distribute_reduction_method = 'first'
 
@@ -202,13 +204,24 @@ class Codec(tf.keras.Model):
 
     terms = _of_all_replicas(terms)
     norms = self._gradient_norms(variables, gradients)
-    # Checked before the update, so that what is checkpointed is finite, and by all replicas alike.
-    with tf.control_dependencies(_finite_checks(terms, norms['gradient'], step)):
-      gradients = [tf.identity(gradient) for gradient in gradients]
+    # By all replicas alike.
+    self._failure.note(
+      {'rate': terms.bpp, 'distortion': terms.mse, 'gradient': norms['gradient']}, step
+    )
 
     # The gradients are aggregated already.
     self.optimizer.apply_gradients(zip(gradients, variables), skip_gradients_aggregation=True)
     return self._mean({**self._scalars(terms), **norms})
+
+  def require_finite(self) -> None:
+    """Refuses to go on after a step in which something was not finite.
+
+    A step does not stop for that itself: the host would have to wait for the device each time.
+
+    Raises:
+      NotFinite: if there was such a step; names the first one and what was not finite.
+    """
+    self._failure.require_none()
 
   def test_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Validates on one batch, with rounding and with the training-time forward calculation.
@@ -293,18 +306,6 @@ def _check_quantizers(quantizers: dict[str, Quantizer]) -> None:
         f'Codec.{name}: {type(estimator).__name__} is defined for elementwise losses (the rate) '
         'only, and the distortion mixes the components of the latent: use PGE or STE'
       )
-
-
-def _finite_checks(
-  terms: RateDistortion, gradient_norm: tf.Tensor, step: tf.Tensor
-) -> list[tf.Operation]:
-  """Returns assertions, which `tfusq.training.train` recognizes by their message."""
-  values = {'rate': terms.bpp, 'distortion': terms.mse, 'gradient': gradient_norm}
-  checks = []
-  for name, value in values.items():
-    message = [f'the {name} is not finite at step', step]
-    checks.append(tf.debugging.Assert(tf.math.is_finite(value), message))
-  return checks
 
 
 def _mean_of_replicas(values: list[tf.Tensor]) -> list[tf.Tensor]:

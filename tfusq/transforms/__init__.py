@@ -20,6 +20,7 @@ from tfusq.transforms.layers import (
   ceil_div,
   leaky,
   pad_to_multiple,
+  sizes,
 )
 from tfusq.transforms.residual import Bottleneck, Residual
 
@@ -44,4 +45,5 @@ __all__ = [
   'pad_to_multiple',
   'residual_hyper_analysis',
   'residual_hyper_synthesis',
+  'sizes',
 ]

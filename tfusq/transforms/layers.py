@@ -257,6 +257,19 @@ def pad_to_multiple(x: tf.Tensor, multiple: int) -> tf.Tensor:
   return x
 
 
+def sizes(x: tf.Tensor) -> list[int | tf.Tensor]:
+  """Returns the sizes of a tensor's axes: numbers where the graph knows them, else scalar `int32`.
+
+  A training step knows all of them. What is computed from numbers is known when it is traced, too,
+  so that no operation of the step has to wait for a shape.
+
+  Args:
+    x: Tensor of known rank.
+  """
+  dynamic = tf.unstack(tf.shape(x), x.shape.rank)
+  return [unknown if size is None else size for size, unknown in zip(x.shape, dynamic)]
+
+
 def ceil_div(size: tf.Tensor, divisor: int) -> tf.Tensor:
   """Returns `size / divisor`, rounded up.
 
@@ -265,6 +278,9 @@ def ceil_div(size: tf.Tensor, divisor: int) -> tf.Tensor:
     divisor: Positive integer.
 
   Returns:
-    Integers of the shape and dtype of `size`.
+    Integers of the shape and dtype of `size`; constants where the graph knows them.
   """
+  known = tf.get_static_value(size)
+  if known is not None:
+    return tf.constant((known + divisor - 1) // divisor, size.dtype)
   return (size + divisor - 1) // divisor
