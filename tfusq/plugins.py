@@ -28,6 +28,7 @@ CORE = {
     'Quantizer': 'tfusq.quantization.quantizer:Quantizer',
     'Patches': 'tfusq.training.patches:Patches',
     'distribute': 'tfusq.training.distribute:distribute',
+    'execution': 'tfusq.training.execution:execution',
     'train': 'tfusq.training.train:train',
     'Sweep': 'tfusq.sweeps.sweep:Sweep',
   },

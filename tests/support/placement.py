@@ -18,7 +18,11 @@ _PYTHON = ('PyFunc', 'EagerPyFunc', 'PyFuncStateless')
 # They only call a function, in which the placement is decided.
 _CALLS = ('PartitionedCall', 'StatefulPartitionedCall')
 # Of these types, tensors are in the host's memory everywhere.
-_HOST_TYPES = (tf.string.as_datatype_enum, tf.resource.as_datatype_enum, tf.variant.as_datatype_enum)
+_HOST_TYPES = (
+  tf.string.as_datatype_enum,
+  tf.resource.as_datatype_enum,
+  tf.variant.as_datatype_enum,
+)
 
 
 class Finding(NamedTuple):

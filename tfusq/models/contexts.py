@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfusq import transforms
-from tfusq.transforms import Conv2D, Dense, exact, leaky
+from tfusq.transforms import Conv2D, Dense, Network, exact, leaky
 
 _CAUSAL = np.arange(25).reshape(5, 5) < 12
 _CHECKERBOARD = np.arange(25).reshape(5, 5) % 2 == 1
@@ -31,6 +31,10 @@ class MaskedConv2D(Conv2D):
     super().__init__(filters, 5)
     self.mask = mask
 
+  def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    """Returns `[batch, height, width, filters]`; float32, as networks do."""
+    return tf.cast(super().call(inputs), tf.float32)
+
   def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Convolves with the masked kernel; Keras calls it.
 
@@ -38,6 +42,7 @@ class MaskedConv2D(Conv2D):
       inputs: `[batch, height, width, channels]`, float.
       kernel: `[5, 5, channels, filters]`, float.
     """
+    kernel = tf.convert_to_tensor(kernel)  # in the precision of the layer
     mask = tf.constant(self.mask[..., None, None], kernel.dtype)
     return super().convolution_op(inputs, kernel * mask)
 
@@ -91,17 +96,15 @@ def checkerboard(filters: int) -> MaskedConv2D:
   return MaskedConv2D(filters, _CHECKERBOARD)
 
 
-def parameter_network(widths: list[int]) -> tf.keras.Sequential:
+def parameter_network(widths: list[int]) -> Network:
   """Returns 1x1 convolutions of the given numbers of outputs, with activations between."""
   layers = [Dense(widths[0])]
   for width in widths[1:]:
     layers += [leaky(), Dense(width)]
-  return tf.keras.Sequential(layers)
+  return Network(layers)
 
 
-def slice_transform(
-  latent_channels: int, outputs: int, last_kernel: int = 3
-) -> tf.keras.Sequential:
+def slice_transform(latent_channels: int, outputs: int, last_kernel: int = 3) -> Network:
   """Returns a network from what is known before a slice of channels to features of the slice.
 
   Args:
@@ -112,7 +115,7 @@ def slice_transform(
   Returns:
     `[batch, height, width, channels]` -> `[batch, height, width, outputs]`.
   """
-  return tf.keras.Sequential(
+  return Network(
     [
       # 7/10 and 2/5 of M: the widths of Minnen and Singh, in proportion.
       Conv2D(max(1, latent_channels * 7 // 10), 5),

@@ -7,8 +7,10 @@ import tensorflow as tf
 from tfusq.models import CentredModel, Model, Part, RoundingVisitor
 from tfusq.quantization.estimators import Undefined
 from tfusq.quantization.quantizer import Quantizer
+from tfusq.training import execution
 from tfusq.training.failure import FirstFailure
 from tfusq.training.loss import RateDistortion, SurrogateVisitor, rate_distortion
+from tfusq.training.loss_scale import LossScale
 from tfusq.transforms.pixels import from_uint8
 
 
@@ -24,6 +26,7 @@ class Codec(tf.keras.Model):
     quantizers: Quantizers of the rate and of the distortion, by the name of the latent.
     lmbda: Weight of the distortion.
     train_encoder: Whether the networks are trained that decoding does not need.
+    loss_scale: Scale of the loss in training, where networks compute in float16; else None.
   """
 
   def __init__(
@@ -91,14 +94,21 @@ class Codec(tf.keras.Model):
     }
     self._means: dict[str, tf.keras.metrics.Mean] | None = None
     self._failure = FirstFailure()
+    # Only networks in float16 need it.
+    self.loss_scale = LossScale() if execution.scales_losses() else None
     # The scalars that a step returns are already those of all replicas.
     self.distribute_reduction_method = 'first'
 
   def compile(self, *args: object, **kwargs: object) -> None:
-    """Compiles as Keras does; creates the variables if `create` has not."""
+    """Compiles as Keras does; creates the variables if `create` has not.
+
+    Args:
+      *args: Arguments of Keras' method.
+      **kwargs: Arguments of Keras' method. `jit_compile` is that of the execution in force.
+    """
     if self._means is None:
       self.create()
-    super().compile(*args, **kwargs)
+    super().compile(*args, **{'jit_compile': execution.compiles(), **kwargs})
 
   def create(self) -> None:
     """Creates the variables, and freezes the networks that this stage does not train."""
@@ -199,19 +209,28 @@ class Codec(tf.keras.Model):
     with tf.GradientTape() as tape:
       terms = self.soft(from_uint8(data['image']), data['index'])
       loss = terms.loss(self.lmbda)
+      scaled_loss = self.loss_scale.scaled(loss) if self.loss_scale else loss
     variables = self.trainable_variables
-    gradients = _mean_of_replicas(tape.gradient(loss, variables))
+    gradients = tape.gradient(scaled_loss, variables)
+    if self.loss_scale:
+      gradients = self.loss_scale.unscaled(gradients)
+    gradients = _mean_of_replicas(gradients)
 
     terms = _of_all_replicas(terms)
     norms = self._gradient_norms(variables, gradients)
+    if self.loss_scale:
+      is_applied = self.loss_scale.apply(self.optimizer, gradients, variables, norms['gradient'])
+      # Left out of the means: its gradients are those of too large a scale.
+      norms = {name: tf.where(is_applied, norm, 0) for name, norm in norms.items()}
+    else:
+      is_applied = None
+      # The gradients are aggregated already.
+      self.optimizer.apply_gradients(zip(gradients, variables), skip_gradients_aggregation=True)
     # By all replicas alike.
     self._failure.note(
       {'rate': terms.bpp, 'distortion': terms.mse, 'gradient': norms['gradient']}, step
     )
-
-    # The gradients are aggregated already.
-    self.optimizer.apply_gradients(zip(gradients, variables), skip_gradients_aggregation=True)
-    return self._mean({**self._scalars(terms), **norms})
+    return self._mean(self._scalars(terms)) | self._mean(norms, is_applied)
 
   def require_finite(self) -> None:
     """Refuses to go on after a step in which something was not finite.
@@ -261,10 +280,18 @@ class Codec(tf.keras.Model):
       'psnr': psnr,
     }
 
-  def _mean(self, scalars: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+  def _mean(
+    self, scalars: dict[str, tf.Tensor], counts: tf.Tensor | None = None
+  ) -> dict[str, tf.Tensor]:
+    """Adds scalars to the means over the epoch, and returns these.
+
+    Args:
+      scalars: Scalars by name.
+      counts: Whether they count, a boolean scalar; None if they do.
+    """
     assert self._means is not None  # `compile` creates them
     for name, value in scalars.items():
-      self._means[name].update_state(value)
+      self._means[name].update_state(value, counts)
     return {name: self._means[name].result() for name in scalars}
 
   def _trained_variables(self) -> dict[str, list[tf.Variable]]:

@@ -116,18 +116,12 @@ class SurrogateVisitor(EstimatingVisitor):
 def _image_seeds(latent_seed: list[int], index: tf.Tensor) -> list[tf.Tensor]:
   """Returns a seed for the noise of each image, `int64[2]`.
 
-  They are computed where the images' numbers come from and where drawing wants them, in the host's
-  memory. A GPU would compute them between the networks, and the host would wait for it each time.
-
   Args:
     latent_seed: The run's seed and the latent's.
     index: `int64[batch]`, the number of each image; the batch is known when a step is traced.
   """
-  with tf.device('CPU:0'):
-    return [
-      tf.random.experimental.stateless_fold_in(tf.constant(latent_seed, tf.int64), number)
-      for number in tf.unstack(index)
-    ]
+  seed = tf.constant(latent_seed, tf.int64)
+  return [tf.random.experimental.stateless_fold_in(seed, number) for number in tf.unstack(index)]
 
 
 def _draw_noise(quantizer, y, seeds):
@@ -148,7 +142,7 @@ def rate_distortion(model: Model, x: tf.Tensor, visitor: EstimatingVisitor) -> R
   """
   batch, height, width = tf.unstack(tf.shape(x))[:3]
   y_tilde = model.walk(visitor, batch, height, width)
-  reconstruction = model.reconstruct(y_tilde, height, width)
+  reconstruction = tf.cast(model.reconstruct(y_tilde, height, width), tf.float32)
 
   pixels = tf.cast(batch * height * width, tf.float32)
   bpp = tf.add_n(visitor.bits) / pixels

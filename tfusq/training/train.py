@@ -17,7 +17,15 @@ from absl import logging
 from tfusq import files
 from tfusq.errors import Error
 from tfusq.image_files import ImageError
-from tfusq.training import checkpoints, distribute, events, photographs, recipes, transfer
+from tfusq.training import (
+  checkpoints,
+  distribute,
+  events,
+  execution,
+  photographs,
+  recipes,
+  transfer,
+)
 from tfusq.training.checkpoints import Checkpoints
 from tfusq.training.codec import Codec
 from tfusq.training.failure import NotFinite
@@ -106,7 +114,8 @@ def train(
     if dry_run:
       return _dry_run(codec, data, steps)
     with distribute.own_folder(model_dir) as folder:
-      checkpoint = tf.train.Checkpoint(model=codec.model, optimizer=codec.optimizer)
+      scale = {'loss_scale': codec.loss_scale} if codec.loss_scale else {}
+      checkpoint = tf.train.Checkpoint(model=codec.model, optimizer=codec.optimizer, **scale)
       if latest is not None:
         _restore(checkpoint, model_dir, latest)
       start = int(codec.optimizer.iterations.numpy())
@@ -152,6 +161,10 @@ def _check(
       raise TrainingError(f'train.{name} must be a {cls.__name__}, not {value!r}')
 
   replicas = tf.distribute.get_strategy().num_replicas_in_sync
+  if execution.compiles() and replicas > 1:
+    raise TrainingError(
+      f'execution.jit_compile is for one device, and there are {replicas} replicas'
+    )
   for name, patches in (('data', data), ('validation', validation)):
     if patches is not None and patches.batch_size % replicas:
       raise TrainingError(

@@ -13,6 +13,17 @@ keras_2.require()
 Initializer: TypeAlias = str | tf.keras.initializers.Initializer
 
 
+class Network(tf.keras.Sequential):
+  """Layers one after the other, whose result is float32, whatever they compute in themselves.
+
+  Quantizers, entropy models and losses take it so where a training has its networks compute in
+  16 bits.
+  """
+
+  def call(self, inputs: tf.Tensor, *args: Any, **kwargs: Any) -> tf.Tensor:
+    return tf.cast(super().call(inputs, *args, **kwargs), tf.float32)
+
+
 class _SamePadded:
   """The options of Keras' convolutions that are used, and no others."""
 
@@ -130,8 +141,9 @@ class _NonNegative(tf.Module):
     self.variable = tf.Variable(tf.sqrt(value + self._PEDESTAL), name=name)
 
   def __call__(self, dtype: tf.DType) -> tf.Tensor:
-    root = lower_bound(tf.cast(self.variable, dtype), self._bound)
-    return tf.square(root) - self._PEDESTAL
+    # Rounded at the end only: 16 bits do not hold the pedestal.
+    root = lower_bound(self.variable, self._bound)
+    return tf.cast(tf.square(root) - self._PEDESTAL, dtype)
 
 
 class GDN(tf.keras.layers.Layer):
