@@ -65,7 +65,8 @@ class Codec(tf.keras.Model):
       TypeError: if the model or a quantizer is of another type.
       ValueError: if an argument is out of range, or the model can't be quantized zero-centre.
     """
-    super().__init__(name='codec')
+    # Keras would wrap the optimizer for a policy of float16; see `LossScale`.
+    super().__init__(name='codec', dtype='float32')
     centred_model = CentredModel(model, zero_centre)
     _check_quantizers(
       {

@@ -1,6 +1,7 @@
 """Layers of the transforms, and how images are padded for them."""
 
 import math
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import tensorflow as tf
@@ -65,10 +66,12 @@ class Conv2D(_SamePadded, tf.keras.layers.Conv2D):
   output_axis = -1
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
-    if not exact.active():
-      return super().call(inputs)
-    weights = exact.round_weights(self.kernel, self.bias)
-    return exact.convolve(self.convolution_op, inputs, weights)
+    if exact.active():
+      weights = exact.round_weights(self.kernel, self.bias)
+      return exact.convolve(self.convolution_op, inputs, weights)
+    if inputs.dtype.size == 2:
+      return add_bias(self.convolution_op(inputs, self.kernel), self.bias)
+    return super().call(inputs)
 
 
 class Conv2DTranspose(_SamePadded, tf.keras.layers.Conv2DTranspose):
@@ -81,20 +84,21 @@ class Conv2DTranspose(_SamePadded, tf.keras.layers.Conv2DTranspose):
   output_axis = -2
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
-    if not exact.active():
-      return super().call(inputs)
-
-    batch, height, width, _ = tf.unstack(tf.shape(inputs))
+    batch, height, width, _ = sizes(inputs)
     row_stride, column_stride = self.strides
     shape = tf.stack([batch, row_stride * height, column_stride * width, self.filters])
 
     def convolution(x, kernel):
       return tf.nn.conv2d_transpose(x, kernel, shape, self.strides, 'SAME')
 
-    weights = exact.round_weights(self.kernel, self.bias)
-    outputs = exact.convolve(convolution, inputs, weights)
-    outputs.set_shape([None, None, None, self.filters])
-    return outputs
+    if exact.active():
+      weights = exact.round_weights(self.kernel, self.bias)
+      outputs = exact.convolve(convolution, inputs, weights)
+      outputs.set_shape([None, None, None, self.filters])
+      return outputs
+    if inputs.dtype.size == 2:
+      return add_bias(convolution(inputs, self.kernel), self.bias)
+    return super().call(inputs)
 
 
 class Dense(tf.keras.layers.Dense):
@@ -112,13 +116,14 @@ class Dense(tf.keras.layers.Dense):
     super().__init__(units)
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
-    if not exact.active():
-      return super().call(inputs)
-
     def product(x, kernel):
       return tf.tensordot(x, kernel, 1)
 
-    return exact.convolve(product, inputs, exact.round_weights(self.kernel, self.bias))
+    if exact.active():
+      return exact.convolve(product, inputs, exact.round_weights(self.kernel, self.bias))
+    if inputs.dtype.size == 2:
+      return add_bias(product(inputs, tf.convert_to_tensor(self.kernel)), self.bias)
+    return super().call(inputs)
 
 
 # Layers with a kernel that are exact where `exact.arithmetic()` is in force.
@@ -187,8 +192,36 @@ class GDN(tf.keras.layers.Layer):
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
     norm = tf.nn.conv2d(tf.abs(inputs), self.gamma[None, None], 1, 'VALID')
-    norm = tf.nn.bias_add(norm, self.beta)
+    norm = add_bias(norm, self.beta)
     return inputs * norm if self.inverse else inputs / norm
+
+
+def add_bias(x: tf.Tensor, bias: tf.Tensor | tf.Variable) -> tf.Tensor:
+  """Returns the sum of a tensor and a bias of its last axis.
+
+  The gradient of the bias is a sum over all positions. In 16 bits it is summed in float32: from a
+  few hundred terms on, a processor's sum in bfloat16 would no longer grow.
+
+  Args:
+    x: `[..., channels]`, float.
+    bias: `[channels]`, of the same dtype.
+
+  Returns:
+    Tensor of the shape and dtype of `x`.
+  """
+  bias = tf.convert_to_tensor(bias)
+  return _add_bias_in_16_bits(x, bias) if x.dtype.size == 2 else tf.nn.bias_add(x, bias)
+
+
+@tf.custom_gradient
+def _add_bias_in_16_bits(
+  x: tf.Tensor, bias: tf.Tensor
+) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]]:
+  def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    total = tf.reduce_sum(tf.cast(upstream, tf.float32), range(upstream.shape.rank - 1))
+    return upstream, tf.cast(total, upstream.dtype)
+
+  return x + bias, gradient
 
 
 def down(filters: int) -> Conv2D:
