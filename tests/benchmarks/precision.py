@@ -1,4 +1,4 @@
-"""Precisions of training: a small codec to the end with each, and each model's step compiled by XLA.
+"""Precisions of training: a small codec trained with each, and each model's step compiled by XLA.
 
 python tests/benchmarks/precision.py cost
 python tests/benchmarks/precision.py compiled
@@ -23,7 +23,7 @@ _BATCHES = 8
 def cost(steps: int, precision: str) -> tuple[float, float]:
   """Returns the cost that a small codec is trained to, and the seconds of a step."""
   with execution(precision):
-    codec = make_codec(zero_centre=False)
+    codec = make_codec(zero_centre=False, lmbda=0.01)
     boundaries = [steps * 3 // 4, steps * 9 // 10]
     rate = PiecewiseConstantDecay(boundaries, [1e-3, 3e-4, 1e-4])
     codec.compile(tf.keras.optimizers.Adam(rate, global_clipnorm=10.0))
@@ -85,7 +85,7 @@ def _seconds(step, batch) -> float:
 def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument('what', choices=['cost', 'compiled'])
-  parser.add_argument('--steps', type=int, default=2000, help='training steps with each precision')
+  parser.add_argument('--steps', type=int, default=3000, help='training steps with each precision')
   parser.add_argument('--models', nargs='+', default=MODELS, help='models to compile')
   arguments = parser.parse_args()
 

@@ -69,11 +69,9 @@ def findings(function: tf.types.experimental.ConcreteFunction) -> list[Finding]:
       GPU.
   """
   graph = function.graph.as_graph_def()
-  library = {traced.signature.name: traced for traced in graph.library.function}
-  assert len({node.name for node in graph.node}) == len(graph.node)
-  found = list(_of_nodes(graph.node, {}))
-  for traced in library.values():
-    found += _of_nodes(traced.node_def, {})
+  found = list(_of_nodes(graph.node))
+  for traced in graph.library.function:
+    found += _of_nodes(traced.node_def)
   return found
 
 
@@ -86,13 +84,8 @@ def operations(function: tf.types.experimental.ConcreteFunction) -> set[str]:
   return {node.op for node in nodes}
 
 
-def _of_nodes(nodes, on_host) -> Iterator[Finding]:
-  """Yields the findings of nodes.
-
-  Args:
-    nodes: Nodes of a graph or function, in the order of their execution or not.
-    on_host: Names of tensors that are in the host's memory; is filled.
-  """
+def _of_nodes(nodes) -> Iterator[Finding]:
+  """Yields the findings of the nodes of a graph or of a function."""
   by_name = {node.name: node for node in nodes}
   kernel_of = {node.name: _kernel(node) for node in nodes}
 
