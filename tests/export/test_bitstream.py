@@ -67,9 +67,8 @@ def test_where_products_are_rounded_nothing_is_exported_or_coded(tmp_path, monke
   with pytest.raises(saved_model.ExportError, match='this machine rounds matrix products'):
     saved_model.export(codec.centred_model, tmp_path / 'codec', {})
   for function, argument in ((bitstream.encode, image), (bitstream.decode, data)):
-    with pytest.raises(tf.errors.InvalidArgumentError, match='this machine rounds') as caught:
+    with pytest.raises(tf.errors.InvalidArgumentError, match='this machine rounds'):
       function(*arguments, argument)
-    assert container.refusal(str(caught.value)) == bitstream.INEXACT
 
 
 def test_an_image_without_pixels_is_refused(exported_codec):
