@@ -114,6 +114,25 @@ class Dense(tf.keras.layers.Dense):
 LINEAR = Conv2D, Conv2DTranspose, Dense
 
 
+class Sequential(tf.keras.Sequential):
+  """Layers one after another, built once.
+
+  Keras builds its own anew for each input whose sides it has not met or not as unknown ones, which
+  takes longer than to run them.
+  """
+
+  def call(
+    self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None
+  ) -> tf.Tensor:
+    if self.inputs is None:
+      # The first time, so that the variables have the names that Keras gives them.
+      return super().call(inputs, training, mask)
+
+    for layer in self.layers:
+      inputs = layer(inputs)
+    return inputs
+
+
 class _NonNegative(tf.Module):
   """A parameter above a minimum, stored as its square root: small values learn slowly.
 
