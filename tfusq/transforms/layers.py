@@ -115,19 +115,16 @@ LINEAR = Conv2D, Conv2DTranspose, Dense
 
 
 class Sequential(tf.keras.Sequential):
-  """Layers one after another, built once.
+  """Layers one after another.
 
-  Keras builds its own anew for each input whose sides it has not met or not as unknown ones, which
-  takes longer than to run them.
+  Keras' own makes a graph of its layers, and makes it anew whenever one side of its input differs
+  from those before, which takes much longer than to run them.
   """
 
   def call(
     self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None
   ) -> tf.Tensor:
-    if self.inputs is None:
-      # The first time, so that the variables have the names that Keras gives them.
-      return super().call(inputs, training, mask)
-
+    # Keras itself hands the other arguments on to layers that take them.
     for layer in self.layers:
       inputs = layer(inputs)
     return inputs
