@@ -32,7 +32,7 @@ def compile_and_build(codec, learning_rate):
   codec.optimizer.build(codec.trainable_variables)
 
 
-# Analysis and synthesis of fewer layers than the model's own, whose conformance has their gradients.
+# Fewer layers than the models' own analysis and synthesis, whose conformance has their gradients.
 PLAIN = Convolutional(), Convolutional()
 
 
