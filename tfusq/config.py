@@ -112,7 +112,7 @@ def build(root: str) -> Callable:
   """Returns the configured `tfusq` function `root`, after seeding what initializes weights.
 
   gin builds the objects that a function takes before it calls it. The seed is therefore set here,
-  and the returned function enters the scope of the strategy that `distribute.strategy` binds.
+  and the returned function enters the scopes that `execution` and `distribute` are bound to make.
 
   Args:
     root: Name of the function, such as `train`.
@@ -134,6 +134,16 @@ def build(root: str) -> Callable:
       return configured(*args, **kwargs)
 
   return run
+
+
+def execution() -> contextlib.AbstractContextManager:
+  """Returns the scope of the execution that is bound: what `build` builds and trains in.
+
+  Raises:
+    ConfigError: if its arguments are refused.
+  """
+  with _refusals():
+    return _bound_scope('execution')
 
 
 def build_parameter(parameter: str) -> Any:
@@ -263,12 +273,21 @@ def _is_read(key: str, used: list[str]) -> bool:
   return False
 
 
-def _scope() -> contextlib.AbstractContextManager:
-  """Returns the scope of the strategy that is bound, or of none."""
+@contextlib.contextmanager
+def _scope() -> Iterator[None]:
+  """Enters the scopes of the execution and of the strategy that are bound."""
+  with contextlib.ExitStack() as scopes:
+    for name in ('execution', 'distribute'):
+      scopes.enter_context(_bound_scope(name))
+    yield
+
+
+def _bound_scope(name: str) -> contextlib.AbstractContextManager:
+  """Returns the scope that a configurable makes, or none where nothing of it is bound."""
   # Asked for only if it is bound, so that the recipes of other runs do not mention it.
-  if not bound_parameters('distribute'):
+  if not bound_parameters(name):
     return contextlib.nullcontext()
-  return gin.get_configurable('distribute')()
+  return gin.get_configurable(name)()
 
 
 @contextlib.contextmanager

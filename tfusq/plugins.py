@@ -28,12 +28,13 @@ CORE = {
     'Quantizer': 'tfusq.quantization.quantizer:Quantizer',
     'Patches': 'tfusq.training.patches:Patches',
     'distribute': 'tfusq.training.distribute:distribute',
+    'execution': 'tfusq.training.execution:execution',
     'train': 'tfusq.training.train:train',
     'Sweep': 'tfusq.sweeps.sweep:Sweep',
   },
   'keras': {
     'Adam': 'tensorflow:keras.optimizers.Adam',
-    'PiecewiseConstantDecay': 'tensorflow:keras.optimizers.schedules.PiecewiseConstantDecay',
+    'PiecewiseConstantDecay': 'tfusq.training.learning_rate:PiecewiseConstantDecay',
   },
   'tf.distribute': {
     'MirroredStrategy': 'tensorflow:distribute.MirroredStrategy',

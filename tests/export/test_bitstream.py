@@ -4,8 +4,9 @@ import tensorflow as tf
 
 import tfusq
 from making import make_codec
-from tfusq.export import container, container_ops, saved_model
+from tfusq.export import bitstream, container, container_ops, saved_model
 from tfusq.export.container import ContainerError
+from tfusq.transforms import exact
 
 
 def forged(data, place, value):
@@ -53,6 +54,22 @@ def test_what_is_not_finite_is_an_error():
   codec.model.hyper_synthesis.layers[0].bias.assign([np.nan] * 12)
   with pytest.raises(saved_model.ExportError, match='not finite'):
     saved_model.CodecModule(codec.centred_model)
+
+
+def test_where_products_are_rounded_nothing_is_exported_or_coded(tmp_path, monkeypatch):
+  codec = make_codec()
+  coders = bitstream.make_coders(codec.centred_model)
+  image = tf.fill([20, 20, 3], tf.constant(200, tf.uint8))
+  arguments = codec.centred_model, coders, bytes(8)
+  data = bitstream.encode(*arguments, image).data
+
+  monkeypatch.setattr(exact, 'holds', lambda size: size < 0)
+  with pytest.raises(saved_model.ExportError, match='this machine rounds matrix products'):
+    saved_model.export(codec.centred_model, tmp_path / 'codec', {})
+  for function, argument in ((bitstream.encode, image), (bitstream.decode, data)):
+    with pytest.raises(tf.errors.InvalidArgumentError, match='this machine rounds') as caught:
+      function(*arguments, argument)
+    assert container.refusal(str(caught.value)) == bitstream.INEXACT
 
 
 def test_an_image_without_pixels_is_refused(exported_codec):

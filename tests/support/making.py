@@ -142,3 +142,30 @@ TINY = [
 def build_codec(*bindings, files=('quickstart.gin',)):
   config.parse(list(files), [*TINY, *bindings], [])
   return config.build_parameter('train.codec')
+
+
+# Bindings of each model's smallest codec, by the beginning of its file's name.
+SMALLEST = {
+  'ms_hyper': ['MSHyper.filters = 4', 'MSHyper.latent_channels = 6'],
+  'ms_context': ['MSContext.filters = 4', 'MSContext.latent_channels = 6'],
+  'charm': ['Charm.filters = 4', 'Charm.latent_channels = 6', 'Charm.slices = 2'],
+  'cheng': ['Cheng.filters = 4', 'Cheng.latent_channels = 6', 'Cheng.hidden = 8'],
+  'elic': ['ELIC.filters = 4', 'ELIC.latent_channels = 6', 'ELIC.groups = (2, 4)'],
+}
+
+
+def build_small(model, *bindings):
+  """Builds a codec of a file in `gin/models/`, as small as can be, with equal weights each time."""
+  sizes = next(sizes for family, sizes in SMALLEST.items() if model.startswith(family))
+  files = [f'models/{model}.gin', 'quantizers/sua_ep_sua_ste.gin', 'stages/joint.gin']
+  config.parse(files, ['LMBDA = 0.01', *sizes, *bindings], [])
+  tf.keras.utils.set_random_seed(0)
+  codec = config.build_parameter('train.codec')
+  codec.create()
+  return codec
+
+
+def move(codec):
+  """Moves all weights, so that no part of a codec is at rest."""
+  for variable in codec.model.variables:
+    variable.assign_add(0.05 * tf.random.stateless_normal(variable.shape, [1, 2]))

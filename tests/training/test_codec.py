@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import placement
+import tfusq
 from making import enliven, make_codec, make_patches
+from matrix import classes_of
 from tfusq import (
   AUN,
   ELIC,
@@ -10,51 +13,54 @@ from tfusq import (
   PGE,
   STE,
   SUA,
+  Bottleneck,
   Charm,
   Cheng,
   Codec,
-  Convolutional,
   Factorized,
   GaussianMixture,
   MSContext,
   MSHyper,
   Quantizer,
+  Residual,
   Round,
   Undefined,
 )
+from tfusq.export import container_ops
+from tfusq.testing import instances
+from tfusq.training.learning_rate import PiecewiseConstantDecay
 from tfusq.training.loss import rate_distortion
 from tfusq.transforms.pixels import from_uint8
 
 
 def compile_and_build(codec, learning_rate):
   """Compiles with Adam; variables that a first step made would have it traced twice."""
-  codec.compile(tf.keras.optimizers.Adam(learning_rate))
+  schedule = PiecewiseConstantDecay([2, 4], [learning_rate, learning_rate / 2, learning_rate / 4])
+  codec.compile(tf.keras.optimizers.Adam(schedule, global_clipnorm=10.0))
   codec.optimizer.build(codec.trainable_variables)
-
-
-# Fewer layers than the models' own analysis and synthesis, whose conformance has their gradients.
-PLAIN = Convolutional(), Convolutional()
 
 
 @pytest.mark.parametrize(
   'model, options',
   [
     (MSContext, {'zero_centre': False}),
-    (MSContext, {'zero_centre': False, 'train_encoder': False}),
+    (MSHyper, {'train_encoder': False}),
     (
-      lambda *arguments: Cheng(*arguments, 24, *PLAIN),
+      lambda *arguments: Cheng(*arguments, hidden=24, analysis=Residual(attention=True)),
       {'zero_centre': False, 'entropy_model': GaussianMixture()},
     ),
     (lambda *arguments: Charm(*arguments, slices=2), {}),
     (
       lambda *arguments: ELIC(
-        *arguments, groups=(2, 10), analysis=Convolutional(), synthesis=Convolutional()
+        *arguments, groups=(2, 10), analysis=Bottleneck(1), synthesis=Bottleneck(1)
       ),
       {},
     ),
   ],
 )
-def test_a_step_of_every_model_trains_all_that_the_stage_trains(model, options, batch):
+def test_a_step_of_every_model_stays_on_the_device_and_trains_all_that_the_stage_trains(
+  model, options, batch
+):
   codec = make_codec(
     model=model, rate=Quantizer(SUA(3.0), EP()), distortion=Quantizer(SUA(3.0), STE()), **options
   )
@@ -64,7 +70,10 @@ def test_a_step_of_every_model_trains_all_that_the_stage_trains(model, options, 
   compile_and_build(codec, 1e-3)
   before = [variable.numpy() for variable in codec.trainable_variables]
   step = tf.function(codec.train_step)
+  # No operation is admitted on the host, and no copy to it.
+  assert not placement.findings(step.get_concrete_function(batch))
   assert np.isfinite(float(step(batch)['loss']))
+  codec.require_finite()
   still = [
     variable.name
     for variable, old in zip(codec.trainable_variables, before)
@@ -79,6 +88,70 @@ def test_a_step_of_every_model_trains_all_that_the_stage_trains(model, options, 
   assert options.get('train_encoder', True) == any(
     variable.ref() in encoder for variable in codec.trainable_variables
   )
+
+
+def test_all_that_a_step_may_be_made_of_stays_on_the_device():
+  """Every schedule, surrogate, estimator and entropy model, in one trace."""
+  schedules = [instances(cls)[0] for cls in classes_of(tfusq.Schedule)]
+  surrogates = [instances(cls)[0] for cls in classes_of(tfusq.Surrogate)]
+  entropy_models = [instances(cls)[0] for cls in classes_of(tfusq.EntropyModel)]
+  for entropy_model in entropy_models:
+    entropy_model.build(4)
+
+  def quantized(y, seed):
+    for surrogate in surrogates:
+      for estimator in (cls() for cls in classes_of(tfusq.Estimator)):
+        try:
+          quantizer = Quantizer(surrogate, estimator)
+        except Undefined:
+          continue
+        yield quantizer.evaluate(tf.square, y, quantizer.noise(y, seed))
+
+  def bits(y):
+    for entropy_model in entropy_models:
+      parameters = entropy_model.parameters(tf.tile(y, [1, 1, 1, entropy_model.channels]))
+      yield entropy_model.bits(y, parameters)
+      if entropy_model.has_centre():
+        yield entropy_model.centre(parameters)
+
+  def step(y, seed, number):
+    with tf.GradientTape() as tape:
+      tape.watch(y)
+      values = [*quantized(y, seed), *bits(y)]
+    return values, tape.gradient(values, y), [schedule(number) for schedule in schedules]
+
+  traced = tf.function(step, autograph=False).get_concrete_function(
+    tf.TensorSpec([2, 3, 3, 4]), tf.TensorSpec([2], tf.int64), tf.TensorSpec([], tf.int64)
+  )
+  assert {'Erf', 'Floor', 'StatelessRandomUniformFullIntV2'} <= placement.operations(traced)
+  assert not placement.findings(traced)
+
+
+@pytest.mark.parametrize(
+  'kind, function',
+  [
+    ('python', lambda x: tf.numpy_function(lambda x: x, [x], tf.float32)),
+    ('no kernel', lambda x: tf.strings.as_string(x)),
+    ('copy', lambda x: container_ops.verified(x, (tf.reduce_all(2 * x > 0), 'negative'))),
+    ('copy', lambda x: tf.cond(2 * x[0] > 0, lambda: x, lambda: -x)),
+    ('copy', lambda x: tf.reduce_sum(tf.cast(2 * x, tf.int32))),
+    ('copy', lambda x: tf.reshape(x, tf.cast(2 * x, tf.int32))),
+    ('copy', lambda x: tf.random.stateless_uniform([2], tf.cast(2 * x, tf.int64))),
+    ('copy', lambda x: tf.map_fn(lambda y: tf.cond(y > 0, lambda: y, lambda: -y), 2 * x)),
+  ],
+)
+def test_what_does_not_stay_on_the_device_is_found(kind, function):
+  traced = tf.function(function).get_concrete_function(tf.TensorSpec([2]))
+  assert kind in {finding.kind for finding in placement.findings(traced)}
+
+
+def test_what_is_pinned_to_the_host_is_found():
+  def pinned(x):
+    with tf.device('CPU:0'):
+      return tf.exp(2 * x) + x
+
+  traced = tf.function(pinned).get_concrete_function(tf.TensorSpec([2]))
+  assert {finding.kind for finding in placement.findings(traced)} == {'pinned'}
 
 
 def test_a_serial_context_is_not_quantized_zero_centre():

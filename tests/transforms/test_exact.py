@@ -167,3 +167,47 @@ def test_arithmetic_ends_with_its_block():
     assert exact.active()
     raise RuntimeError
   assert not exact.active()
+
+
+def test_products_are_exact_here_and_on_the_processor():
+  traced = tf.function(exact.holds).get_concrete_function(tf.TensorSpec([], tf.int32))
+  assert traced(tf.constant(5))
+  products = [node for node in traced.graph.as_graph_def().node if node.op != 'Placeholder']
+  assert all('CPU' in node.device for node in products if node.op in ('BatchMatMulV2', 'Conv2D'))
+
+
+@pytest.mark.parametrize(
+  'bits', [8, 11, 11 + 1]
+)  # bfloat16, TensorFloat-32 and float16, and one more
+def test_factors_that_are_rounded_are_noticed(bits, monkeypatch):
+  matmul = tf.matmul
+
+  def rounded(x):
+    exponent = tf.floor(tf.math.log(x) / tf.math.log(2.0))
+    unit = 2.0 ** (exponent - bits + 1)
+    return tf.round(x / unit) * unit
+
+  monkeypatch.setattr(tf, 'matmul', lambda x, y: matmul(rounded(x), rounded(y)))
+  assert not exact.holds(tf.constant(1))
+
+
+def test_sums_of_less_than_float64_are_noticed(monkeypatch):
+  convolve = tf.nn.conv2d
+  monkeypatch.setattr(
+    tf.nn,
+    'conv2d',
+    lambda x, kernel, *rest: tf.cast(
+      convolve(tf.cast(x, tf.float32), tf.cast(kernel, tf.float32), *rest), tf.float64
+    ),
+  )
+  assert not exact.holds(tf.constant(1))
+
+
+def test_what_is_traced_in_it_runs_on_the_processor():
+  def function(x):
+    with exact.arithmetic():
+      return tf.exp(x)
+
+  traced = tf.function(function).get_concrete_function(tf.TensorSpec([2]))
+  (device,) = [node.device for node in traced.graph.as_graph_def().node if node.op == 'Exp']
+  assert 'CPU' in device

@@ -78,7 +78,8 @@ def train(arguments: argparse.Namespace) -> None:
     raise config.ConfigError('say what to train: give --gin_file')
 
   config.parse(arguments.gin_file, arguments.gin_bindings, arguments.gin_search_path)
-  print(machine.describe(), flush=True)
+  with config.execution():
+    print(machine.describe(), flush=True)
   outcome = config.build('train')(
     model_dir=arguments.model_dir,
     recipe=config.recipe,

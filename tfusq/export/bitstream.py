@@ -26,6 +26,12 @@ _INDEX_MISMATCH = (
 )
 
 
+INEXACT = (
+  'this machine rounds matrix products to 16 bits or so, as ONEDNN_DEFAULT_FPMATH_MODE and '
+  'auto_mixed_precision have it, and would code other numbers than others: turn that off'
+)
+
+
 class ExportError(Error, RuntimeError):
   """A codec that has no bitstream; says why."""
 
@@ -285,6 +291,7 @@ def encode(
   # Everything else is computed from this one, and so after the check.
   image = container_ops.verified(image, (sides_fit & pixels_fit, container.IMAGE_LIMITS))
   height, width = tf.shape(image)[0], tf.shape(image)[1]
+  image = container_ops.verified(image, (exact.holds(height), INEXACT))
 
   encoder = encoder_class(centred_model, coders, from_uint8(image)[None])
   with exact.arithmetic():
@@ -311,6 +318,7 @@ def decode(
   model = centred_model.model
   height, width, strings, checks = container_ops.unpack(data, identity, len(coders), model.parts)
   height, width = tf.cast(height, tf.int32), tf.cast(width, tf.int32)
+  strings = container_ops.verified(strings, (exact.holds(height), INEXACT))
 
   decoder = Decoder(centred_model, coders, strings, checks)
   with exact.arithmetic():

@@ -58,10 +58,13 @@ def export(
 
   Raises:
     ExportError: if an entropy model has no bitstream for the way this codec quantizes, weights are
-      not finite or too large for exact arithmetic, or the folder can't be written.
+      not finite or too large for exact arithmetic, networks or this machine's products are of less
+      precision than float32, or the folder can't be written.
     Exists: if `path` exists and may not be replaced.
   """
   files.check_folder(path, force, DESCRIPTION)
+  if not tf.function(exact.holds)(tf.constant(1)):
+    raise ExportError(bitstream.INEXACT)
   options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
   # What is traced otherwise would be traced once more to be saved.
   with save_context.save_context(options):
@@ -161,13 +164,17 @@ def _with_data(outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
 
 
 def _require_exact(model: Model) -> None:
-  """Refuses weights that are not finite, or with which exact arithmetic would overflow."""
+  """Refuses networks that do not compute in float32, or with whose weights it would overflow."""
   for variable in model.variables:
     if not np.isfinite(variable.numpy()).all():
       raise ExportError(f'the weights {variable.name} are not finite')
 
   encoder = encoder_variables(model)
   for layer in model.submodules:
+    if isinstance(layer, tf.keras.layers.Layer) and layer.compute_dtype != 'float32':
+      raise ExportError(
+        f'the networks compute in {layer.compute_dtype}: export the run, not the codec in training'
+      )
     if not isinstance(layer, LINEAR) or layer.kernel.ref() in encoder:
       continue
     total = exact.weight_sum(layer.kernel.numpy(), layer.output_axis)

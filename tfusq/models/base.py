@@ -50,7 +50,7 @@ class Part(NamedTuple):
     """
     if self.positions is None:
       return x
-    batch, height, width, channels = tf.unstack(tf.shape(x))
+    batch, height, width, channels = transforms.sizes(x)
     x = tf.reshape(x, [batch, height * width, 1, channels])
     return tf.gather(x, self.positions, axis=1)
 

@@ -7,8 +7,8 @@ By position, in raster order (`Causal`) or in two halves (`checkerboard`), and b
 import numpy as np
 import tensorflow as tf
 
-from tfusq.transforms import Conv2D, Dense, exact, leaky
-from tfusq.transforms.layers import Sequential
+from tfusq import transforms
+from tfusq.transforms import Conv2D, Dense, Network, exact, leaky
 
 _CAUSAL = np.arange(25).reshape(5, 5) < 12
 _CHECKERBOARD = np.arange(25).reshape(5, 5) % 2 == 1
@@ -31,6 +31,10 @@ class MaskedConv2D(Conv2D):
     super().__init__(filters, 5)
     self.mask = mask
 
+  def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    """Returns `[batch, height, width, filters]`; float32, as networks do."""
+    return tf.cast(super().call(inputs), tf.float32)
+
   def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Convolves with the masked kernel; Keras calls it.
 
@@ -38,6 +42,7 @@ class MaskedConv2D(Conv2D):
       inputs: `[batch, height, width, channels]`, float.
       kernel: `[5, 5, channels, filters]`, float.
     """
+    kernel = tf.convert_to_tensor(kernel)  # in the precision of the layer
     mask = tf.constant(self.mask[..., None, None], kernel.dtype)
     return super().convolution_op(inputs, kernel * mask)
 
@@ -91,17 +96,15 @@ def checkerboard(filters: int) -> MaskedConv2D:
   return MaskedConv2D(filters, _CHECKERBOARD)
 
 
-def parameter_network(widths: list[int]) -> tf.keras.Sequential:
+def parameter_network(widths: list[int]) -> Network:
   """Returns 1x1 convolutions of the given numbers of outputs, with activations between."""
   layers = [Dense(widths[0])]
   for width in widths[1:]:
     layers += [leaky(), Dense(width)]
-  return Sequential(layers)
+  return Network(layers)
 
 
-def slice_transform(
-  latent_channels: int, outputs: int, last_kernel: int = 3
-) -> tf.keras.Sequential:
+def slice_transform(latent_channels: int, outputs: int, last_kernel: int = 3) -> Network:
   """Returns a network from what is known before a slice of channels to features of the slice.
 
   Args:
@@ -112,7 +115,7 @@ def slice_transform(
   Returns:
     `[batch, height, width, channels]` -> `[batch, height, width, outputs]`.
   """
-  return Sequential(
+  return Network(
     [
       # 7/10 and 2/5 of M: the widths of Minnen and Singh, in proportion.
       Conv2D(max(1, latent_channels * 7 // 10), 5),
@@ -145,8 +148,15 @@ def colours(height: tf.Tensor, width: tf.Tensor) -> list[tf.Tensor]:
     width: Width of the latent, a scalar `int32`.
 
   Returns:
-    Two `int32[n]`, in raster order; the first has the position in the upper left.
+    Two `int32[n]`, in raster order; the first has the position in the upper left. They are
+    constants where the graph knows height and width.
   """
+  known = [tf.get_static_value(size) for size in (height, width)]
+  if None not in known:
+    rows, columns = np.indices(known)
+    parity = (rows + columns).reshape(-1) % 2
+    return [tf.constant(np.flatnonzero(parity == colour), tf.int32) for colour in (0, 1)]
+
   parity = tf.reshape((tf.range(height)[:, None] + tf.range(width)) % 2, [-1])
   positions = []
   for colour in (0, 1):
@@ -172,7 +182,5 @@ def join(
   order = tf.math.invert_permutation(tf.concat(positions, 0))
   flat = tf.gather(tf.concat(pieces, 1), order, axis=1)
 
-  shape = tf.shape(flat)
-  y = tf.reshape(flat, tf.stack([shape[0], height, width, shape[3]]))
-  y.set_shape([None, None, None, flat.shape[3]])
-  return y
+  batch, _, _, channels = transforms.sizes(flat)
+  return tf.reshape(flat, [batch, height, width, channels])

@@ -97,7 +97,7 @@ class ELIC(Hyperprior):
       number: Number of the group.
       support: Features of z and of the groups before.
     """
-    batch, height, width, _ = tf.unstack(tf.shape(support))
+    batch, height, width, _ = transforms.sizes(support)
     colours = contexts.colours(height, width)
     channels = slice(self._starts[number], self._starts[number + 1])
     space_context = self.space_context[number]
@@ -105,13 +105,13 @@ class ELIC(Hyperprior):
 
     first = Part('y', channels, colours[0])
     first_support = first.at_positions(support)
-    no_context = tf.zeros(tf.concat([tf.shape(first_support)[:3], [space_context.filters]], 0))
+    no_context = tf.zeros([*transforms.sizes(first_support)[:3], space_context.filters])
     raw = parameters(tf.concat([no_context, first_support], -1))
     first_piece = visitor.visit(first, raw)
 
     second = Part('y', channels, colours[1])
-    size = [batch, tf.size(second.positions), 1, channels.stop - channels.start]
-    unknown = tf.zeros(tf.stack(size))
+    (count,) = transforms.sizes(colours[1])
+    unknown = tf.zeros([batch, count, 1, channels.stop - channels.start])
     known = contexts.join([first_piece, unknown], colours, height, width)
     context = second.at_positions(space_context(known))
     raw = parameters(tf.concat([context, second.at_positions(support)], -1))

@@ -34,12 +34,14 @@ class EstimatingVisitor(Visitor):
       centre: Centre of each latent, such as `CentredModel.centre`.
     """
     self.model = model
-    self.latents = model.latents(x)
+    # A plugin's networks may compute in 16 bits; here everything is float32.
+    self.latents = {latent: tf.cast(y, tf.float32) for latent, y in model.latents(x).items()}
     self.bits: list[tf.Tensor] = []
     self.parameters: list[tuple[Part, NamedTuple]] = []
     self._centre = centre
 
   def visit(self, part: Part, raw: tf.Tensor) -> tf.Tensor:
+    raw = tf.cast(raw, tf.float32)
     parameters = self.model.entropy_models[part.latent].parameters(raw)
     y_tilde = self._quantize(part, parameters)
     self._add(part, parameters, y_tilde)
@@ -48,7 +50,8 @@ class EstimatingVisitor(Visitor):
   def visit_serially(self, part: Part, context: Serial) -> tf.Tensor:
     # The context reads the quantized latent, whose parameters are therefore known only afterwards.
     y_tilde = self._quantize(part, None)
-    parameters = self.model.entropy_models[part.latent].parameters(context.raw(y_tilde))
+    raw = tf.cast(context.raw(y_tilde), tf.float32)
+    parameters = self.model.entropy_models[part.latent].parameters(raw)
     self._add(part, parameters, y_tilde)
     return y_tilde
 

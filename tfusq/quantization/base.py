@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfusq.quantization.noise import uniform
 from tfusq.quantization.schedules import TYPICAL_TEMPERATURES
 
 
@@ -68,7 +69,7 @@ class Surrogate(tf.Module, metaclass=abc.ABCMeta):
     Returns:
       Noise of the rank and dtype of `y`, broadcastable to it.
     """
-    return tf.random.stateless_uniform(tf.shape(y), seed, -0.5, 0.5, y.dtype)
+    return uniform(tf.shape(y), seed, -0.5, 0.5, y.dtype)
 
   @abc.abstractmethod
   def __call__(self, y: tf.Tensor, u: tf.Tensor) -> tf.Tensor:

@@ -178,5 +178,6 @@ class Piecewise(Schedule):
 
   def __call__(self, step: tf.Tensor) -> tf.Tensor:
     is_passed = tf.cast(step, tf.int64) >= tf.constant(self.boundaries, tf.int64)
-    index = tf.reduce_sum(tf.cast(is_passed, tf.int32))
+    # A GPU's host would wait for the sum of int32, which it computes itself.
+    index = tf.reduce_sum(tf.cast(is_passed, tf.int64))
     return tf.gather(self.values, index)

@@ -38,6 +38,7 @@ import tensorflow as tf
 
 from tfusq.quantization.base import Secant, Surrogate
 from tfusq.quantization.gradients import with_slope
+from tfusq.quantization.noise import uniform
 from tfusq.quantization.schedules import Schedule
 from tfusq.quantization.soft_rounding import (
   denoise,
@@ -130,7 +131,7 @@ class UQs(UQi):
   def noise(self, y: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     shape = tf.shape(y)
     shape = tf.concat([shape[:1], tf.ones_like(shape[1:])], 0)
-    return tf.random.stateless_uniform(shape, seed, -0.5, 0.5, y.dtype)
+    return uniform(shape, seed, -0.5, 0.5, y.dtype)
 
 
 class SHA(Annealed, Deterministic):
@@ -167,7 +168,7 @@ class SGA(Surrogate):
     self.tau = Temperature(tau)
 
   def noise(self, y: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    v = tf.random.stateless_uniform(tf.shape(y), seed, dtype=y.dtype)
+    v = uniform(tf.shape(y), seed, 0.0, 1.0, y.dtype)
     # Open at both ends, so that the logistic quantile is finite.
     v = tf.clip_by_value(v, 1e-7, 1 - 1e-7)
     return tf.math.log(v) - tf.math.log1p(-v)

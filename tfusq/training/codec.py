@@ -7,7 +7,10 @@ import tensorflow as tf
 from tfusq.models import CentredModel, Model, Part, RoundingVisitor
 from tfusq.quantization.estimators import Undefined
 from tfusq.quantization.quantizer import Quantizer
+from tfusq.training import execution
+from tfusq.training.failure import FirstFailure
 from tfusq.training.loss import RateDistortion, SurrogateVisitor, rate_distortion
+from tfusq.training.loss_scale import LossScale
 from tfusq.transforms.pixels import from_uint8
 
 
@@ -23,6 +26,7 @@ class Codec(tf.keras.Model):
     quantizers: Quantizers of the rate and of the distortion, by the name of the latent.
     lmbda: Weight of the distortion.
     train_encoder: Whether the networks are trained that decoding does not need.
+    loss_scale: Scale of the loss in training, where networks compute in float16; else None.
   """
 
   def __init__(
@@ -61,7 +65,8 @@ class Codec(tf.keras.Model):
       TypeError: if the model or a quantizer is of another type.
       ValueError: if an argument is out of range, or the model can't be quantized zero-centre.
     """
-    super().__init__(name='codec')
+    # Keras would wrap the optimizer for a policy of float16; see `LossScale`.
+    super().__init__(name='codec', dtype='float32')
     centred_model = CentredModel(model, zero_centre)
     _check_quantizers(
       {
@@ -89,14 +94,22 @@ class Codec(tf.keras.Model):
       'distortion': bool(stop_offset_in_distortion),
     }
     self._means: dict[str, tf.keras.metrics.Mean] | None = None
+    self._failure = FirstFailure()
+    # Only networks in float16 need it.
+    self.loss_scale = LossScale() if execution.scales_losses() else None
     # The scalars that a step returns are already those of all replicas.
     self.distribute_reduction_method = 'first'
 
   def compile(self, *args: object, **kwargs: object) -> None:
-    """Compiles as Keras does; creates the variables if `create` has not."""
+    """Compiles as Keras does; creates the variables if `create` has not.
+
+    Args:
+      *args: Arguments of Keras' method.
+      **kwargs: Arguments of Keras' method. `jit_compile` is that of the execution in force.
+    """
     if self._means is None:
       self.create()
-    super().compile(*args, **kwargs)
+    super().compile(*args, **{'jit_compile': execution.compiles(), **kwargs})
 
   def create(self) -> None:
     """Creates the variables, and freezes the networks that this stage does not train."""
@@ -197,18 +210,38 @@ class Codec(tf.keras.Model):
     with tf.GradientTape() as tape:
       terms = self.soft(from_uint8(data['image']), data['index'])
       loss = terms.loss(self.lmbda)
+      scaled_loss = self.loss_scale.scaled(loss) if self.loss_scale else loss
     variables = self.trainable_variables
-    gradients = _mean_of_replicas(tape.gradient(loss, variables))
+    gradients = tape.gradient(scaled_loss, variables)
+    if self.loss_scale:
+      gradients = self.loss_scale.unscaled(gradients)
+    gradients = _mean_of_replicas(gradients)
 
     terms = _of_all_replicas(terms)
     norms = self._gradient_norms(variables, gradients)
-    # Checked before the update, so that what is checkpointed is finite, and by all replicas alike.
-    with tf.control_dependencies(_finite_checks(terms, norms['gradient'], step)):
-      gradients = [tf.identity(gradient) for gradient in gradients]
+    if self.loss_scale:
+      is_applied = self.loss_scale.apply(self.optimizer, gradients, variables, norms['gradient'])
+      # Left out of the means: its gradients are those of too large a scale.
+      norms = {name: tf.where(is_applied, norm, 0) for name, norm in norms.items()}
+    else:
+      is_applied = None
+      # The gradients are aggregated already.
+      self.optimizer.apply_gradients(zip(gradients, variables), skip_gradients_aggregation=True)
+    # By all replicas alike.
+    self._failure.note(
+      {'rate': terms.bpp, 'distortion': terms.mse, 'gradient': norms['gradient']}, step
+    )
+    return self._mean(self._scalars(terms)) | self._mean(norms, is_applied)
 
-    # The gradients are aggregated already.
-    self.optimizer.apply_gradients(zip(gradients, variables), skip_gradients_aggregation=True)
-    return self._mean({**self._scalars(terms), **norms})
+  def require_finite(self) -> None:
+    """Refuses to go on after a step in which something was not finite.
+
+    A step does not stop for that itself: the host would have to wait for the device each time.
+
+    Raises:
+      NotFinite: if there was such a step; names the first one and what was not finite.
+    """
+    self._failure.require_none()
 
   def test_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Validates on one batch, with rounding and with the training-time forward calculation.
@@ -248,10 +281,18 @@ class Codec(tf.keras.Model):
       'psnr': psnr,
     }
 
-  def _mean(self, scalars: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+  def _mean(
+    self, scalars: dict[str, tf.Tensor], counts: tf.Tensor | None = None
+  ) -> dict[str, tf.Tensor]:
+    """Adds scalars to the means over the epoch, and returns these.
+
+    Args:
+      scalars: Scalars by name.
+      counts: Whether they count, a boolean scalar; None if they do.
+    """
     assert self._means is not None  # `compile` creates them
     for name, value in scalars.items():
-      self._means[name].update_state(value)
+      self._means[name].update_state(value, counts)
     return {name: self._means[name].result() for name in scalars}
 
   def _trained_variables(self) -> dict[str, list[tf.Variable]]:
@@ -293,18 +334,6 @@ def _check_quantizers(quantizers: dict[str, Quantizer]) -> None:
         f'Codec.{name}: {type(estimator).__name__} is defined for elementwise losses (the rate) '
         'only, and the distortion mixes the components of the latent: use PGE or STE'
       )
-
-
-def _finite_checks(
-  terms: RateDistortion, gradient_norm: tf.Tensor, step: tf.Tensor
-) -> list[tf.Operation]:
-  """Returns assertions, which `tfusq.training.train` recognizes by their message."""
-  values = {'rate': terms.bpp, 'distortion': terms.mse, 'gradient': gradient_norm}
-  checks = []
-  for name, value in values.items():
-    message = [f'the {name} is not finite at step', step]
-    checks.append(tf.debugging.Assert(tf.math.is_finite(value), message))
-  return checks
 
 
 def _mean_of_replicas(values: list[tf.Tensor]) -> list[tf.Tensor]:

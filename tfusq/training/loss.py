@@ -79,13 +79,13 @@ class SurrogateVisitor(EstimatingVisitor):
 
     self._noise = {}
     for number, latent in enumerate(self.model.entropy_models):
-      y = self.latents[latent]
+      y = tf.stop_gradient(self.latents[latent])
       rate, distortion = quantizers[latent]
       # One seed for both terms. It depends on the latent by its place in coding order.
-      latent_seed = tf.constant([seed, number], tf.int64)
+      seeds = _image_seeds([seed, number], index)
       self._noise[latent] = {
-        'rate': _draw_noise(rate, y, latent_seed, index),
-        'distortion': _draw_noise(distortion, y, latent_seed, index),
+        'rate': _draw_noise(rate, y, seeds),
+        'distortion': _draw_noise(distortion, y, seeds),
       }
 
   def _quantize(self, part, parameters):
@@ -113,17 +113,23 @@ class SurrogateVisitor(EstimatingVisitor):
     return y, u, offset
 
 
-def _draw_noise(quantizer, y, latent_seed, index):
+def _image_seeds(latent_seed: list[int], index: tf.Tensor) -> list[tf.Tensor]:
+  """Returns a seed for the noise of each image, `int64[2]`.
+
+  Args:
+    latent_seed: The run's seed and the latent's.
+    index: `int64[batch]`, the number of each image; the batch is known when a step is traced.
+  """
+  seed = tf.constant(latent_seed, tf.int64)
+  return [tf.random.experimental.stateless_fold_in(seed, number) for number in tf.unstack(index)]
+
+
+def _draw_noise(quantizer, y, seeds):
   """Draws the noise of each image by itself, so that it is the same on whichever replica."""
-
-  def draw(image_and_index):
-    image, image_index = image_and_index
-    image_seed = tf.random.experimental.stateless_fold_in(latent_seed, image_index)
-    return quantizer.noise(image[None], image_seed)[0]
-
-  u = tf.map_fn(draw, (y, index), fn_output_signature=y.dtype)
+  images = tf.split(y, len(seeds))
+  u = [quantizer.noise(image, seed) for image, seed in zip(images, seeds, strict=True)]
   # A surrogate may draw one number for a whole latent, and parts are cut out of its noise.
-  return tf.broadcast_to(u, tf.shape(y))
+  return tf.broadcast_to(tf.concat(u, 0), tf.shape(y))
 
 
 def rate_distortion(model: Model, x: tf.Tensor, visitor: EstimatingVisitor) -> RateDistortion:
@@ -136,7 +142,7 @@ def rate_distortion(model: Model, x: tf.Tensor, visitor: EstimatingVisitor) -> R
   """
   batch, height, width = tf.unstack(tf.shape(x))[:3]
   y_tilde = model.walk(visitor, batch, height, width)
-  reconstruction = model.reconstruct(y_tilde, height, width)
+  reconstruction = tf.cast(model.reconstruct(y_tilde, height, width), tf.float32)
 
   pixels = tf.cast(batch * height * width, tf.float32)
   bpp = tf.add_n(visitor.bits) / pixels

@@ -5,16 +5,19 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfusq.training import execution
+
 
 def describe() -> str:
-  """Returns a line with the devices, the version of TensorFlow and the precision."""
+  """Returns a line with the devices, the version of TensorFlow, the precision and the compiler."""
   gpus = []
   for gpu in tf.config.list_physical_devices('GPU'):
     gpus.append(tf.config.experimental.get_device_details(gpu))
 
   tensor_float_32 = tf.config.experimental.tensor_float_32_execution_enabled()
   precision = _precision(tf.keras.mixed_precision.global_policy().name, gpus, tensor_float_32)
-  return f'{_devices(gpus)}, TensorFlow {tf.__version__}, {precision}'
+  compiled = ', compiled by XLA' if execution.compiles() else ''
+  return f'{_devices(gpus)}, TensorFlow {tf.__version__}, {precision}{compiled}'
 
 
 def _devices(gpus: Sequence[dict[str, Any]]) -> str:

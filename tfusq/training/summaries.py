@@ -50,7 +50,8 @@ class Record(tf.keras.callbacks.Callback):
       self._originals = pixels.from_uint8(batch['image'][:_SHOWN])
 
   def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-    """Writes what an interval has given; Keras calls intervals epochs."""
+    """Writes what an interval has given, if all of it was finite; Keras calls intervals epochs."""
+    self.model.require_finite()
     step = int(self.model.optimizer.iterations.numpy())
     with self._writing():
       self._write_means(logs or {}, step)

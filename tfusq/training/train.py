@@ -17,9 +17,18 @@ from absl import logging
 from tfusq import files
 from tfusq.errors import Error
 from tfusq.image_files import ImageError
-from tfusq.training import checkpoints, distribute, events, photographs, recipes, transfer
+from tfusq.training import (
+  checkpoints,
+  distribute,
+  events,
+  execution,
+  photographs,
+  recipes,
+  transfer,
+)
 from tfusq.training.checkpoints import Checkpoints
 from tfusq.training.codec import Codec
+from tfusq.training.failure import NotFinite
 from tfusq.training.patches import Patches
 from tfusq.training.recipes import TrainingError
 from tfusq.training.reporting import Report
@@ -105,7 +114,8 @@ def train(
     if dry_run:
       return _dry_run(codec, data, steps)
     with distribute.own_folder(model_dir) as folder:
-      checkpoint = tf.train.Checkpoint(model=codec.model, optimizer=codec.optimizer)
+      scale = {'loss_scale': codec.loss_scale} if codec.loss_scale else {}
+      checkpoint = tf.train.Checkpoint(model=codec.model, optimizer=codec.optimizer, **scale)
       if latest is not None:
         _restore(checkpoint, model_dir, latest)
       start = int(codec.optimizer.iterations.numpy())
@@ -127,8 +137,12 @@ def train(
         callbacks=[Record(codec, saver, folder, validation), Report(steps, interval)],
         **_validation_options(validation, validation_batches),
       )
+  except NotFinite as error:
+    good = checkpoints.newest(model_dir)
+    path = None if good is None else checkpoints.path_of(model_dir, good)
+    raise TrainingError(f'{error}; the last good checkpoint is {path}') from None
   except tf.errors.OpError as error:
-    _explain(error, model_dir)
+    _explain(error)
     raise
   return f'{model_dir}: trained to step {steps}'
 
@@ -147,6 +161,10 @@ def _check(
       raise TrainingError(f'train.{name} must be a {cls.__name__}, not {value!r}')
 
   replicas = tf.distribute.get_strategy().num_replicas_in_sync
+  if execution.compiles() and replicas > 1:
+    raise TrainingError(
+      f'execution.jit_compile is for one device, and there are {replicas} replicas'
+    )
   for name, patches in (('data', data), ('validation', validation)):
     if patches is not None and patches.batch_size % replicas:
       raise TrainingError(
@@ -267,26 +285,18 @@ def _dry_run(codec: Codec, data: Patches, steps: int) -> str:
   )
 
 
-def _explain(error: tf.errors.OpError, model_dir: str) -> None:
+def _explain(error: tf.errors.OpError) -> None:
   """Raises what a failed operation means, where that is known.
 
-  Errors cross TensorFlow's graph as text: assertions of `Codec.train_step`, and what
-  `Patches.patch` raises.
+  Errors cross TensorFlow's graph as text: what `Patches.patch` raises.
 
   Args:
     error: Error of an operation.
-    model_dir: Run directory.
 
   Raises:
-    TrainingError: if a term of the loss is not finite or another worker is gone.
+    TrainingError: if another worker is gone.
     ImageError: if a photograph can't be read.
   """
-  term = re.search(r'(the \w+ is not finite at step)\] \[(\d+)', error.message)
-  if term:
-    latest = checkpoints.newest(model_dir)
-    path = None if latest is None else checkpoints.path_of(model_dir, latest)
-    raise TrainingError(f'{term[1]} {term[2]}; the last good checkpoint is {path}') from None
-
   image = re.search(r'\[ImageError: (.*)\]$', error.message, re.MULTILINE)
   if image:
     # TensorFlow writes quotes and backslashes with a backslash.

@@ -16,10 +16,12 @@ from tfusq.transforms.layers import (
   Conv2D,
   Conv2DTranspose,
   Dense,
+  Network,
   Subpixel,
   ceil_div,
   leaky,
   pad_to_multiple,
+  sizes,
 )
 from tfusq.transforms.residual import Bottleneck, Residual
 
@@ -31,6 +33,7 @@ __all__ = [
   'Dense',
   'GDN',
   'LINEAR',
+  'Network',
   'Residual',
   'Subpixel',
   'Transforms',
@@ -44,4 +47,5 @@ __all__ = [
   'pad_to_multiple',
   'residual_hyper_analysis',
   'residual_hyper_synthesis',
+  'sizes',
 ]

@@ -13,6 +13,10 @@ defines to the last bit.
 
 Activations and results beyond +-4096 are clipped, at both ends alike. Layers use it while
 `arithmetic()` is in force; an exported codec is traced in it wherever table indexes are decided.
+
+It runs on the processor, also where there is a GPU, whose products of float32 may be rounded to 10
+bits. A processor can be told to do the same (oneDNN to bfloat16, or TensorFlow to 16 bits):
+`holds` computes products that would then be wrong.
 """
 
 import contextlib
@@ -43,11 +47,15 @@ _state = threading.local()
 
 @contextlib.contextmanager
 def arithmetic() -> Iterator[None]:
-  """Makes the layers that can compute exactly do so, in this thread, while they are called."""
+  """Makes the layers that can compute exactly do so, in this thread, while they are called.
+
+  What is traced meanwhile runs on the processor.
+  """
   before = active()
   _state.active = True
   try:
-    yield
+    with tf.device('/cpu:0'):
+      yield
   finally:
     _state.active = before
 
@@ -55,6 +63,31 @@ def arithmetic() -> Iterator[None]:
 def active() -> bool:
   """Returns whether `arithmetic()` is in force in this thread."""
   return getattr(_state, 'active', False)
+
+
+def holds(size: tf.Tensor) -> tf.Tensor:
+  """Returns whether products are exact where this runs, as the arithmetic takes them to be.
+
+  Args:
+    size: Positive integer, a scalar, that is known when the graph runs. TensorFlow would compute
+      products of constants when it prepares the graph, in another way than those that count.
+
+  Returns:
+    A boolean scalar.
+  """
+  with tf.device('/cpu:0'):
+    one = tf.sign(size)
+    # 6 times 13 bits, of which 64 fill the 24 of a float32: any rounding of a factor shows.
+    symbols = tf.fill([12, 16, 64], 63 * tf.cast(one, tf.float32))
+    sums = tf.matmul(symbols, tf.fill([12, 64, 32], 4099 * tf.cast(one, tf.float32)))
+    are_exact = tf.reduce_all(sums == 63 * 4099 * 64)
+
+    # 24 times 25 bits, of which 9 fill the 53 of a float64.
+    activation, weight = 2**24 - 1, 2**25 - 1
+    one = tf.cast(one, tf.float64)
+    kernel = tf.fill([3, 3, 1, 1], weight * one)
+    sums = tf.nn.conv2d(tf.fill([1, 4, 4, 1], activation * one), kernel, 1, 'VALID')
+    return are_exact & tf.reduce_all(sums == 9 * activation * weight)
 
 
 class Weights(NamedTuple):
@@ -173,8 +206,7 @@ def weigh_symbols(symbols: tf.Tensor, weights: SymbolWeights) -> tf.Tensor:
     `float32[n, outputs]`.
   """
   symbols = tf.clip_by_value(symbols, -float(_SYMBOL_LIMIT), float(_SYMBOL_LIMIT))
-  with tf.device('/cpu:0'):  # other devices may multiply with less precision than float32's
-    sums = tf.matmul(symbols, weights.kernel)
+  sums = tf.matmul(symbols, weights.kernel)
   total = tf.reduce_sum(tf.cast(sums, tf.float64), 0)
   return _to_activations(total * weights.step + weights.bias)
 

@@ -4,12 +4,10 @@ The hyperlatent is coded first and conditions the latent's densities. A hyper sy
 in exact arithmetic when coding, by layers that can do so (see `tfusq.transforms.exact`).
 """
 
-import tensorflow as tf
-
-from tfusq.transforms.layers import Conv2D, Conv2DTranspose, Sequential, down, leaky, up
+from tfusq.transforms.layers import Conv2D, Conv2DTranspose, Network, down, leaky, up
 
 
-def hyper_analysis(filters: int) -> tf.keras.Sequential:
+def hyper_analysis(filters: int) -> Network:
   """Returns the classic network from latent to hyperlatent.
 
   Args:
@@ -18,12 +16,12 @@ def hyper_analysis(filters: int) -> tf.keras.Sequential:
   Returns:
     `[batch, height, width, latent_channels]` -> `[batch, height / 4, width / 4, filters]`.
   """
-  return Sequential(
+  return Network(
     [Conv2D(filters, 3), leaky(), down(filters), leaky(), down(filters)], name='hyper_analysis'
   )
 
 
-def hyper_synthesis(latent_channels: int, outputs: int) -> tf.keras.Sequential:
+def hyper_synthesis(latent_channels: int, outputs: int) -> Network:
   """Returns the classic network from hyperlatent to raw parameters or features.
 
   Args:
@@ -33,13 +31,13 @@ def hyper_synthesis(latent_channels: int, outputs: int) -> tf.keras.Sequential:
   Returns:
     `[batch, height, width, hyperlatent_channels]` -> `[batch, 4 height, 4 width, outputs]`.
   """
-  return Sequential(
+  return Network(
     [up(latent_channels), leaky(), up(latent_channels * 3 // 2), leaky(), Conv2D(outputs, 3)],
     name='hyper_synthesis',
   )
 
 
-def channelwise_hyper_analysis(filters: int, latent_channels: int) -> tf.keras.Sequential:
+def channelwise_hyper_analysis(filters: int, latent_channels: int) -> Network:
   """Returns the channel-wise model's network from latent to hyperlatent.
 
   Args:
@@ -54,7 +52,7 @@ def channelwise_hyper_analysis(filters: int, latent_channels: int) -> tf.keras.S
   Minnen and Singh, Channel-wise autoregressive entropy models for learned image compression, 2020,
   Appendix C.2. https://arxiv.org/abs/2007.08739
   """
-  return Sequential(
+  return Network(
     [
       Conv2D(latent_channels, 3),
       leaky(),
@@ -66,7 +64,7 @@ def channelwise_hyper_analysis(filters: int, latent_channels: int) -> tf.keras.S
   )
 
 
-def channelwise_hyper_synthesis(filters: int, latent_channels: int) -> tf.keras.Sequential:
+def channelwise_hyper_synthesis(filters: int, latent_channels: int) -> Network:
   """Returns the channel-wise model's network from hyperlatent to features.
 
   Args:
@@ -78,7 +76,7 @@ def channelwise_hyper_synthesis(filters: int, latent_channels: int) -> tf.keras.
     `[batch, height, width, filters]` -> `[batch, 4 height, 4 width, latent_channels]`.
   """
   # The original has ReLU, which would leave a hyperlatent of zeros without any gradient.
-  return Sequential(
+  return Network(
     [
       up(filters),
       leaky(),
@@ -90,7 +88,7 @@ def channelwise_hyper_synthesis(filters: int, latent_channels: int) -> tf.keras.
   )
 
 
-def residual_hyper_analysis(filters: int) -> tf.keras.Sequential:
+def residual_hyper_analysis(filters: int) -> Network:
   """Returns a network of 3x3 convolutions from latent to hyperlatent.
 
   Args:
@@ -103,7 +101,7 @@ def residual_hyper_analysis(filters: int) -> tf.keras.Sequential:
   Cheng, Sun, Takeuchi and Katto, Learned image compression with discretized Gaussian mixture
   likelihoods and attention modules, 2020, and the authors' code. https://arxiv.org/abs/2001.01568
   """
-  return Sequential(
+  return Network(
     [
       Conv2D(filters, 3),
       leaky(),
@@ -119,7 +117,7 @@ def residual_hyper_analysis(filters: int) -> tf.keras.Sequential:
   )
 
 
-def residual_hyper_synthesis(filters: int) -> tf.keras.Sequential:
+def residual_hyper_synthesis(filters: int) -> Network:
   """Returns a network of 3x3 convolutions from hyperlatent to features.
 
   Args:
@@ -132,7 +130,7 @@ def residual_hyper_synthesis(filters: int) -> tf.keras.Sequential:
   Cheng, Sun, Takeuchi and Katto, Learned image compression with discretized Gaussian mixture
   likelihoods and attention modules, 2020, and the authors' code. https://arxiv.org/abs/2001.01568
   """
-  return Sequential(
+  return Network(
     [
       Conv2D(filters, 3),
       leaky(),
@@ -148,7 +146,7 @@ def residual_hyper_synthesis(filters: int) -> tf.keras.Sequential:
   )
 
 
-def grouped_hyper_synthesis(filters: int) -> tf.keras.Sequential:
+def grouped_hyper_synthesis(filters: int) -> Network:
   """Returns the grouped model's network from hyperlatent to features.
 
   Args:
@@ -163,7 +161,7 @@ def grouped_hyper_synthesis(filters: int) -> tf.keras.Sequential:
   layer is a transposed convolution of stride 1, which computes the same as the convolution here.
   https://arxiv.org/abs/2203.10886
   """
-  return Sequential(
+  return Network(
     [up(filters), leaky(), up(filters * 3 // 2), leaky(), Conv2D(2 * filters, 3)],
     name='hyper_synthesis',
   )

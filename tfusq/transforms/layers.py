@@ -1,6 +1,7 @@
 """Layers of the transforms, and how images are padded for them."""
 
 import math
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import tensorflow as tf
@@ -11,6 +12,35 @@ from tfusq.transforms import exact, keras_2
 keras_2.require()
 
 Initializer: TypeAlias = str | tf.keras.initializers.Initializer
+
+
+class Sequential(tf.keras.Sequential):
+  """Layers one after another.
+
+  Keras' own makes a graph of its layers, and makes it anew whenever one side of its input differs
+  from those before, which takes much longer than to run them.
+  """
+
+  def call(
+    self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None
+  ) -> tf.Tensor:
+    # Keras itself hands the other arguments on to layers that take them.
+    for layer in self.layers:
+      inputs = layer(inputs)
+    return inputs
+
+
+class Network(Sequential):
+  """Layers one after the other, whose result is float32, whatever they compute in themselves.
+
+  Quantizers, entropy models and losses take it so where a training has its networks compute in
+  16 bits.
+  """
+
+  def call(
+    self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None
+  ) -> tf.Tensor:
+    return tf.cast(super().call(inputs, training, mask), tf.float32)
 
 
 class _SamePadded:
@@ -54,10 +84,12 @@ class Conv2D(_SamePadded, tf.keras.layers.Conv2D):
   output_axis = -1
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
-    if not exact.active():
-      return super().call(inputs)
-    weights = exact.round_weights(self.kernel, self.bias)
-    return exact.convolve(self.convolution_op, inputs, weights)
+    if exact.active():
+      weights = exact.round_weights(self.kernel, self.bias)
+      return exact.convolve(self.convolution_op, inputs, weights)
+    if inputs.dtype.size == 2:
+      return add_bias(self.convolution_op(inputs, self.kernel), self.bias)
+    return super().call(inputs)
 
 
 class Conv2DTranspose(_SamePadded, tf.keras.layers.Conv2DTranspose):
@@ -70,20 +102,21 @@ class Conv2DTranspose(_SamePadded, tf.keras.layers.Conv2DTranspose):
   output_axis = -2
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
-    if not exact.active():
-      return super().call(inputs)
-
-    batch, height, width, _ = tf.unstack(tf.shape(inputs))
+    batch, height, width, _ = sizes(inputs)
     row_stride, column_stride = self.strides
     shape = tf.stack([batch, row_stride * height, column_stride * width, self.filters])
 
     def convolution(x, kernel):
       return tf.nn.conv2d_transpose(x, kernel, shape, self.strides, 'SAME')
 
-    weights = exact.round_weights(self.kernel, self.bias)
-    outputs = exact.convolve(convolution, inputs, weights)
-    outputs.set_shape([None, None, None, self.filters])
-    return outputs
+    if exact.active():
+      weights = exact.round_weights(self.kernel, self.bias)
+      outputs = exact.convolve(convolution, inputs, weights)
+      outputs.set_shape([None, None, None, self.filters])
+      return outputs
+    if inputs.dtype.size == 2:
+      return add_bias(convolution(inputs, self.kernel), self.bias)
+    return super().call(inputs)
 
 
 class Dense(tf.keras.layers.Dense):
@@ -101,33 +134,18 @@ class Dense(tf.keras.layers.Dense):
     super().__init__(units)
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
-    if not exact.active():
-      return super().call(inputs)
-
     def product(x, kernel):
       return tf.tensordot(x, kernel, 1)
 
-    return exact.convolve(product, inputs, exact.round_weights(self.kernel, self.bias))
+    if exact.active():
+      return exact.convolve(product, inputs, exact.round_weights(self.kernel, self.bias))
+    if inputs.dtype.size == 2:
+      return add_bias(product(inputs, tf.convert_to_tensor(self.kernel)), self.bias)
+    return super().call(inputs)
 
 
 # Layers with a kernel that are exact where `exact.arithmetic()` is in force.
 LINEAR = Conv2D, Conv2DTranspose, Dense
-
-
-class Sequential(tf.keras.Sequential):
-  """Layers one after another.
-
-  Keras' own makes a graph of its layers, and makes it anew whenever one side of its input differs
-  from those before, which takes much longer than to run them.
-  """
-
-  def call(
-    self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None
-  ) -> tf.Tensor:
-    # Keras itself hands the other arguments on to layers that take them.
-    for layer in self.layers:
-      inputs = layer(inputs)
-    return inputs
 
 
 class _NonNegative(tf.Module):
@@ -146,8 +164,9 @@ class _NonNegative(tf.Module):
     self.variable = tf.Variable(tf.sqrt(value + self._PEDESTAL), name=name)
 
   def __call__(self, dtype: tf.DType) -> tf.Tensor:
-    root = lower_bound(tf.cast(self.variable, dtype), self._bound)
-    return tf.square(root) - self._PEDESTAL
+    # Rounded at the end only: 16 bits do not hold the pedestal.
+    root = lower_bound(self.variable, self._bound)
+    return tf.cast(tf.square(root) - self._PEDESTAL, dtype)
 
 
 class GDN(tf.keras.layers.Layer):
@@ -191,8 +210,36 @@ class GDN(tf.keras.layers.Layer):
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
     norm = tf.nn.conv2d(tf.abs(inputs), self.gamma[None, None], 1, 'VALID')
-    norm = tf.nn.bias_add(norm, self.beta)
+    norm = add_bias(norm, self.beta)
     return inputs * norm if self.inverse else inputs / norm
+
+
+def add_bias(x: tf.Tensor, bias: tf.Tensor | tf.Variable) -> tf.Tensor:
+  """Returns the sum of a tensor and a bias of its last axis.
+
+  The gradient of the bias is a sum over all positions. In 16 bits it is summed in float32: from a
+  few hundred terms on, a processor's sum in bfloat16 would no longer grow.
+
+  Args:
+    x: `[..., channels]`, float.
+    bias: `[channels]`, of the same dtype.
+
+  Returns:
+    Tensor of the shape and dtype of `x`.
+  """
+  bias = tf.convert_to_tensor(bias)
+  return _add_bias_in_16_bits(x, bias) if x.dtype.size == 2 else tf.nn.bias_add(x, bias)
+
+
+@tf.custom_gradient
+def _add_bias_in_16_bits(
+  x: tf.Tensor, bias: tf.Tensor
+) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]]:
+  def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    total = tf.reduce_sum(tf.cast(upstream, tf.float32), range(upstream.shape.rank - 1))
+    return upstream, tf.cast(total, upstream.dtype)
+
+  return x + bias, gradient
 
 
 def down(filters: int) -> Conv2D:
@@ -273,6 +320,19 @@ def pad_to_multiple(x: tf.Tensor, multiple: int) -> tf.Tensor:
   return x
 
 
+def sizes(x: tf.Tensor) -> list[int | tf.Tensor]:
+  """Returns the sizes of a tensor's axes: numbers where the graph knows them, else scalar `int32`.
+
+  A training step knows all of them. What is computed from numbers is known when it is traced, too,
+  so that no operation of the step has to wait for a shape.
+
+  Args:
+    x: Tensor of known rank.
+  """
+  dynamic = tf.unstack(tf.shape(x), x.shape.rank)
+  return [unknown if size is None else size for size, unknown in zip(x.shape, dynamic)]
+
+
 def ceil_div(size: tf.Tensor, divisor: int) -> tf.Tensor:
   """Returns `size / divisor`, rounded up.
 
@@ -281,6 +341,9 @@ def ceil_div(size: tf.Tensor, divisor: int) -> tf.Tensor:
     divisor: Positive integer.
 
   Returns:
-    Integers of the shape and dtype of `size`.
+    Integers of the shape and dtype of `size`; constants where the graph knows them.
   """
+  known = tf.get_static_value(size)
+  if known is not None:
+    return tf.constant((known + divisor - 1) // divisor, size.dtype)
   return (size + divisor - 1) // divisor

@@ -3,7 +3,17 @@
 import tensorflow as tf
 
 from tfusq.transforms.base import Transforms
-from tfusq.transforms.layers import GDN, Conv2D, Sequential, Subpixel, down, image_bias, leaky, up
+from tfusq.transforms.layers import (
+  GDN,
+  Conv2D,
+  Network,
+  Sequential,
+  Subpixel,
+  down,
+  image_bias,
+  leaky,
+  up,
+)
 
 # In both families, attention modules stand where the size is a quarter of the image's and at the
 # latent: after the second and the last of the analysis' four stages, and mirrored in the synthesis.
@@ -40,7 +50,7 @@ class Residual(Transforms):
       down=Conv2D(latent_channels, 3, strides=2),
       attention=self._attention_module(latent_channels, True),
     )
-    return Sequential([*stages, last_stage], name='analysis')
+    return Network([*stages, last_stage], name='analysis')
 
   def synthesis(self, filters, latent_channels):
     stages = []
@@ -55,7 +65,7 @@ class Residual(Transforms):
     last_stage = Stage(
       block=residual_block(filters), up=Subpixel(3, 3, bias_initializer=image_bias())
     )
-    return Sequential([*stages, last_stage], name='synthesis')
+    return Network([*stages, last_stage], name='synthesis')
 
   def _attention_module(self, channels, has_place):
     return Attention(channels) if self._attention and has_place else None
@@ -98,7 +108,7 @@ class Bottleneck(Transforms):
     last_stage = Stage(
       down=down(latent_channels), attention=self._attention_module(latent_channels, True)
     )
-    return Sequential([*stages, last_stage], name='analysis')
+    return Network([*stages, last_stage], name='analysis')
 
   def synthesis(self, filters, latent_channels):
     stages = []
@@ -112,7 +122,7 @@ class Bottleneck(Transforms):
       stages.append(stage)
 
     last_stage = Stage(up=up(3, bias_initializer=image_bias()))
-    return Sequential([*stages, last_stage], name='synthesis')
+    return Network([*stages, last_stage], name='synthesis')
 
   def _attention_module(self, channels, has_place):
     return Attention(channels) if self._attention and has_place else None
