@@ -198,12 +198,12 @@ def compare_steps(milliseconds):
   Args:
     milliseconds: Processor milliseconds of a patch, by format and way.
   """
-  print(f'\n{"step of 8 patches":<36}{"step s":>8}{"CPU s":>8}{"data s":>8}{"share":>9}')
+  print(f'\n{"step of 8 patches":<52}{"step s":>8}{"CPU s":>8}{"data s":>8}{"share":>9}')
   for model in MODELS:
     wall, processor = step_time(model)
     for name, ways in milliseconds.items():
-      for way, of_patch in ways.items():
-        data = BATCH * of_patch / 1000
+      for way in ('files, before', 'files', 'pack', 'memory'):
+        data = BATCH * ways[way] / 1000
         label = f'{model}, {name}, {way}'
         share = 100 * data / (processor + data)
         print(f'{label:<52}{wall:>8.2f}{processor:>8.2f}{data:>8.3f}{share:>7.2f} %', flush=True)

@@ -1,7 +1,7 @@
 """Decoding a part of a photograph, by TensorFlow where it gives Pillow's pixels.
 
-TensorFlow decodes a JPEG in a third of Pillow's time, and only the part that a patch shows in a
-seventh. Which files it decodes is decided by what their headers say, and by a sample of each kind
+TensorFlow decodes a PNG in about half of Pillow's time, and the part of a JPEG that a patch shows
+in a seventh of it. Which files it decodes is decided by what their headers say, and by a sample of each kind
 that both have decoded to the same pixels in this process.
 """
 

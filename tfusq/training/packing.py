@@ -91,7 +91,7 @@ class _Packing:
   """Writes shard by shard.
 
   Attributes:
-    errors: What is wrong with photographs, which are left out.
+    errors: Texts about photographs that cannot be read, which are left out.
     shards: Number of whole shards.
     bytes: Length of the files in them.
   """

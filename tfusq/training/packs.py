@@ -174,7 +174,7 @@ def entries_text(entries: Sequence[Entry]) -> bytes:
   """Returns the index of a shard.
 
   Args:
-    entries: What the shard holds.
+    entries: Photographs of the shard, in order.
   """
   return json.dumps({'photographs': [entry._asdict() for entry in entries]}, indent=1).encode()
 
