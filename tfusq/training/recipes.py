@@ -171,8 +171,8 @@ def require_same_versions(recipe_text: str, path: files.AnyPath, accept_other: b
   change = f'trained with {before} until now, and this is {now}'
   if not accept_other:
     raise TrainingError(
-      f'the run can be resumed bit for bit only under the same versions: {change}; restore them, or '
-      'go on with these by --accept_other_versions'
+      f'the run can be resumed bit for bit only under the same versions: {change}; restore them, '
+      'or go on with these by --accept_other_versions'
     )
   logging.warning('going on under other versions: %s', change)
 

@@ -73,8 +73,8 @@ def train(
 
   Raises:
     TrainingError: if an argument is out of range, the run has another recipe, other photographs or
-      other versions or lacks its checkpoints, workers differ or one is gone, a term of the loss is not finite, or
-      the run can't be written; the last checkpoint stays.
+      other versions, or lacks its checkpoints, workers differ or one is gone, a term of the loss is
+      not finite, or the run can't be written; the last checkpoint stays.
     TransferError: if a checkpoint does not fit.
     ImageError: if photographs can't be read; names all of them.
   """
