@@ -40,6 +40,8 @@ FORMATS = {
 }
 MODELS = ('ms_hyper_zero_small', 'ms_hyper')
 STEPS = 3
+# Seconds in which what was drawn ahead comes to its end.
+PAUSE = 0.5
 
 
 class Before(Patches):
@@ -95,23 +97,23 @@ class Way:
     # Fills what is kept in memory, and traces the dataset.
     for index in range(len(patches.files)):
       patch(index)
-    next(iter(patches.dataset()))
+    self._dataset = patches.dataset()
+    next(iter(self._dataset))
+    time.sleep(PAUSE)
 
-  def measure(self, start):
+  def measure(self):
     """Takes some batches."""
-    dataset = self.patches.dataset(start)
     self._count = 0
     clock = time.perf_counter()
     processor = time.process_time()
-    for number, _ in enumerate(dataset, 1):
+    for number, _ in enumerate(self._dataset, 1):
       if number == self.batches:
         break
     self.rates.append(self.batches * BATCH / (time.perf_counter() - clock))
     # Some are drawn ahead.
     self.milliseconds.append(1000 * (time.process_time() - processor) / self._count)
     # Those under way are not to be counted with the next way's.
-    del dataset
-    time.sleep(0.3)
+    time.sleep(PAUSE)
 
   @property
   def rate(self):
@@ -152,9 +154,9 @@ def compare(name, folder, pack, batches, rounds):
     for other in others:
       np.testing.assert_array_equal(before, other)
 
-  for number in range(rounds):
+  for _ in range(rounds):
     for way in ways:
-      way.measure(number * way.batches)
+      way.measure()
 
   for way in ways:
     base = ways[3] if way.name.startswith('memory') else ways[0]

@@ -1,8 +1,8 @@
 """Decoding a part of a photograph, by TensorFlow where it gives Pillow's pixels.
 
 TensorFlow decodes a PNG in about half of Pillow's time, and the part of a JPEG that a patch shows
-in a seventh of it. Which files it decodes is decided by what their headers say, and by a sample of each kind
-that both have decoded to the same pixels in this process.
+in a third to a seventh of it. Which files it decodes is decided by what their headers say, and by a
+sample of each kind that both have decoded to the same pixels in this process.
 """
 
 import contextlib

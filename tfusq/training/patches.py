@@ -21,6 +21,9 @@ from tfusq.training.survey import Photograph
 # Numbers of the streams of random numbers, one for each purpose.
 _ORDER, _CROP, _SCALE, _FLIP, _TRANSPOSITION = range(5)
 
+# Number of batches that no run reaches; of a batch of a million, the last index still has 64 bits.
+_NO_END = 2**40
+
 
 class Patches:
   """Random square crops from the photographs of a folder, or of a pack of `tfusq pack`.
@@ -148,21 +151,25 @@ class Patches:
     size = self.patch_size
 
     def load(number):
-      # The worker's patch `number` is in batch `number // per_worker` of all workers.
-      index = number // per_worker * self.batch_size + first + number % per_worker
-      image = python_calls.call(self.patch, index)
-      return {'image': tf.ensure_shape(image, [size, size, 3]), 'index': index}
+      # The worker's patch `numbers[k]` is in batch `numbers[k] // per_worker` of all workers.
+      numbers = number * per_replica + tf.range(per_replica, dtype=tf.int64)
+      index = numbers // per_worker * self.batch_size + first + numbers % per_worker
+      # One call for all of them, since a call takes as long as a small part of a JPEG.
+      images = python_calls.call(self._batch, index)
+      return {'image': tf.ensure_shape(images, [per_replica, size, size, 3]), 'index': index}
 
     # Threads of its own, or waiting for files would keep those from working that train.
     options = tf.data.Options()
     options.threading.private_threadpool_size = _threads()
     return (
-      tf.data.Dataset.range(start * per_worker, np.iinfo(np.int64).max)
+      tf.data.Dataset.range(start * per_worker // per_replica, _NO_END)
       .map(load, num_parallel_calls=_threads(), deterministic=True)
-      .batch(per_replica, drop_remainder=True)
       .prefetch(2)
       .with_options(options)
     )
+
+  def _batch(self, indices: np.ndarray) -> np.ndarray:
+    return np.stack([self.patch(index) for index in indices])
 
   def patch(self, index: int) -> np.ndarray:
     """Returns patch number `index` of the run, `uint8[patch, patch, 3]`."""
@@ -247,5 +254,5 @@ def _check_scales(scales: tuple[float, float]) -> None:
 
 
 def _threads() -> int:
-  """Returns the number of photographs that are decoded at a time."""
+  """Returns the number of batches that are made at a time."""
   return max(2, os.cpu_count() or 1)
