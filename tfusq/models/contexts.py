@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfusq.transforms import Conv2D, Dense, exact, leaky
+from tfusq.transforms.layers import Sequential
 
 _CAUSAL = np.arange(25).reshape(5, 5) < 12
 _CHECKERBOARD = np.arange(25).reshape(5, 5) % 2 == 1
@@ -95,7 +96,7 @@ def parameter_network(widths: list[int]) -> tf.keras.Sequential:
   layers = [Dense(widths[0])]
   for width in widths[1:]:
     layers += [leaky(), Dense(width)]
-  return tf.keras.Sequential(layers)
+  return Sequential(layers)
 
 
 def slice_transform(
@@ -111,7 +112,7 @@ def slice_transform(
   Returns:
     `[batch, height, width, channels]` -> `[batch, height, width, outputs]`.
   """
-  return tf.keras.Sequential(
+  return Sequential(
     [
       # 7/10 and 2/5 of M: the widths of Minnen and Singh, in proportion.
       Conv2D(max(1, latent_channels * 7 // 10), 5),

@@ -4,7 +4,7 @@ import abc
 
 import tensorflow as tf
 
-from tfusq.transforms.layers import GDN, down, image_bias, up
+from tfusq.transforms.layers import GDN, Sequential, down, image_bias, up
 
 
 class Transforms(abc.ABC):
@@ -54,11 +54,11 @@ class Convolutional(Transforms):
     for _ in range(3):
       layers += [down(filters), GDN()]
     layers.append(down(latent_channels))
-    return tf.keras.Sequential(layers, name='analysis')
+    return Sequential(layers, name='analysis')
 
   def synthesis(self, filters, latent_channels):
     layers = []
     for _ in range(3):
       layers += [up(filters), GDN(inverse=True)]
     layers.append(up(3, bias_initializer=image_bias()))
-    return tf.keras.Sequential(layers, name='synthesis')
+    return Sequential(layers, name='synthesis')

@@ -6,7 +6,7 @@ in exact arithmetic when coding, by layers that can do so (see `tfusq.transforms
 
 import tensorflow as tf
 
-from tfusq.transforms.layers import Conv2D, Conv2DTranspose, down, leaky, up
+from tfusq.transforms.layers import Conv2D, Conv2DTranspose, Sequential, down, leaky, up
 
 
 def hyper_analysis(filters: int) -> tf.keras.Sequential:
@@ -18,7 +18,7 @@ def hyper_analysis(filters: int) -> tf.keras.Sequential:
   Returns:
     `[batch, height, width, latent_channels]` -> `[batch, height / 4, width / 4, filters]`.
   """
-  return tf.keras.Sequential(
+  return Sequential(
     [Conv2D(filters, 3), leaky(), down(filters), leaky(), down(filters)], name='hyper_analysis'
   )
 
@@ -33,7 +33,7 @@ def hyper_synthesis(latent_channels: int, outputs: int) -> tf.keras.Sequential:
   Returns:
     `[batch, height, width, hyperlatent_channels]` -> `[batch, 4 height, 4 width, outputs]`.
   """
-  return tf.keras.Sequential(
+  return Sequential(
     [up(latent_channels), leaky(), up(latent_channels * 3 // 2), leaky(), Conv2D(outputs, 3)],
     name='hyper_synthesis',
   )
@@ -54,7 +54,7 @@ def channelwise_hyper_analysis(filters: int, latent_channels: int) -> tf.keras.S
   Minnen and Singh, Channel-wise autoregressive entropy models for learned image compression, 2020,
   Appendix C.2. https://arxiv.org/abs/2007.08739
   """
-  return tf.keras.Sequential(
+  return Sequential(
     [
       Conv2D(latent_channels, 3),
       leaky(),
@@ -78,7 +78,7 @@ def channelwise_hyper_synthesis(filters: int, latent_channels: int) -> tf.keras.
     `[batch, height, width, filters]` -> `[batch, 4 height, 4 width, latent_channels]`.
   """
   # The original has ReLU, which would leave a hyperlatent of zeros without any gradient.
-  return tf.keras.Sequential(
+  return Sequential(
     [
       up(filters),
       leaky(),
@@ -103,7 +103,7 @@ def residual_hyper_analysis(filters: int) -> tf.keras.Sequential:
   Cheng, Sun, Takeuchi and Katto, Learned image compression with discretized Gaussian mixture
   likelihoods and attention modules, 2020, and the authors' code. https://arxiv.org/abs/2001.01568
   """
-  return tf.keras.Sequential(
+  return Sequential(
     [
       Conv2D(filters, 3),
       leaky(),
@@ -132,7 +132,7 @@ def residual_hyper_synthesis(filters: int) -> tf.keras.Sequential:
   Cheng, Sun, Takeuchi and Katto, Learned image compression with discretized Gaussian mixture
   likelihoods and attention modules, 2020, and the authors' code. https://arxiv.org/abs/2001.01568
   """
-  return tf.keras.Sequential(
+  return Sequential(
     [
       Conv2D(filters, 3),
       leaky(),
@@ -163,7 +163,7 @@ def grouped_hyper_synthesis(filters: int) -> tf.keras.Sequential:
   layer is a transposed convolution of stride 1, which computes the same as the convolution here.
   https://arxiv.org/abs/2203.10886
   """
-  return tf.keras.Sequential(
+  return Sequential(
     [up(filters), leaky(), up(filters * 3 // 2), leaky(), Conv2D(2 * filters, 3)],
     name='hyper_synthesis',
   )

@@ -114,6 +114,22 @@ class Dense(tf.keras.layers.Dense):
 LINEAR = Conv2D, Conv2DTranspose, Dense
 
 
+class Sequential(tf.keras.Sequential):
+  """Layers one after another.
+
+  Keras' own makes a graph of its layers, and makes it anew whenever one side of its input differs
+  from those before, which takes much longer than to run them.
+  """
+
+  def call(
+    self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None
+  ) -> tf.Tensor:
+    # Keras itself hands the other arguments on to layers that take them.
+    for layer in self.layers:
+      inputs = layer(inputs)
+    return inputs
+
+
 class _NonNegative(tf.Module):
   """A parameter above a minimum, stored as its square root: small values learn slowly.
 
