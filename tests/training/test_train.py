@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from making import IMAGES, assert_equal_runs, contents, eager, make_codec, make_patches
 from tfusq import files, image_files
-from tfusq.training import patches, recipes, train, transfer
+from tfusq.training import packing, patches, recipes, train, transfer
 from tfusq.training.train import TrainingError
 from tfusq.training.transfer import TransferError
 
@@ -248,6 +248,25 @@ def test_other_photographs_are_another_configuration(tmp_path):
   run(tmp_path, steps=2)
   with pytest.raises(TrainingError, match='photographs'):
     run(tmp_path, steps=2, patches=make_patches(folder='heldout'))
+
+
+@pytest.mark.usefixtures('eagerly')
+def test_a_run_on_a_folder_goes_on_with_its_pack_bit_for_bit_and_back(tmp_path):
+  packing.pack(str(IMAGES / 'train'), str(tmp_path / 'pack'), 100_000)
+  recipe = "Patches.folder = '{}'\ntrain.steps = {}\n"
+
+  def go_on(name, folder, steps):
+    of_folder = patches.Patches(str(folder), 64, 2)
+    run(tmp_path / name, steps, recipe.format(folder, steps), patches=of_folder)
+
+  go_on('plain', IMAGES / 'train', 4)
+  for name, first, second in (
+    ('packed later', IMAGES / 'train', tmp_path / 'pack'),
+    ('packed first', tmp_path / 'pack', IMAGES / 'train'),
+  ):
+    go_on(name, first, 2)
+    go_on(name, second, 4)
+    assert_equal_runs(tmp_path / name, tmp_path / 'plain')
 
 
 def test_a_frozen_encoder_must_come_from_somewhere(tmp_path):
