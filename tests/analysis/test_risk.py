@@ -10,6 +10,9 @@ from tfusq.analysis import risk
 from tfusq.analysis.study import AnalysisError
 from tfusq.entropy_models import gaussian_bits
 
+# Each of them would be traced for a few blocks of samples.
+pytestmark = pytest.mark.usefixtures('eagerly')
+
 # Latents at an integer, at a half-integer, and between.
 Y = np.array([-1.3, -0.5, -0.2, 0.0, 0.1, 0.45, 0.8])
 

@@ -1,5 +1,10 @@
 from making import make_codec
-from tfusq.export import saved_model
+from tfusq.export import bitstream
+from tfusq.export.identity import codec_identity
+
+
+def identity_of(codec):
+  return codec_identity(codec.centred_model, bitstream.make_coders(codec.centred_model))
 
 
 def test_identity_is_of_what_decoding_needs(trained):
@@ -9,13 +14,10 @@ def test_identity_is_of_what_decoding_needs(trained):
       a.assign(b)
   same.model.analysis.layers[0].bias.assign_add([1.0] * 8)
   other.model.synthesis.layers[0].bias.assign_add([1e-6] * 8)
-  identity = saved_model.CodecModule(trained.centred_model).identity
-  assert saved_model.CodecModule(same.centred_model).identity == identity
-  assert saved_model.CodecModule(other.centred_model).identity != identity
+  identity = identity_of(trained)
+  assert identity_of(same) == identity
+  assert identity_of(other) != identity
 
 
 def test_identity_is_of_the_bound_that_decides_the_tables():
-  assert (
-    saved_model.CodecModule(make_codec().centred_model).identity
-    != saved_model.CodecModule(make_codec(bound=0.2).centred_model).identity
-  )
+  assert identity_of(make_codec()) != identity_of(make_codec(bound=0.2))

@@ -51,7 +51,16 @@ def test_tfci_compresses_and_decompresses(paths, exported_codec, photograph):
   'options',
   [
     {'model': tfusq.MSContext},
-    {'model': functools.partial(tfusq.Cheng, hidden=12), 'entropy_model': tfusq.GaussianMixture()},
+    {
+      'model': functools.partial(
+        tfusq.Cheng,
+        hidden=12,
+        # Fewer layers than its own, to be traced and frozen.
+        analysis=tfusq.Convolutional(),
+        synthesis=tfusq.Convolutional(),
+      ),
+      'entropy_model': tfusq.GaussianMixture(),
+    },
   ],
 )
 def test_a_serial_context_survives(options, photograph, tmp_path):

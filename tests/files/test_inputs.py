@@ -45,3 +45,14 @@ def test_a_file_called_as_standard_input_can_be_meant(tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
   (tmp_path / '-').write_bytes(b'here')
   assert files.read('./-') == b'here'
+
+
+@pytest.mark.parametrize('store', ['', 'ram://tfusq_inputs'])
+def test_a_part_of_a_file_is_read(store, tmp_path):
+  path = files.to_path(store or str(tmp_path)) / 'file'
+  path.parent.mkdir(parents=True, exist_ok=True)
+  path.write_bytes(b'content')
+  assert files.read_part(path, 2, 3) == b'nte'
+  assert files.read_part(path, 5, 9) == b'nt'
+  with pytest.raises(FileNotFoundError, match='nothing'):
+    files.read_part(path.parent / 'nothing', 0, 1)

@@ -258,3 +258,20 @@ def test_the_home_folder_is_expanded(tmp_path, monkeypatch):
   with files.new_folder('~/folder', False, 'marker') as draft:
     (draft / 'marker').touch()
   assert names(tmp_path) == ['folder', 'sub']
+
+
+@pytest.mark.parametrize('store', ['', 'ram://tfusq_outputs'])
+def test_a_file_written_in_pieces_is_there_when_it_is_whole(store, tmp_path):
+  path = files.to_path(store or str(tmp_path)) / 'file'
+  path.parent.mkdir(parents=True, exist_ok=True)
+  for content in (b'old', b'new'):
+    with files.draft_of(path) as draft:
+      draft.write_bytes(content)
+      assert not path.exists() or path.read_bytes() == b'old'
+    assert path.read_bytes() == content
+
+  with pytest.raises(KeyboardInterrupt), files.draft_of(path) as draft:
+    draft.write_bytes(b'half')
+    raise KeyboardInterrupt
+  assert path.read_bytes() == b'new'
+  assert [other.name for other in path.parent.iterdir()] == ['file']

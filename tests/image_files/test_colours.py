@@ -5,6 +5,7 @@ from PIL.PngImagePlugin import PngInfo
 
 import profiles
 from tfusq.image_files import ImageError, image_hash, read_image
+from tfusq.image_files.colours import counts_as_srgb
 
 
 @pytest.fixture
@@ -148,3 +149,21 @@ def test_floating_point_with_a_profile_is_refused_as_without(tmp_path):
   Image.new('F', (2, 2)).save(tmp_path / 'image.tif', icc_profile=profiles.grey(1.0))
   with pytest.raises(ImageError, match='floating-point'):
     read_image(tmp_path / 'image.tif')
+
+
+def test_profiles_that_leave_colours_as_they_are(caplog):
+  picture = Image.new('RGB', (2, 2))
+  assert counts_as_srgb(picture)
+  for profile, is_srgb in (
+    (profiles.srgb(), True),
+    (profiles.display_p3(), False),
+    (profiles.grey(2.2), False),
+    (b'no profile', False),
+  ):
+    picture.info['icc_profile'] = profile
+    assert counts_as_srgb(picture) == is_srgb
+  grey = Image.new('L', (2, 2))
+  assert counts_as_srgb(grey)
+  grey.info['icc_profile'] = profiles.srgb()
+  assert not counts_as_srgb(grey)
+  assert not caplog.records  # reading it warns

@@ -118,3 +118,20 @@ def test_what_is_encoded_is_decoded(photograph):
   np.testing.assert_array_equal(image_files.decode(data), photograph)
   small = image_files.encode(photograph, 'jpeg', quality=10)
   assert len(small) < len(image_files.encode(photograph, 'jpeg', quality=90))
+
+
+def test_plain_images_are_those_whose_pixels_are_read_as_they_are():
+  for mode in ('L', 'RGB'):
+    assert image_files.is_plain(Image.new(mode, (2, 2)))
+  for mode in ('1', 'P', 'LA', 'RGBA', 'CMYK', 'LAB', 'I;16', 'F'):
+    assert not image_files.is_plain(Image.new(mode, (2, 2)))
+  keyed = Image.new('RGB', (2, 2))
+  keyed.info['transparency'] = (1, 2, 3)
+  assert not image_files.is_plain(keyed)
+
+
+def test_what_was_read_already_is_decoded(photograph):
+  data = image_files.encode(photograph, 'png')
+  np.testing.assert_array_equal(read_image('nowhere', data=data), photograph)
+  with pytest.raises(ImageError, match='cannot read image nowhere: '):
+    read_image('nowhere', data=data[:100])

@@ -58,6 +58,18 @@ def test_folders_of_photographs_may_differ_and_steps_may_be_raised(tmp_path):
     recipes.require_same(FOLDERS.format(folder='/old', steps=4), path)
 
 
+def test_changes_of_patches_may_be_missing_but_not_made(tmp_path):
+  earlier = FOLDERS.format(folder='/old', steps=8)
+  path = write(tmp_path, 0, earlier)
+  present = (
+    f'{earlier}Patches.flip = False\ntrain/Patches.scales = (1.0, 1.0)\nPatches.transpose = False\n'
+  )
+  recipes.require_same(present, path)
+  for old, new in (('flip = False', 'flip = True'), ('(1.0, ', '(0.9, ')):
+    with pytest.raises(TrainingError, match='another configuration'):
+      recipes.require_same(present.replace(old, new), path)
+
+
 def test_a_macro_that_also_binds_something_else_may_not_differ(tmp_path):
   text = FOLDERS.replace('Linear.steps = 4', 'Linear.steps = %STEPS')
   path = write(tmp_path, 0, text.format(folder='/old', steps=8))

@@ -23,9 +23,9 @@ def look(folder, known=()):
   """Looks at a folder; returns what is seen and the names that were decoded."""
   decoded = []
 
-  def decode(path):
+  def decode(path, data):
     decoded.append(path.name)
-    return image_files.read_image(path)
+    return image_files.read_image(path, data=data)
 
   paths = image_files.list_images(folder)
   return survey.look_at(Path(folder), paths, known, decode), sorted(decoded)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from making import IMAGES, assert_equal_runs, contents, make_codec, make_patches
+from making import IMAGES, assert_equal_runs, contents, eager, make_codec, make_patches
 from tfusq import files, image_files
-from tfusq.training import patches, recipes, train, transfer
+from tfusq.training import packing, patches, recipes, train, transfer
 from tfusq.training.train import TrainingError
 from tfusq.training.transfer import TransferError
 
@@ -37,11 +37,12 @@ def run(model_dir, steps=STEPS, recipe='recipe', codec=None, patches=None, **opt
 @pytest.fixture(scope='module')
 def uninterrupted(tmp_path_factory):
   path = tmp_path_factory.mktemp('uninterrupted')
-  run(path)
+  with eager():
+    run(path)
   return path
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(uninterrupted, tmp_path):
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path):
   class Interrupted(Exception):
     pass
 
@@ -55,12 +56,14 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(uninterrupted, tm
   codec.fit = lambda *args, callbacks, **options: fit(
     *args, callbacks=[*callbacks, Stop()], **options
   )
+  resumed = tmp_path / 'resumed'
   with pytest.raises(Interrupted):
-    run(tmp_path, codec=codec)
-  assert tf.train.latest_checkpoint(str(tmp_path)).endswith('ckpt-4')
-  run(tmp_path)
-  assert_equal_runs(tmp_path, uninterrupted)
-  assert sorted(path.name for path in tmp_path.glob('*-*.gin')) == [
+    run(resumed, codec=codec)
+  assert tf.train.latest_checkpoint(str(resumed)).endswith('ckpt-4')
+  run(resumed)
+  run(tmp_path / 'uninterrupted')
+  assert_equal_runs(resumed, tmp_path / 'uninterrupted')
+  assert sorted(path.name for path in resumed.glob('*-*.gin')) == [
     'operative_config-0.gin',
     'operative_config-4.gin',
   ]
@@ -72,6 +75,7 @@ def test_a_complete_run_is_left_as_it_is(uninterrupted):
   np.testing.assert_equal(contents(uninterrupted), before)
 
 
+@pytest.mark.usefixtures('eagerly')
 def test_a_finished_run_is_trained_on_and_a_name_is_no_pattern(uninterrupted, tmp_path):
   """More steps than at first, in a folder whose neighbour's name it matches as a pattern."""
   shutil.copytree(uninterrupted, tmp_path / 'r1')
@@ -163,7 +167,8 @@ def test_another_configuration_is_refused_with_the_difference(uninterrupted, tmp
 
 
 def test_a_term_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_path):
-  run(tmp_path, steps=2)
+  with eager():
+    run(tmp_path, steps=2)
   good = contents(tmp_path)
   codec = make_codec()
   fit = codec.fit
@@ -207,8 +212,12 @@ def test_a_photograph_that_breaks_later_is_named_too(tmp_path):
     def patch(self, index):
       raise image_files.ImageError("cannot read image a 'b' [c].png: cut")
 
+  codec = make_codec()
+  # The batch does not come to it.
+  codec.test_step = lambda data: {'bpp': tf.size(data['image'])}
+  broken = Broken(str(IMAGES / 'train'), 64, 2)
   with pytest.raises(image_files.ImageError) as caught:
-    run(tmp_path / 'run', patches=Broken(str(IMAGES / 'train'), 64, 2), dry_run=True)
+    run(tmp_path / 'run', codec=codec, patches=broken, dry_run=True)
   assert str(caught.value) == "cannot read image a 'b' [c].png: cut"
 
 
@@ -241,6 +250,25 @@ def test_other_photographs_are_another_configuration(tmp_path):
     run(tmp_path, steps=2, patches=make_patches(folder='heldout'))
 
 
+@pytest.mark.usefixtures('eagerly')
+def test_a_run_on_a_folder_goes_on_with_its_pack_bit_for_bit_and_back(tmp_path):
+  packing.pack(str(IMAGES / 'train'), str(tmp_path / 'pack'), 100_000)
+  recipe = "Patches.folder = '{}'\ntrain.steps = {}\n"
+
+  def go_on(name, folder, steps):
+    of_folder = patches.Patches(str(folder), 64, 2)
+    run(tmp_path / name, steps, recipe.format(folder, steps), patches=of_folder)
+
+  go_on('plain', IMAGES / 'train', 4)
+  for name, first, second in (
+    ('packed later', IMAGES / 'train', tmp_path / 'pack'),
+    ('packed first', tmp_path / 'pack', IMAGES / 'train'),
+  ):
+    go_on(name, first, 2)
+    go_on(name, second, 4)
+    assert_equal_runs(tmp_path / name, tmp_path / 'plain')
+
+
 def test_a_frozen_encoder_must_come_from_somewhere(tmp_path):
   with pytest.raises(TrainingError, match='give --init_from'):
     run(tmp_path, steps=2, codec=make_codec(train_encoder=False))
@@ -270,7 +298,16 @@ def test_steps_must_be_whole_intervals(tmp_path):
     run(tmp_path, steps=3)
 
 
-def command(model_dir, steps, interval=2):
+# Where the graph is not what matters: tracing it takes longer than a few steps do.
+EAGER = """
+import sys, tensorflow as tf
+from tfusq import cli
+tf.config.run_functions_eagerly(True)
+sys.exit(cli.main(cli.parser().parse_args(sys.argv[1:])))
+"""
+
+
+def command(model_dir, steps, interval=2, program=('-m', 'tfusq')):
   bindings = [
     f"TRAIN_IMAGES = '{IMAGES / 'train'}'",
     f'train.steps = {steps}',
@@ -282,8 +319,7 @@ def command(model_dir, steps, interval=2):
   ]
   return [
     sys.executable,
-    '-m',
-    'tfusq',
+    *program,
     'train',
     '--model_dir',
     str(model_dir),
@@ -311,13 +347,14 @@ def is_writing(model_dir, number):
 
 def test_a_killed_process_resumes_to_the_same_run(tmp_path):
   once, killed = tmp_path / 'once', tmp_path / 'killed'
-  subprocess.run(command(once, 8), check=True, capture_output=True)
+  program = '-c', EAGER
+  subprocess.run(command(once, 8, program=program), check=True, capture_output=True)
   process = subprocess.Popen(
-    command(killed, 8), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    command(killed, 8, program=program), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
   )
   kill_at(process, is_writing(killed, 4))
   assert process.returncode == -signal.SIGKILL
-  subprocess.run(command(killed, 8), check=True, capture_output=True)
+  subprocess.run(command(killed, 8, program=program), check=True, capture_output=True)
   assert_equal_runs(once, killed)
 
 
@@ -346,6 +383,7 @@ def test_twenty_kills_at_random_moments_leave_a_run_that_resumes(tmp_path):
   assert_equal_runs(once, killed)
 
 
+@pytest.mark.usefixtures('eagerly')
 def test_a_run_goes_on_under_another_version_after_an_option(tmp_path):
   first, second = '# tensorflow 2.14.1\n', '# tensorflow 2.17.1\n'
   run(tmp_path, steps=2, recipe=first)

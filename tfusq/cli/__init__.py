@@ -16,10 +16,20 @@ from absl import app, logging
 from absl.flags import argparse_flags
 
 import tfusq
-from tfusq.cli import analyze, comparing, files, new, plugins, quickstart, sweeping, training
+from tfusq.cli import (
+  analyze,
+  comparing,
+  files,
+  new,
+  packing,
+  plugins,
+  quickstart,
+  sweeping,
+  training,
+)
 from tfusq.errors import Error, message
 
-_MODULES = (training, files, comparing, sweeping, plugins, new, analyze, quickstart)
+_MODULES = (training, packing, files, comparing, sweeping, plugins, new, analyze, quickstart)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -3,9 +3,11 @@
 from tfusq.files.inputs import is_standard_input as is_standard_input
 from tfusq.files.inputs import opened as opened
 from tfusq.files.inputs import read as read
+from tfusq.files.inputs import read_part as read_part
 from tfusq.files.outputs import Exists as Exists
 from tfusq.files.outputs import check_folder as check_folder
 from tfusq.files.outputs import check_output as check_output
+from tfusq.files.outputs import draft_of as draft_of
 from tfusq.files.outputs import is_standard_output as is_standard_output
 from tfusq.files.outputs import is_stream as is_stream
 from tfusq.files.outputs import new_folder as new_folder

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from tfusq.files.paths import RemotePath, to_path
+from tfusq.files.paths import AnyPath, RemotePath, to_path
 
 # Names of standard input; the last three would open the file behind it a second time.
 _STANDARD_INPUT = ('-', '/dev/stdin', '/dev/fd/0', '/proc/self/fd/0')
@@ -44,6 +44,22 @@ def opened(path: str | os.PathLike) -> Iterator[BinaryIO]:
   with source.open('rb') as file:
     # A pipe is read to its end.
     yield file if file.seekable() else io.BytesIO(file.read())
+
+
+def read_part(path: AnyPath, offset: int, length: int) -> bytes:
+  """Returns a part of a file, without reading the rest.
+
+  Args:
+    path: File, local or in a store.
+    offset: Place of the part's first byte.
+    length: Number of bytes; fewer are returned where the file ends before.
+
+  Raises:
+    OSError: if it can't be read; names `path`.
+  """
+  with path.opened() if isinstance(path, RemotePath) else path.open('rb', buffering=0) as file:
+    file.seek(offset)
+    return file.read(length)
 
 
 def read(path: str | os.PathLike) -> bytes:

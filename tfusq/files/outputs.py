@@ -120,6 +120,39 @@ def write(path: str | os.PathLike, data: bytes, force: bool = True) -> None:
 
 
 @contextlib.contextmanager
+def draft_of(target: AnyPath) -> Iterator[AnyPath]:
+  """Gives a file to write in pieces, which becomes another if the context has no exception.
+
+  Args:
+    target: File to make or to replace, in a folder that exists.
+
+  Yields:
+    The file to write, next to `target`.
+
+  Raises:
+    OSError: if it can't be moved.
+  """
+  name = f'{_DRAFT}{os.urandom(8).hex()}'
+  if isinstance(target, RemotePath):
+    remote_draft = target.parent / name
+    try:
+      yield remote_draft
+      remote_draft.replace(target)
+    finally:
+      remote_draft.unlink(missing_ok=True)
+    return
+
+  draft = target.parent / name
+  try:
+    yield draft
+    with draft.open('rb') as file:
+      os.fsync(file.fileno())
+    draft.replace(target)
+  finally:
+    draft.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
 def new_folder(path: str | os.PathLike, force: bool, marker: str) -> Iterator[AnyPath]:
   """Gives a folder to fill, and moves it to `path` when the context is left without an exception.
 

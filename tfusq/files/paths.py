@@ -165,9 +165,15 @@ class RemotePath(os.PathLike):
         paths += [RemotePath(folder) / name for name in names]
     return sorted(paths)
 
+  @contextlib.contextmanager
+  def opened(self) -> Iterator[Any]:
+    """Gives the file, open to read its bytes."""
+    with self._errors() as gfile, gfile.GFile(str(self), 'rb') as file:
+      yield file
+
   def read_bytes(self) -> bytes:
     """Returns the content of the file."""
-    with self._errors() as gfile, gfile.GFile(str(self), 'rb') as file:
+    with self.opened() as file:
       return file.read()
 
   def read_text(self, encoding: str = 'utf-8') -> str:

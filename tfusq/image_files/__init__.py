@@ -6,15 +6,25 @@ by ICC profiles, and `folders` lists the images of a folder.
 """
 
 from tfusq.image_files.folders import list_images
-from tfusq.image_files.opening import ImageError, opened
-from tfusq.image_files.reading import decode, encode, image_hash, read_image
+from tfusq.image_files.opening import ImageError, opened, warn_once
+from tfusq.image_files.reading import (
+  decode,
+  encode,
+  image_hash,
+  is_plain,
+  orientation,
+  read_image,
+)
 
 __all__ = [
   'ImageError',
   'decode',
   'encode',
   'image_hash',
+  'is_plain',
   'list_images',
   'opened',
+  'orientation',
   'read_image',
+  'warn_once',
 ]

@@ -42,6 +42,24 @@ def to_srgb(image: Image.Image, name: str) -> Image.Image:
   return _plain(image)
 
 
+def counts_as_srgb(image: Image.Image) -> bool:
+  """Returns whether `to_srgb` leaves the colours as they are, without a warning.
+
+  Args:
+    image: Image of mode `L` or `RGB`, whose pixels need not be decoded.
+  """
+  profile = image.info.get('icc_profile')
+  if not profile:
+    return True
+  if image.mode != 'RGB':
+    return False
+  try:
+    space = ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.xcolor_space.strip()
+    return space == 'RGB' and _transform(profile, 'RGB') is None
+  except (OSError, ValueError, ImageCms.PyCMSError):
+    return False
+
+
 def _converted(image, profile):
   """Returns an image in sRGB, converted by a profile."""
   space = ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.xcolor_space.strip()

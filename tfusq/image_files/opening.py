@@ -2,9 +2,11 @@
 
 import contextlib
 import functools
+import io
 import os
 import threading
 from collections.abc import Iterator
+from typing import BinaryIO
 
 from absl import logging
 from PIL import Image
@@ -39,7 +41,9 @@ def warn_once(message: str) -> None:
 
 
 @contextlib.contextmanager
-def opened(path: str | os.PathLike, first_frame: bool = False) -> Iterator[Image.Image]:
+def opened(
+  path: str | os.PathLike, first_frame: bool = False, data: bytes | None = None
+) -> Iterator[Image.Image]:
   """Opens an image; exceptions in the context become an `ImageError` that names the file.
 
   Errors of the package pass as they are.
@@ -50,6 +54,7 @@ def opened(path: str | os.PathLike, first_frame: bool = False) -> Iterator[Image
   Args:
     path: File of any format that Pillow reads; `-` is standard input.
     first_frame: Whether to take the first picture of a file that holds several.
+    data: Content of the file, where it was read already.
 
   Yields:
     The image, whose pixels are not decoded yet.
@@ -58,7 +63,7 @@ def opened(path: str | os.PathLike, first_frame: bool = False) -> Iterator[Image
     ImageError: if the image can't be opened or decoded, is too large, or holds several pictures.
   """
   try:
-    with files.opened(path) as file, _open(file) as image:
+    with _content(path, data) as file, _open(file) as image:
       width, height = image.size
       if width * height > MAX_PIXELS:
         raise ValueError(f'{width}x{height} pixels; at most {MAX_PIXELS} are read')
@@ -76,6 +81,12 @@ def opened(path: str | os.PathLike, first_frame: bool = False) -> Iterator[Image
     raise
   except Exception as error:  # of a damaged file Pillow raises nearly anything
     raise ImageError(f'cannot read image {path}: {error}') from error
+
+
+def _content(
+  path: str | os.PathLike, data: bytes | None
+) -> contextlib.AbstractContextManager[BinaryIO]:
+  return files.opened(path) if data is None else io.BytesIO(data)
 
 
 def _open(file):

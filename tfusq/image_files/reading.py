@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
-from tfusq.image_files.colours import to_srgb
+from tfusq.image_files.colours import counts_as_srgb, to_srgb
 from tfusq.image_files.opening import opened
 
 # Factors from the levels of grey with fewer than 8 bits, by Pillow's name, to 255.
@@ -20,6 +20,7 @@ def read_image(
   path: str | os.PathLike,
   first_frame: bool = False,
   check_size: Callable[[int, int], None] | None = None,
+  data: bytes | None = None,
 ) -> np.ndarray:
   """Reads an image as sRGB.
 
@@ -32,6 +33,7 @@ def read_image(
     first_frame: Whether to take the first picture of a file that holds several.
     check_size: Function that is called with height and width, as they are in the file's header,
       before pixels are decoded, and raises an error of the package to refuse them.
+    data: Content of the file, where it was read already.
 
   Returns:
     `uint8[height, width, 3]`.
@@ -39,10 +41,32 @@ def read_image(
   Raises:
     ImageError: if the image can't be read, or holds several pictures; names the file.
   """
-  with opened(path, first_frame) as image:
+  with opened(path, first_frame, data) as image:
     if check_size is not None:
       check_size(image.height, image.width)
     return np.asarray(_to_rgb(_with_exact_key(image), str(path)))
+
+
+def orientation(image: Image.Image) -> int:
+  """Returns the EXIF orientation of an image, 1 to 8; 1 is upright.
+
+  Of a PNG this decodes the pixels, since their end may be followed by it.
+  """
+  return image.getexif().get(ExifTags.Base.Orientation, 1)
+
+
+def is_plain(image: Image.Image) -> bool:
+  """Returns whether `read_image` gives the pixels of an image as its decoder does.
+
+  So it is with opaque grey or RGB of 8 bits whose colours count as sRGB. An orientation is another
+  matter.
+
+  Args:
+    image: Image whose header was read.
+  """
+  if image.mode not in ('L', 'RGB') or image.has_transparency_data:
+    return False
+  return counts_as_srgb(image)
 
 
 def image_hash(image: np.ndarray) -> str:

@@ -10,7 +10,7 @@ import atexit
 import functools
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -31,12 +31,12 @@ class _Counters(NamedTuple):
   is_ending: tf.Tensor
 
 
-def call(function: Callable[[int], np.ndarray], number: tf.Tensor) -> tf.Tensor:
+def call(function: Callable[[Any], np.ndarray], number: tf.Tensor) -> tf.Tensor:
   """Calls a Python function in a function of a dataset.
 
   Args:
     function: Function that returns a `uint8` array; several threads may call it at once.
-    number: Scalar integer tensor, which it is given.
+    number: Integer tensor, which it is given as a number or an array of numbers.
 
   Returns:
     The array. Where the function raises, the step fails with an `InvalidArgumentError` that has the
@@ -62,10 +62,10 @@ def call(function: Callable[[int], np.ndarray], number: tf.Tensor) -> tf.Tensor:
     return tf.identity(result)
 
 
-def _caught(function: Callable[[int], np.ndarray]) -> Callable[[int], tuple[np.ndarray, str]]:
+def _caught(function: Callable[[Any], np.ndarray]) -> Callable[[Any], tuple[np.ndarray, str]]:
   """Returns a function of which an exception is a second result, else an empty text."""
 
-  def caught(number: int) -> tuple[np.ndarray, str]:
+  def caught(number: Any) -> tuple[np.ndarray, str]:
     try:
       return function(number), ''
     except Exception as error:

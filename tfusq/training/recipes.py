@@ -25,6 +25,9 @@ _FREE = re.compile(
   r'|train\.(steps|accept_changed_photographs|accept_other_versions) = '
 )
 
+# Lines that say what all runs did before there was a choice, and which their recipes lack.
+_AS_BEFORE = re.compile(r'(.*/)?Patches\.(scales = \(1\.0, 1\.0\)|(flip|transpose) = False)')
+
 # Lines with the versions that the last digits of a training depend on.
 _VERSION = re.compile(r'^# (tfusq|tensorflow|tf_keras)(?:-cpu)? (\S+)$', re.MULTILINE)
 
@@ -200,7 +203,7 @@ def _read(recipe_text: str) -> _Recipe:
   # gin continues a long statement on indented lines.
   joined = re.sub(r'\s*\\?\n[ \t]+', ' ', recipe_text)
   lines = [line for line in joined.splitlines() if line and not re.match('#(?!:)', line)]
-  statements = [line for line in lines if not _FREE.match(line)]
+  statements = [line for line in lines if not _FREE.match(line) and not _AS_BEFORE.fullmatch(line)]
 
   # A macro that nothing but these is bound to is as free as they are.
   free = {}

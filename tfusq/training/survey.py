@@ -61,7 +61,7 @@ def look_at(
   folder: AnyPath,
   paths: Sequence[AnyPath],
   known: Sequence[Photograph],
-  decode: Callable[[AnyPath], Any],
+  decode: Callable[[AnyPath, bytes], Any],
 ) -> list[Photograph]:
   """Reads photographs once, in several threads.
 
@@ -69,8 +69,8 @@ def look_at(
     folder: Folder of the photographs.
     paths: Photographs in it.
     known: Photographs that were read before; those of the same name, size and time are not again.
-    decode: Function that decodes a photograph, or raises `ImageError`; only called while there are
-      not too many.
+    decode: Function that decodes a photograph, given with the content of its file, or raises
+      `ImageError`; only called while there are not too many.
 
   Returns:
     The photographs in the order of `paths`.
@@ -87,9 +87,10 @@ def look_at(
     if stamp != _NO_STAMP and photograph and (photograph.bytes, photograph.modified) == stamp:
       return photograph
 
-    digest = hashlib.sha256(files.read(path)).hexdigest()
+    data = files.read(path)
+    digest = hashlib.sha256(data).hexdigest()
     if len(paths) <= _DECODED_AT_MOST:
-      decode(path)
+      decode(path, data)
     return Photograph(name, *stamp, digest)
 
   return _for_each(look, paths)

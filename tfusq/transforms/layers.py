@@ -14,15 +14,33 @@ keras_2.require()
 Initializer: TypeAlias = str | tf.keras.initializers.Initializer
 
 
-class Network(tf.keras.Sequential):
+class Sequential(tf.keras.Sequential):
+  """Layers one after another.
+
+  Keras' own makes a graph of its layers, and makes it anew whenever one side of its input differs
+  from those before, which takes much longer than to run them.
+  """
+
+  def call(
+    self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None
+  ) -> tf.Tensor:
+    # Keras itself hands the other arguments on to layers that take them.
+    for layer in self.layers:
+      inputs = layer(inputs)
+    return inputs
+
+
+class Network(Sequential):
   """Layers one after the other, whose result is float32, whatever they compute in themselves.
 
   Quantizers, entropy models and losses take it so where a training has its networks compute in
   16 bits.
   """
 
-  def call(self, inputs: tf.Tensor, *args: Any, **kwargs: Any) -> tf.Tensor:
-    return tf.cast(super().call(inputs, *args, **kwargs), tf.float32)
+  def call(
+    self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None
+  ) -> tf.Tensor:
+    return tf.cast(super().call(inputs, training, mask), tf.float32)
 
 
 class _SamePadded:

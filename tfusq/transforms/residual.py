@@ -3,7 +3,17 @@
 import tensorflow as tf
 
 from tfusq.transforms.base import Transforms
-from tfusq.transforms.layers import GDN, Conv2D, Network, Subpixel, down, image_bias, leaky, up
+from tfusq.transforms.layers import (
+  GDN,
+  Conv2D,
+  Network,
+  Sequential,
+  Subpixel,
+  down,
+  image_bias,
+  leaky,
+  up,
+)
 
 # In both families, attention modules stand where the size is a quarter of the image's and at the
 # latent: after the second and the last of the analysis' four stages, and mirrored in the synthesis.
@@ -90,7 +100,7 @@ class Bottleneck(Transforms):
     for stage_index in range(3):
       stage = Stage(
         down=down(filters),
-        blocks=tf.keras.Sequential(bottlenecks(filters, self._blocks)),
+        blocks=Sequential(bottlenecks(filters, self._blocks)),
         attention=self._attention_module(filters, stage_index == 1),
       )
       stages.append(stage)
@@ -107,7 +117,7 @@ class Bottleneck(Transforms):
         latent_attention=self._attention_module(latent_channels, stage_index == 0),
         up=up(filters),
         attention=self._attention_module(filters, stage_index == 1),
-        blocks=tf.keras.Sequential(bottlenecks(filters, self._blocks)),
+        blocks=Sequential(bottlenecks(filters, self._blocks)),
       )
       stages.append(stage)
 
@@ -156,7 +166,7 @@ class Sum(tf.keras.layers.Layer):
       shortcut: Layer from the block's input to its output's shape; None is the identity.
     """
     super().__init__()
-    self.block = tf.keras.Sequential(layers)
+    self.block = Sequential(layers)
     self.shortcut = shortcut
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
@@ -190,8 +200,8 @@ class Attention(tf.keras.layers.Layer):
       channels: Number of channels of input and output.
     """
     super().__init__()
-    self.trunk = tf.keras.Sequential(bottlenecks(channels, 3))
-    self.mask = tf.keras.Sequential([*bottlenecks(channels, 3), Conv2D(channels, 1)])
+    self.trunk = Sequential(bottlenecks(channels, 3))
+    self.mask = Sequential([*bottlenecks(channels, 3), Conv2D(channels, 1)])
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
     return inputs + self.trunk(inputs) * tf.sigmoid(self.mask(inputs))
@@ -213,7 +223,7 @@ def residual_down(filters: int) -> Sum:
     filters: Number of output channels.
   """
   layers = [Conv2D(filters, 3, strides=2), leaky(), Conv2D(filters, 3), GDN()]
-  return Sum(layers, tf.keras.Sequential([Decimate(), Conv2D(filters, 1)]))
+  return Sum(layers, Sequential([Decimate(), Conv2D(filters, 1)]))
 
 
 def residual_up(filters: int) -> Sum:
