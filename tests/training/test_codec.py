@@ -46,12 +46,7 @@ PLAIN = Convolutional(), Convolutional()
       {'zero_centre': False, 'entropy_model': GaussianMixture()},
     ),
     (lambda *arguments: Charm(*arguments, slices=2), {}),
-    (
-      lambda *arguments: ELIC(
-        *arguments, groups=(2, 10), analysis=Convolutional(), synthesis=Convolutional()
-      ),
-      {},
-    ),
+    (lambda *arguments: ELIC(*arguments, (2, 10), *PLAIN), {}),
   ],
 )
 def test_a_step_of_every_model_trains_all_that_the_stage_trains(model, options, batch):
