@@ -50,7 +50,6 @@ def test_rounding_has_neither_mismatch_nor_noise(tmp_path):
   assert not asks(found, 'noise as signal')
 
 
-@pytest.mark.usefixtures('eagerly')
 def test_a_temperature_that_went_too_far_is_told_with_a_better_one(tmp_path, trained):
   alpha = tfusq.Linear(14.0, 12, start=0.5)
   codec = make_codec(
