@@ -50,16 +50,12 @@ def compile_and_build(codec, learning_rate):
       {'zero_centre': False, 'entropy_model': GaussianMixture()},
     ),
     (lambda *arguments: Charm(*arguments, slices=2), {}),
-<<<<<<< HEAD
     (
       lambda *arguments: ELIC(
         *arguments, groups=(2, 10), analysis=Bottleneck(1), synthesis=Bottleneck(1)
       ),
       {},
     ),
-=======
-    (lambda *arguments: ELIC(*arguments, (2, 10), *PLAIN), {}),
->>>>>>> quicker-tests
   ],
 )
 def test_a_step_of_every_model_stays_on_the_device_and_trains_all_that_the_stage_trains(
