@@ -1,4 +1,4 @@
-"""Precisions of training: a small codec trained on with each, and steps compiled by XLA.
+"""Precisions of training: a small codec trained on with each; each model's step compiled by XLA.
 
 python tests/benchmarks/precision.py cost
 python tests/benchmarks/precision.py compiled
