@@ -97,3 +97,8 @@ def test_layers_in_sequence_give_what_keras_gives_and_hear_of_training():
   np.testing.assert_allclose(traced(x), keras(x), rtol=1e-5, atol=1e-6)
   assert np.abs(ours(x, training=True) - ours(x)).max() > 0.5
   assert len(ours.variables) == len(keras.variables) == 6
+
+
+@pytest.mark.parametrize('size', [300, np.int64(300), tf.constant([300, 304])])
+def test_sizes_are_rounded_up_as_integers_of_python_or_tensors(size):
+  np.testing.assert_array_equal(transforms.ceil_div(size, 16), np.full(np.shape(size), 19))

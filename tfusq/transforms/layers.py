@@ -343,6 +343,7 @@ def ceil_div(size: tf.Tensor, divisor: int) -> tf.Tensor:
   Returns:
     Integers of the shape and dtype of `size`; constants where the graph knows them.
   """
+  size = tf.convert_to_tensor(size)  # Python's integers are accepted as well
   known = tf.get_static_value(size)
   if known is not None:
     return tf.constant((known + divisor - 1) // divisor, size.dtype)
