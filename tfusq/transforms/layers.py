@@ -333,7 +333,7 @@ def sizes(x: tf.Tensor) -> list[int | tf.Tensor]:
   return [unknown if size is None else size for size, unknown in zip(x.shape, dynamic)]
 
 
-def ceil_div(size: tf.Tensor, divisor: int) -> tf.Tensor:
+def ceil_div(size: tf.Tensor | int, divisor: int) -> tf.Tensor:
   """Returns `size / divisor`, rounded up.
 
   Args:
@@ -344,6 +344,7 @@ def ceil_div(size: tf.Tensor, divisor: int) -> tf.Tensor:
     Integers of the shape and dtype of `size`; constants where the graph knows them.
   """
   size = tf.convert_to_tensor(size)  # Python's integers are accepted as well
+  size = tf.convert_to_tensor(size)
   known = tf.get_static_value(size)
   if known is not None:
     return tf.constant((known + divisor - 1) // divisor, size.dtype)
