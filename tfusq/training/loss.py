@@ -82,10 +82,10 @@ class SurrogateVisitor(EstimatingVisitor):
       y = tf.stop_gradient(self.latents[latent])
       rate, distortion = quantizers[latent]
       # One seed for both terms. It depends on the latent by its place in coding order.
-      seeds = _image_seeds([seed, number], index)
+      latent_seed = tf.constant([seed, number], tf.int64)
       self._noise[latent] = {
-        'rate': _draw_noise(rate, y, seeds),
-        'distortion': _draw_noise(distortion, y, seeds),
+        'rate': _draw_noise(rate, y, latent_seed, index),
+        'distortion': _draw_noise(distortion, y, latent_seed, index),
       }
 
   def _quantize(self, part, parameters):
@@ -113,23 +113,22 @@ class SurrogateVisitor(EstimatingVisitor):
     return y, u, offset
 
 
-def _image_seeds(latent_seed: list[int], index: tf.Tensor) -> list[tf.Tensor]:
-  """Returns a seed for the noise of each image, `int64[2]`.
-
-  Args:
-    latent_seed: The run's seed and the latent's.
-    index: `int64[batch]`, the number of each image; the batch is known when a step is traced.
-  """
-  seed = tf.constant(latent_seed, tf.int64)
-  return [tf.random.experimental.stateless_fold_in(seed, number) for number in tf.unstack(index)]
-
-
-def _draw_noise(quantizer, y, seeds):
+def _draw_noise(quantizer, y, latent_seed, index):
   """Draws the noise of each image by itself, so that it is the same on whichever replica."""
-  images = tf.split(y, len(seeds))
-  u = [quantizer.noise(image, seed) for image, seed in zip(images, seeds, strict=True)]
+
+  def draw(image, image_index):
+    image_seed = tf.random.experimental.stateless_fold_in(latent_seed, image_index)
+    return quantizer.noise(image, image_seed)
+
+  if index.shape[0] is not None:
+    images = tf.split(y, index.shape[0])
+    u = tf.concat([draw(*pair) for pair in zip(images, tf.unstack(index), strict=True)], 0)
+  else:  # under several workers, whose batches may differ for all that TensorFlow knows
+    u = tf.map_fn(
+      lambda pair: draw(pair[0][None], pair[1])[0], (y, index), fn_output_signature=y.dtype
+    )
   # A surrogate may draw one number for a whole latent, and parts are cut out of its noise.
-  return tf.broadcast_to(tf.concat(u, 0), tf.shape(y))
+  return tf.broadcast_to(u, tf.shape(y))
 
 
 def rate_distortion(model: Model, x: tf.Tensor, visitor: EstimatingVisitor) -> RateDistortion:

@@ -344,7 +344,6 @@ def ceil_div(size: tf.Tensor | int, divisor: int) -> tf.Tensor:
     Integers of the shape and dtype of `size`; constants where the graph knows them.
   """
   size = tf.convert_to_tensor(size)  # Python's integers are accepted as well
-  size = tf.convert_to_tensor(size)
   known = tf.get_static_value(size)
   if known is not None:
     return tf.constant((known + divisor - 1) // divisor, size.dtype)
