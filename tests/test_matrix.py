@@ -1,7 +1,6 @@
 """Every surrogate x estimator x {rate, distortion} x {zero-centre, nonzero-centre}."""
 
 import multiprocessing
-import os
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
@@ -14,17 +13,9 @@ from tfusq.testing import instances
 
 @pytest.fixture(scope='module')
 def elsewhere():
-  """Runs functions in another process: XLA holds what it compiled until its process ends.
-
-  What LLVM would spend its time on is left out: each function is run a few times only.
-  """
+  """Runs functions in another process: XLA holds what it compiled until its process ends."""
   spawn = multiprocessing.get_context('spawn')
-  flags = '--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true'
-  with (
-    pytest.MonkeyPatch.context() as patch,
-    ProcessPoolExecutor(1, spawn, max_tasks_per_child=4) as executor,
-  ):
-    patch.setenv('XLA_FLAGS', f'{os.environ.get("XLA_FLAGS", "")} {flags}')
+  with ProcessPoolExecutor(1, spawn, max_tasks_per_child=4) as executor:
     yield lambda function, *arguments: executor.submit(function, *arguments).result()
 
 
