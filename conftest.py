@@ -20,6 +20,7 @@ def pytest_xdist_auto_num_workers():
 
 @pytest.fixture(scope='session', autouse=True)
 def imports_are_kept():
+  """Leaves out of collections what was imported."""
   memory.keep_what_is_imported()
 
 

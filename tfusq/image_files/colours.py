@@ -54,15 +54,19 @@ def counts_as_srgb(image: Image.Image) -> bool:
   if image.mode != 'RGB':
     return False
   try:
-    space = ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.xcolor_space.strip()
-    return space == 'RGB' and _transform(profile, 'RGB') is None
+    return _space(profile) == 'RGB' and _transform(profile, 'RGB') is None
   except (OSError, ValueError, ImageCms.PyCMSError):
     return False
 
 
+def _space(profile: bytes) -> str:
+  """Returns the name of a profile's colour space."""
+  return ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.xcolor_space.strip()
+
+
 def _converted(image, profile):
   """Returns an image in sRGB, converted by a profile."""
-  space = ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.xcolor_space.strip()
+  space = _space(profile)
   if space == 'RGB' and image.mode in _GREYS:
     image = _plain(image)  # grey values of a colour space
   if image.mode not in _MODES.get(space, ()):
