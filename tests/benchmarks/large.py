@@ -5,8 +5,9 @@
 The weights are random, and the last layer of the analysis is scaled so that the latent's standard
 deviation is 1. A picture is the embedded photograph, mirrored as often as need be. Each size and
 each way has a process of its own, of which the peak is reported: TensorFlow, the codec and the
-picture itself are in it. A slope is the growth of seconds, or of memory, from the size before,
-divided by that of the pixels: 1 is linear.
+picture itself are in it. Seconds are of the clock and of the processors, of the first call of its
+process. Slopes are the growth of processor seconds, and of memory, from the size before, divided by
+that of the pixels: 1 is linear.
 """
 
 import argparse
@@ -91,16 +92,17 @@ def one(codec_path: Path, file: Path, megapixels: float | None) -> None:
 
   codec = client.ExportedCodec(codec_path)
   argument = file.read_bytes() if megapixels is None else picture(megapixels)
-  start = time.perf_counter()
+  start, start_processor = time.perf_counter(), time.process_time()
   if megapixels is None:
     pixels = np.prod(codec.decompress(argument).shape[:2])
   else:
     file.write_bytes(codec.compress(argument))
     pixels = np.prod(argument.shape[:2])
   seconds = time.perf_counter() - start
+  processor = time.process_time() - start_processor
 
   peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-  print(json.dumps({'pixels': int(pixels), 'seconds': seconds, 'peak': peak}))
+  print(json.dumps({'pixels': int(pixels), 'seconds': seconds, 'processor': processor, 'peak': peak}))
 
 
 def measure(*words: object) -> dict:
@@ -117,10 +119,10 @@ def line(way: str, megapixels: float, result: dict, before: dict | None) -> str:
   begin = f'{way:<12}{megapixels:>7g}'
   if 'failure' in result:
     return f'{begin}  {result["failure"]}'
-  text = f'{begin}{result["seconds"]:>10.2f}{result["peak"]:>9.2f}'
+  text = f'{begin}{result["seconds"]:>10.2f}{result["processor"]:>11.2f}{result["peak"]:>7.2f}'
   if before is not None and 'failure' not in before:
     growth = result['pixels'] / before['pixels']
-    for figure in ('seconds', 'peak'):
+    for figure in ('processor', 'peak'):
       text += f'{result[figure] / before[figure] / growth:>9.2f}'
   return text
 
@@ -137,7 +139,7 @@ def main():
     one(Path(codec_path), Path(file), float(megapixels[0]) if megapixels else None)
     return
 
-  print(f'{"":<12}{"MP":>7}{"seconds":>10}{"GiB":>9}{"slopes":>9}', flush=True)
+  print(f'{"":<12}{"MP":>7}{"seconds":>10}{"processor":>11}{"GiB":>7}{"slopes":>9}', flush=True)
   with tempfile.TemporaryDirectory() as folder:
     codec_path, file = Path(folder) / 'codec', Path(folder) / 'file'
     export(arguments.model, codec_path)

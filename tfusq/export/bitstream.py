@@ -14,7 +14,7 @@ import tensorflow as tf
 from tfusq.coding import Coder
 from tfusq.errors import Error
 from tfusq.export import bands, container, container_ops
-from tfusq.models import CentredModel, Part, Visitor, in_tiles
+from tfusq.models import CentredModel, Model, Part, Visitor, in_tiles
 from tfusq.models.wavefront import Serial
 from tfusq.quantization.rounding import quantize
 from tfusq.transforms import exact
@@ -24,11 +24,13 @@ _INDEX_MISMATCH = (
   'the file is corrupt: it cannot be decoded here'
 )
 
-
 INEXACT = (
   'this machine rounds matrix products to 16 bits or so, as ONEDNN_DEFAULT_FPMATH_MODE and '
   'auto_mixed_precision have it, and would code other numbers than others: turn that off'
 )
+
+# The quality step of a codec that has one quality.
+_ONLY_STEP = 0
 
 
 class ExportError(Error, RuntimeError):
@@ -298,6 +300,13 @@ class EncodedImage(NamedTuple):
   width: tf.Tensor
 
 
+def _max_pixels(model: Model) -> int:
+  """Returns the greatest number of pixels that a codec takes."""
+  if in_tiles.are_possible(model):
+    return container.MAX_PIXELS
+  return container.MAX_PIXELS_AT_ONCE
+
+
 def encode(
   centred_model: CentredModel,
   coders: dict[str, Coder],
@@ -319,16 +328,20 @@ def encode(
   """
   sides = tf.cast(tf.shape(image)[:2], tf.int64)
   sides_fit = tf.reduce_all((sides > 0) & (sides <= container.MAX_SIDE))
-  pixels_fit = tf.reduce_prod(sides) <= container.MAX_PIXELS
+  max_pixels = _max_pixels(centred_model.model)
   # Everything else is computed from this one, and so after the check.
-  image = container_ops.verified(image, (sides_fit & pixels_fit, container.IMAGE_LIMITS))
+  image = container_ops.verified(image, (sides_fit, container.IMAGE_LIMITS))
+  pixels_fit = tf.reduce_prod(sides) <= max_pixels
+  image = container_ops.verified(image, (pixels_fit, container_ops.pixels_message(max_pixels)))
   height, width = tf.shape(image)[0], tf.shape(image)[1]
   image = container_ops.verified(image, (exact.holds(height), INEXACT))
 
   encoder = encoder_class(centred_model, coders, in_tiles.latents(centred_model.model, image))
   with exact.arithmetic():
     y_hat = centred_model.model.walk(encoder, 1, height, width)
-  data = container_ops.pack(identity, height, width, encoder.strings(), encoder.checks)
+  writer = container_ops.Writer(identity, exact.VERSION)
+  strings, checks = encoder.strings(), encoder.checks
+  data = container_ops.pack(writer, _ONLY_STEP, height, width, strings, checks)
   return EncodedImage(data, encoder, y_hat, height, width)
 
 
@@ -348,11 +361,12 @@ def decode(
     `InvalidArgumentError` unless all of the file's checks hold.
   """
   model = centred_model.model
-  height, width, strings, checks = container_ops.unpack(data, identity, len(coders), model.parts)
-  height, width = tf.cast(height, tf.int32), tf.cast(width, tf.int32)
-  strings = container_ops.verified(strings, (exact.holds(height), INEXACT))
+  writer = container_ops.Writer(identity, exact.VERSION)
+  contents = container_ops.unpack(data, writer, len(coders), model.parts, _max_pixels(model))
+  height, width = tf.cast(contents.height, tf.int32), tf.cast(contents.width, tf.int32)
+  strings = container_ops.verified(contents.sections, (exact.holds(height), INEXACT))
 
-  decoder = Decoder(centred_model, coders, strings, checks)
+  decoder = Decoder(centred_model, coders, strings, contents.checks)
   with exact.arithmetic():
     y_hat = model.walk(decoder, 1, height, width)
   return y_hat, height, width

@@ -10,24 +10,29 @@ the right, so positions with equal `column + 3 row` do not depend on each other.
     row 1          3  4  5  6  7  8  9                t-5  t-4  t-3  t-2  t-1
     row 2          6  7  8  9 10 11 12                t-2  t-1   X
 
-An image takes `width + 3 (height - 1)` waves. A neighbourhood lies in the eight waves before, which
-are all that the loop carries along. They are stored by wave and row: a wave has at most one
-position in a row, so that (wave, row) stands for (column, row). The neighbour at an offset (row,
-column) is always `-(column + 3 row)` waves back, and one gather with fixed offsets finds all.
+An image takes `width + 3 (height - 1)` waves, and a neighbourhood lies in the eight waves before,
+which are all that the loop carries along. A wave has at most one position in a row, and its rows
+are consecutive. So it is a list of positions, from its first row down. The neighbour at an offset
+(row, column) is `-(column + 3 row)` waves back, as far down that list as its row says. The work of
+a wave is in proportion to its positions.
+
+An image of less than three columns takes `column + width row` in place of `column + 3 row`, so that
+no wave is empty.
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from tfusq.models.contexts import Causal
 from tfusq.transforms import Dense, exact
 
+# Waves between a position and the one below it, where an image is not narrower.
+_SLOPE = 3
 # The waves before that a neighbourhood reaches: its upper left corner is at (-2, -2).
-_REACH = 2 + 3 * 2
-# Rows above a position that its neighbourhood reaches; rows of zeros stand above the image.
-_ROWS_ABOVE = 2
+_REACH = 2 + 2 * _SLOPE
 
 
 class _Networks(NamedTuple):
@@ -105,44 +110,38 @@ class Serial:
     _, height, width, _ = tf.unstack(tf.shape(self._features))
     channels = self._context.kernel.shape[2]
     networks = self._networks()
-    neighbours = self._neighbours(height)
+    waves = _Waves(height, width)
+    outside = tf.zeros([1, channels])
 
     def visit_wave(t, state, recent, pieces):
-      # Row r is at column t - 3 r, which must lie in the image: 0 <= t - 3 r < width. The first
-      # such row is (t - width + 1) / 3, rounded up.
-      first_row = tf.maximum((t - width + 3) // 3, 0)
-      last_row = tf.minimum(t // 3, height - 1)
-      rows = tf.range(first_row, last_row + 1)
-      positions = rows * width + t - 3 * rows
-
-      seen = tf.gather(tf.reshape(recent, [-1, channels]), rows + neighbours)
+      rows = waves.rows(t)
+      positions = rows * width + t - waves.slope * rows
+      seen = tf.gather(tf.concat([outside, *recent], 0), self._places(waves, t))
       raw = _run(networks, seen, positions)
       state, y_hat = visit(state, part._replace(positions=positions), raw[None, :, None])
       y_hat = tf.ensure_shape(y_hat[0, :, 0], [None, channels])
+      return t + 1, state, [*recent[1:], y_hat], pieces.write(t, y_hat)
 
-      # Rows that the wave does not meet are zero, as positions outside of the image are.
-      wave = tf.pad(y_hat, [[_ROWS_ABOVE + first_row, height - 1 - last_row], [0, 0]])
-      recent = tf.concat([recent[1:], wave[None]], 0)
-      return t + 1, state, recent, pieces.write(t, y_hat)
-
-    waves = width + 3 * (height - 1)
-    recent = tf.zeros([_REACH, _ROWS_ABOVE + height, channels])
-    pieces = tf.TensorArray(tf.float32, waves, infer_shape=False, element_shape=[None, channels])
+    # Before the first wave there are no positions.
+    recent = [tf.zeros([0, channels])] * _REACH
+    pieces = tf.TensorArray(
+      tf.float32, waves.count, infer_shape=False, element_shape=[None, channels]
+    )
     _, state, _, pieces = tf.while_loop(
-      lambda t, *_: t < waves,
+      lambda t, *_: t < waves.count,
       visit_wave,
       (tf.constant(0), state, recent, pieces),
       shape_invariants=(
         tf.TensorShape([]),
         tf.nest.map_structure(lambda x: x.shape, state),
-        tf.TensorShape([_REACH, None, channels]),
+        [tf.TensorShape([None, channels])] * _REACH,
         tf.TensorShape(None),
       ),
       # The range coder's handle is a state that must not be forked.
       parallel_iterations=1,
     )
 
-    y_hat = tf.gather(pieces.concat(), _places_in_waves(height, width))
+    y_hat = tf.gather(pieces.concat(), waves.places())
     return state, tf.reshape(y_hat, [1, height, width, channels])
 
   def _networks(self) -> _Networks:
@@ -162,16 +161,63 @@ class Serial:
 
     return _Networks(self._context.exact_weights(), first_kernel, from_features, layers)
 
-  def _neighbours(self, height: tf.Tensor) -> tf.Tensor:
-    """Returns the lines of the recent waves in which row 0 finds its neighbours, `int32[12, 1]`.
+  def _places(self, waves: '_Waves', t: tf.Tensor) -> tf.Tensor:
+    """Returns where the positions of a wave find their neighbours, `int32[12, n]`.
 
-    The recent waves are one matrix with a line for each wave and row. Row r finds its neighbours r
-    lines further on.
+    They are places in a list: one line of zeros, for neighbours outside of the image, and then the
+    positions of the `_REACH` waves before.
     """
-    row_offset, column_offset = self._context.OFFSETS.T
-    wave = tf.cast(_REACH + column_offset + 3 * row_offset, tf.int32)
-    row = tf.cast(_ROWS_ABOVE + row_offset, tf.int32)
-    return (wave * (_ROWS_ABOVE + height) + row)[:, None]
+    row_offsets, column_offsets = self._context.OFFSETS.T[..., None].astype(np.int32)
+    rows = waves.rows(t) + row_offsets
+    columns = t - waves.slope * waves.rows(t) + column_offsets
+    is_inside = (rows >= 0) & (columns >= 0) & (columns < waves.width)
+
+    before = t - _REACH + tf.range(_REACH)
+    starts = 1 + tf.cumsum(waves.lengths(before), exclusive=True)
+    # Of a neighbour that lies outside the number may be any, and is replaced below.
+    number = tf.clip_by_value(columns + waves.slope * rows - before[0], 0, _REACH - 1)
+    first_rows = tf.gather(waves.first_row(before), number)
+    places = tf.gather(starts, number) + rows - first_rows
+    return tf.where(is_inside, places, 0)
+
+
+class _Waves:
+  """The waves of one image: which positions they have.
+
+  Attributes:
+    width: Width of the image in positions, a scalar `int32`.
+    slope: Waves between a position and the one below it, a scalar `int32`.
+    count: Number of waves, a scalar `int32`.
+  """
+
+  def __init__(self, height: tf.Tensor, width: tf.Tensor):
+    self._height = height
+    self.width = width
+    self.slope = tf.minimum(width, _SLOPE)
+    self.count = width + self.slope * (height - 1)
+
+  def first_row(self, t: tf.Tensor) -> tf.Tensor:
+    """Returns the first row that waves have a position in."""
+    # Row r is at column t - slope r, which must lie in the image, 0 <= t - slope r < width: from
+    # (t - width + 1) / slope, rounded up.
+    return tf.maximum((t - self.width + self.slope) // self.slope, 0)
+
+  def lengths(self, t: tf.Tensor) -> tf.Tensor:
+    """Returns the number of positions of waves; 0 before the first wave."""
+    last_row = tf.minimum(t // self.slope, self._height - 1)
+    return tf.maximum(last_row + 1 - self.first_row(t), 0)
+
+  def rows(self, t: tf.Tensor) -> tf.Tensor:
+    """Returns the rows that one wave has a position in, `int32[n]`."""
+    first = self.first_row(t)
+    return tf.range(first, first + self.lengths(t))
+
+  def places(self) -> tf.Tensor:
+    """Returns where each position, in raster order, stands among those in the order of waves."""
+    starts = tf.cumsum(self.lengths(tf.range(self.count)), exclusive=True)
+    rows = tf.range(self._height)[:, None]
+    t = self.slope * rows + tf.range(self.width)
+    return tf.reshape(tf.gather(starts, t) + rows - self.first_row(t), [-1])
 
 
 def _run(networks: _Networks, seen: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
@@ -184,11 +230,3 @@ def _run(networks: _Networks, seen: tf.Tensor, positions: tf.Tensor) -> tf.Tenso
     else:
       x = layer(x)
   return x
-
-
-def _places_in_waves(height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-  """Returns where each position, in raster order, stands among those in the order of waves."""
-  wave = tf.reshape(3 * tf.range(height)[:, None] + tf.range(width), [-1])
-  # Stable: positions of one wave are in the order of rows.
-  order = tf.argsort(wave, stable=True)
-  return tf.math.invert_permutation(order)

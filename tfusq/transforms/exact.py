@@ -27,6 +27,9 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+# Version of the arithmetic, which files name: another one computes other table indexes.
+VERSION = 2
+
 _ACTIVATION_BITS = 12
 _WEIGHT_BITS = 16
 _SUM_BITS = _ACTIVATION_BITS + _WEIGHT_BITS
