@@ -113,28 +113,35 @@ class Serial:
     waves = _Waves(height, width)
     outside = tf.zeros([1, channels])
 
+    bases = self._bases(waves)
+
     def visit_wave(t, state, recent, pieces):
-      rows = waves.rows(t)
-      positions = rows * width + t - waves.slope * rows
-      seen = tf.gather(tf.concat([outside, *recent], 0), self._places(waves, t))
+      rows = tf.range(waves.first_row[t], waves.first_row[t] + waves.length[t])
+      columns = t - waves.slope * rows
+      positions = rows * width + columns
+
+      is_inside = self._are_inside(rows, columns, width)
+      places = tf.where(is_inside, bases[t][:, None] + rows, 0)
+      seen = tf.gather(recent, places)
       raw = _run(networks, seen, positions)
       state, y_hat = visit(state, part._replace(positions=positions), raw[None, :, None])
       y_hat = tf.ensure_shape(y_hat[0, :, 0], [None, channels])
-      return t + 1, state, [*recent[1:], y_hat], pieces.write(t, y_hat)
+      # The oldest wave makes room for the new one.
+      kept = recent[1 + waves.length_before(t - _REACH) :]
+      recent = tf.concat([outside, kept, y_hat], 0)
+      return t + 1, state, recent, pieces.write(t, y_hat)
 
-    # Before the first wave there are no positions.
-    recent = [tf.zeros([0, channels])] * _REACH
     pieces = tf.TensorArray(
       tf.float32, waves.count, infer_shape=False, element_shape=[None, channels]
     )
     _, state, _, pieces = tf.while_loop(
       lambda t, *_: t < waves.count,
       visit_wave,
-      (tf.constant(0), state, recent, pieces),
+      (tf.constant(0), state, outside, pieces),
       shape_invariants=(
         tf.TensorShape([]),
         tf.nest.map_structure(lambda x: x.shape, state),
-        [tf.TensorShape([None, channels])] * _REACH,
+        tf.TensorShape([None, channels]),
         tf.TensorShape(None),
       ),
       # The range coder's handle is a state that must not be forked.
@@ -161,63 +168,61 @@ class Serial:
 
     return _Networks(self._context.exact_weights(), first_kernel, from_features, layers)
 
-  def _places(self, waves: '_Waves', t: tf.Tensor) -> tf.Tensor:
-    """Returns where the positions of a wave find their neighbours, `int32[12, n]`.
-
-    They are places in a list: one line of zeros, for neighbours outside of the image, and then the
-    positions of the `_REACH` waves before.
-    """
+  def _are_inside(self, rows: tf.Tensor, columns: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+    """Returns which neighbours of positions lie in the image, `bool[12, n]`."""
     row_offsets, column_offsets = self._context.OFFSETS.T[..., None].astype(np.int32)
-    rows = waves.rows(t) + row_offsets
-    columns = t - waves.slope * waves.rows(t) + column_offsets
-    is_inside = (rows >= 0) & (columns >= 0) & (columns < waves.width)
+    columns += column_offsets
+    # None lies below.
+    return (rows + row_offsets >= 0) & (columns >= 0) & (columns < width)
 
-    before = t - _REACH + tf.range(_REACH)
-    starts = 1 + tf.cumsum(waves.lengths(before), exclusive=True)
-    # Of a neighbour that lies outside the number may be any, and is replaced below.
-    number = tf.clip_by_value(columns + waves.slope * rows - before[0], 0, _REACH - 1)
-    first_rows = tf.gather(waves.first_row(before), number)
-    places = tf.gather(starts, number) + rows - first_rows
-    return tf.where(is_inside, places, 0)
+  def _bases(self, waves: '_Waves') -> tf.Tensor:
+    """Returns where row 0 of each wave would find its neighbours, `int32[waves, 12]`.
+
+    A row r finds them r places further on, in a list of one line of zeros, for what is outside of
+    the image, and the positions of the `_REACH` waves before.
+    """
+    row_offsets, column_offsets = self._context.OFFSETS.T.astype(np.int32)
+    back = column_offsets + waves.slope * row_offsets
+    t = tf.range(waves.count)[:, None]
+    # Of a neighbour outside of the image any wave may be named.
+    before = tf.clip_by_value(t + back, tf.maximum(t - _REACH, 0), t)
+
+    starts = 1 + tf.gather(waves.start, before) - tf.gather(waves.start, tf.maximum(t - _REACH, 0))
+    return starts + row_offsets - tf.gather(waves.first_row, before)
 
 
 class _Waves:
   """The waves of one image: which positions they have.
 
   Attributes:
-    width: Width of the image in positions, a scalar `int32`.
     slope: Waves between a position and the one below it, a scalar `int32`.
     count: Number of waves, a scalar `int32`.
+    first_row: First row that each wave has a position in, `int32[waves]`.
+    length: Number of positions of each wave, `int32[waves]`.
+    start: Number of positions in the waves before each, `int32[waves]`.
   """
 
   def __init__(self, height: tf.Tensor, width: tf.Tensor):
-    self._height = height
-    self.width = width
+    self._height, self._width = height, width
     self.slope = tf.minimum(width, _SLOPE)
     self.count = width + self.slope * (height - 1)
 
-  def first_row(self, t: tf.Tensor) -> tf.Tensor:
-    """Returns the first row that waves have a position in."""
     # Row r is at column t - slope r, which must lie in the image, 0 <= t - slope r < width: from
-    # (t - width + 1) / slope, rounded up.
-    return tf.maximum((t - self.width + self.slope) // self.slope, 0)
+    # (t - width + 1) / slope, rounded up, to t / slope.
+    t = tf.range(self.count)
+    self.first_row = tf.maximum((t - width + self.slope) // self.slope, 0)
+    self.length = tf.minimum(t // self.slope, height - 1) + 1 - self.first_row
+    self.start = tf.cumsum(self.length, exclusive=True)
 
-  def lengths(self, t: tf.Tensor) -> tf.Tensor:
-    """Returns the number of positions of waves; 0 before the first wave."""
-    last_row = tf.minimum(t // self.slope, self._height - 1)
-    return tf.maximum(last_row + 1 - self.first_row(t), 0)
-
-  def rows(self, t: tf.Tensor) -> tf.Tensor:
-    """Returns the rows that one wave has a position in, `int32[n]`."""
-    first = self.first_row(t)
-    return tf.range(first, first + self.lengths(t))
+  def length_before(self, t: tf.Tensor) -> tf.Tensor:
+    """Returns the number of positions of a wave; 0 of one before the first."""
+    return tf.where(t >= 0, self.length[tf.maximum(t, 0)], 0)
 
   def places(self) -> tf.Tensor:
     """Returns where each position, in raster order, stands among those in the order of waves."""
-    starts = tf.cumsum(self.lengths(tf.range(self.count)), exclusive=True)
     rows = tf.range(self._height)[:, None]
-    t = self.slope * rows + tf.range(self.width)
-    return tf.reshape(tf.gather(starts, t) + rows - self.first_row(t), [-1])
+    t = self.slope * rows + tf.range(self._width)
+    return tf.reshape(tf.gather(self.start - self.first_row, t) + rows, [-1])
 
 
 def _run(networks: _Networks, seen: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
