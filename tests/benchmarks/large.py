@@ -102,7 +102,9 @@ def one(codec_path: Path, file: Path, megapixels: float | None) -> None:
   processor = time.process_time() - start_processor
 
   peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-  print(json.dumps({'pixels': int(pixels), 'seconds': seconds, 'processor': processor, 'peak': peak}))
+  print(
+    json.dumps({'pixels': int(pixels), 'seconds': seconds, 'processor': processor, 'peak': peak})
+  )
 
 
 def measure(*words: object) -> dict:
