@@ -13,8 +13,10 @@ def test_forged_files_have_the_right_checksum(exported_codec, photograph):
   data = exported_codec.compress(photograph[:64, :64])
   rng = np.random.default_rng(1)
   forged = [forge(data, rng) for _ in range(20)]
+  size = container.read_header(data).bytes
   for file in forged:
-    assert container_ops.is_intact(file, container.read_header(file))
+    before, checksum, body = file[: size - 4], file[size - 4 : size], file[size:]
+    assert container_ops.fingerprint_of(before + body) == checksum
   assert len(set(forged)) > 15
 
 

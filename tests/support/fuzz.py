@@ -4,8 +4,8 @@
 
 A mutated file has bytes flipped, removed, doubled, replaced or reversed. A hostile one has the
 right checksum again, after a header that claims another image size, strings of equal or random
-bytes, sections swapped or resized, or checks of indexes, flags or quality step replaced: it must end
-in an error or a picture.
+bytes, sections swapped or resized, or checks of indexes, flags or quality step replaced: it must
+end in an error or a picture.
 """
 
 import argparse

@@ -106,7 +106,7 @@ def _reach_along(function: Function, channels: int, cell: int, axis: int) -> tup
 
     first, last = _extent_of_nan(whole, length, axis)
     if first > 0 and last < length - 1:
-      before, after = last - middle, middle - first
+      before, after = max(last - middle, 0), max(middle - first, 0)
       is_local = _equals_crop(function, values, whole, before, after, axis, length)
       return (before, after) if is_local else None
   return None
