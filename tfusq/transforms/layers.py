@@ -12,7 +12,7 @@ from tfusq.transforms import exact, keras_2, tiling
 keras_2.require()
 
 # Side of a tile in positions of the latent, which take some thousand bytes in exact arithmetic.
-_TILE_SIDE = 256
+_TILE_SIDE = 128
 
 Initializer: TypeAlias = str | tf.keras.initializers.Initializer
 
