@@ -122,7 +122,7 @@ def test_an_image_that_no_file_holds_is_refused_by_its_header(tmp_path):
   def load():
     raise AssertionError
 
-  for width, height in ((70000, 8), (8, 70000), (9000, 9500)):
+  for width, height in ((70000, 8), (8, 70000), (12000, 11200)):
     # Without pixels, so that nothing could decode them.
     (tmp_path / 'a.png').write_bytes(pngs.png(width, height, 8, pngs.RGB))
     with pytest.raises(ContainerError, match=f'a.png has {width}x{height} pixels; .* 1 to 65535 '):

@@ -10,6 +10,7 @@ end in an error or a picture.
 
 import argparse
 import collections
+import re
 import resource
 import struct
 import time
@@ -162,7 +163,7 @@ def _outcome(codec, data, picture):
   try:
     codec.decompress(data)
   except container.ContainerError as error:
-    text = str(error).split(':')[0].split(';')[0][:60]
+    text = re.split(':|;| by codec', str(error))[0][:60]
     return ''.join('#' if letter.isdigit() else letter for letter in text)
   return picture
 
