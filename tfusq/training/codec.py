@@ -8,6 +8,8 @@ from tfusq.models import CentredModel, Model, Part, RoundingVisitor
 from tfusq.quantization.estimators import Undefined
 from tfusq.quantization.quantizer import Quantizer
 from tfusq.training import execution
+from tfusq.training.averages import MovingAverages
+from tfusq.training.divergence import Divergence
 from tfusq.training.failure import FirstFailure
 from tfusq.training.loss import RateDistortion, SurrogateVisitor, rate_distortion
 from tfusq.training.loss_scale import LossScale
@@ -27,6 +29,8 @@ class Codec(tf.keras.Model):
     lmbda: Weight of the distortion.
     train_encoder: Whether the networks are trained that decoding does not need.
     loss_scale: Scale of the loss in training, where networks compute in float16; else None.
+    averages: Moving averages of the weights, where `train` makes them; else None.
+    divergence: What the run's loss has been.
   """
 
   def __init__(
@@ -97,6 +101,8 @@ class Codec(tf.keras.Model):
     self._failure = FirstFailure()
     # Only networks in float16 need it.
     self.loss_scale = LossScale() if execution.scales_losses() else None
+    self.averages: MovingAverages | None = None
+    self.divergence = Divergence()
     # The scalars that a step returns are already those of all replicas.
     self.distribute_reduction_method = 'first'
 
@@ -231,17 +237,22 @@ class Codec(tf.keras.Model):
     self._failure.note(
       {'rate': terms.bpp, 'distortion': terms.mse, 'gradient': norms['gradient']}, step
     )
+    self.divergence.note(terms.bpp, terms.distortion(self.lmbda), step)
+    if self.averages:
+      self.averages.update(step)
     return self._mean(self._scalars(terms)) | self._mean(norms, is_applied)
 
-  def require_finite(self) -> None:
-    """Refuses to go on after a step in which something was not finite.
+  def require_progress(self) -> None:
+    """Refuses to go on after a step in which something was not finite, or where the loss diverges.
 
     A step does not stop for that itself: the host would have to wait for the device each time.
 
     Raises:
       NotFinite: if there was such a step; names the first one and what was not finite.
+      Diverged: if the loss was far above its lowest for many steps.
     """
     self._failure.require_none()
+    self.divergence.require_none()
 
   def test_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Validates on one batch, with rounding and with the training-time forward calculation.

@@ -11,7 +11,7 @@ from tfusq.transforms import exact, keras_2
 
 keras_2.require()
 
-Initializer: TypeAlias = str | tf.keras.initializers.Initializer
+Initializer: TypeAlias = str | tf.keras.initializers.Initializer | Callable[..., tf.Tensor]
 
 
 class Sequential(tf.keras.Sequential):
@@ -53,6 +53,7 @@ class _SamePadded:
     strides: int = 1,
     kernel_initializer: Initializer = 'glorot_uniform',
     bias_initializer: Initializer = 'zeros',
+    dtype: str | None = None,
   ):
     """Initializer.
 
@@ -62,6 +63,7 @@ class _SamePadded:
       strides: Factor between the sizes of input and output, on both sides.
       kernel_initializer: Initializer of the kernel.
       bias_initializer: Initializer of the bias.
+      dtype: Precision in which the layer computes; by default that of Keras' policy.
     """
     # Whichever convolution of Keras a subclass names as its other base.
     super().__init__(  # type: ignore[call-arg]
@@ -71,6 +73,7 @@ class _SamePadded:
       padding='same',
       kernel_initializer=kernel_initializer,
       bias_initializer=bias_initializer,
+      dtype=dtype,
     )
 
 
