@@ -179,8 +179,8 @@ class Model(tf.keras.layers.Layer, metaclass=abc.ABCMeta):
   def initialize_from_data(self, x: np.ndarray) -> None:
     """Sets variables to where training starts, from training images; by default, none.
 
-    `train` calls it before the first step of a new run where `train.initialize_from_data` says so.
-    The values are those that the images alone decide: a second call gives the same ones.
+    `train` calls it before the first step of a new run, where `train.initialization_patches` is not
+    0. The values are those that the images alone decide: a second call gives the same ones.
 
     Args:
       x: Images, `float32[batch, height, width, 3]`, 0 to 1.

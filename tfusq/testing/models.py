@@ -13,7 +13,13 @@ from tfusq.models.wavefront import Serial
 from tfusq.quantization.estimators import PGE
 from tfusq.quantization.quantizer import Quantizer
 from tfusq.quantization.surrogates import AUN
-from tfusq.testing.requirements import NonConformance, require
+from tfusq.testing.requirements import (
+  NonConformance,
+  NotApplicable,
+  require,
+  require_gradients,
+  require_repeatable_start,
+)
 from tfusq.training.codec import Codec
 from tfusq.transforms import LINEAR, exact
 
@@ -159,20 +165,25 @@ def trains_every_variable(model: Model) -> None:
   noise = Quantizer(AUN(), PGE())
   codec = Codec(model, noise, noise, noise, noise, lmbda=1.0, zero_centre=False)
   codec.create()
-  with tf.GradientTape() as tape:
-    rate_distortion = codec.soft(_images(64, 64), tf.zeros([1], tf.int64))
-    loss = rate_distortion.bpp + rate_distortion.mse
 
-  variables = codec.trainable_variables
-  without_gradient = []
-  for variable, gradient in zip(variables, tape.gradient(loss, variables)):
-    if gradient is None or not np.any(gradient):
-      without_gradient.append(variable.name)
-  require(
-    not without_gradient,
-    f'{len(without_gradient)} of {len(variables)} variables get no gradient: '
-    f'{without_gradient[:3]}',
-  )
+  def loss():
+    rate_distortion = codec.soft(_images(64, 64), tf.zeros([1], tf.int64))
+    return rate_distortion.bpp + rate_distortion.mse
+
+  require_gradients(loss, codec.trainable_variables)
+
+
+def starts_from_data(model: Model) -> None:
+  """A start from images gives finite variables, the same where it is repeated."""
+  if type(model).initialize_from_data is Model.initialize_from_data:
+    raise NotApplicable('it does not start from data')
+  CentredModel(model, zero_centre=False).create()
+  initial = [variable.numpy() for variable in model.variables]
+  images = _images(64, 64, batch=2).numpy()
+
+  require_repeatable_start(lambda: model.initialize_from_data(images), model.variables)
+  for variable, value in zip(model.variables, initial, strict=True):
+    variable.assign(value)
 
 
 def decodes_what_it_encodes(model: Model) -> None:
@@ -268,6 +279,7 @@ model_checks = [
   visits_every_component_once,
   reconstructs_the_size,
   trains_every_variable,
+  starts_from_data,
   decodes_what_it_encodes,
   parameters_are_exact,
 ]

@@ -5,9 +5,9 @@ The average after step t is `d a + (1 - d) w`, with the weights `w` and `d = min
 checkpoint holds the averages where it would hold the weights, and the weights beside them: whatever
 reads a run's networks reads the averages.
 
-Keras' optimizers have averages too (`use_ema`), which do not do here: they keep them as slots that
-nothing but the optimizer reads, put them into the weights every 100 steps unless told otherwise, and
-at the end of `fit`, after the last checkpoint, and give the start the weight `decay^t`.
+Keras' optimizers have averages too (`use_ema`), which do not do here. They keep them as slots that
+nothing but the optimizer reads, put them into the weights at the end of `fit`, after the last
+checkpoint, and give the start the weight `decay^t`.
 
 #### References
 Polyak and Juditsky, Acceleration of stochastic approximation by averaging, 1992.

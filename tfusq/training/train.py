@@ -52,7 +52,7 @@ def train(
   interval: int,
   validation: Patches | None = None,
   validation_batches: int = 4,
-  initialize_from_data: bool = False,
+  initialization_patches: int = 0,
   average_decay: float | None = None,
   init_from: str | None = None,
   dry_run: bool = False,
@@ -75,8 +75,8 @@ def train(
     validation: Validation patches; measured with the training-time forward calculation and with
       rounding.
     validation_batches: Number of validation batches.
-    initialize_from_data: Whether the model of a new run starts from the training photographs, as
-      `Model.initialize_from_data` does; what `init_from` gives takes precedence.
+    initialization_patches: Number of training patches that the model of a new run starts from, by
+      `Model.initialize_from_data`; with 0, it does not. What `init_from` gives takes precedence.
     average_decay: Decay of moving averages of the weights, which then are validated, exported, and
       taken over by `init_from`; None for the weights themselves.
     init_from: Run directory whose networks a new run starts from, as far as they fit.
@@ -100,7 +100,7 @@ def train(
     if folder is not None:
       checkpoints.check_name(folder)
   _check(codec, optimizer, data, validation)
-  _check_numbers(steps, interval, validation_batches)
+  _check_numbers(steps, interval, validation_batches, initialization_patches)
   codec.compile(optimizer)
   optimizer.build(codec.trainable_variables)
 
@@ -120,8 +120,8 @@ def train(
   try:
     # Before any of them writes what another might read.
     _require_agreement(model_dir, latest, recipe_text)
-    if latest is None and initialize_from_data:
-      initialization.initialize_from_data(codec, data, kept=loaded)
+    if latest is None:
+      initialization.initialize_from_data(codec, data, initialization_patches, kept=loaded)
     if dry_run:
       return _dry_run(codec, data, steps)
     with distribute.own_folder(model_dir) as folder:
@@ -188,15 +188,18 @@ def _check(
       )
 
 
-def _check_numbers(steps: int, interval: int, validation_batches: int) -> None:
+def _check_numbers(
+  steps: int, interval: int, validation_batches: int, initialization_patches: int
+) -> None:
   """Refuses numbers that are out of range, by their names in gin."""
-  for name, value in (
-    ('steps', steps),
-    ('interval', interval),
-    ('validation_batches', validation_batches),
+  for name, value, least in (
+    ('steps', steps, 1),
+    ('interval', interval, 1),
+    ('validation_batches', validation_batches, 1),
+    ('initialization_patches', initialization_patches, 0),
   ):
-    if not isinstance(value, int) or value < 1:
-      raise TrainingError(f'train.{name} must be an integer of at least 1, not {value!r}')
+    if not isinstance(value, int) or value < least:
+      raise TrainingError(f'train.{name} must be an integer of at least {least}, not {value!r}')
 
   if steps % interval:
     raise TrainingError(

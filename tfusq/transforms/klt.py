@@ -73,6 +73,8 @@ class _LinearPlusNetwork(tf.keras.layers.Layer):
   """
 
   linear: Conv2D | Conv2DTranspose
+  # Side of an input that is two blocks wide.
+  _side: int
 
   def __init__(
     self, latent_channels: int, step: float, overlap: int, network: tf.keras.layers.Layer | None
@@ -93,7 +95,7 @@ class _LinearPlusNetwork(tf.keras.layers.Layer):
 
   def build(self, input_shape: tf.TensorShape) -> None:
     if self.network is not None:
-      end_at_zero(self.network, input_shape[-1])
+      end_at_zero(self.network, [1, self._side, self._side, input_shape[-1]])
     super().build(input_shape)
 
   def initialize_from_data(self, x: np.ndarray) -> None:
@@ -135,6 +137,8 @@ class _LinearPlusNetwork(tf.keras.layers.Layer):
 class Analysis(_LinearPlusNetwork):
   """Images to latents of a sixteenth of their sides."""
 
+  _side = 2 * SIDE
+
   def __init__(self, *args: object):
     """Initializer; the arguments are those of the base class."""
     super().__init__(*args)
@@ -152,6 +156,8 @@ class Analysis(_LinearPlusNetwork):
 class Synthesis(_LinearPlusNetwork):
   """Latents to images of sixteen times their sides."""
 
+  _side = 2
+
   def __init__(self, *args: object):
     """Initializer; the arguments are those of the base class."""
     super().__init__(*args)
@@ -164,19 +170,19 @@ class Synthesis(_LinearPlusNetwork):
     return self._padded(basis.vectors * self._step), basis.mean
 
 
-def end_at_zero(network: tf.keras.layers.Layer, channels: int) -> None:
+def end_at_zero(network: tf.keras.layers.Layer, shape: list[int]) -> None:
   """Creates a network's variables, and makes its last layer zero, so that its result is.
 
   It is the last of its layers that has this effect: an attention module behind it stays as it is.
 
   Args:
     network: Network, such as one of `Transforms`.
-    channels: Number of channels of its input.
+    shape: Shape of an input.
 
   Raises:
     ValueError: if no layer of `tfusq.transforms` has this effect.
   """
-  inputs = tf.random.stateless_normal([1, 64, 64, channels], [1, 2])
+  inputs = tf.random.stateless_normal(shape, [1, 2])
   network(inputs)
   layers = [layer for layer in network._flatten_layers() if isinstance(layer, LINEAR)]
   for layer in reversed(layers):
