@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -16,7 +17,7 @@ _IMAGES = Path(__file__).resolve().parent / 'images'
 _TITLE_HEIGHT = 16  # of Pillow's built-in font, with a margin
 
 # What it is compared with: qualities, and options of Pillow. It advises against JPEG's above 95.
-_RIVALS = {
+_RIVALS: dict[str, tuple[str, range, dict[str, Any]]] = {
   'JPEG': ('jpeg', range(1, 96), {'optimize': True}),
   'WebP': ('webp', range(101), {'method': 6}),
 }

@@ -396,6 +396,7 @@ def command(model_dir, steps, interval=2, program=('-m', 'tfusq')):
     'Patches.batch_size = 2',
     'MSHyper.filters = 8',
     'MSHyper.latent_channels = 12',
+    'train.initialization_patches = 2',
   ]
   return [
     sys.executable,

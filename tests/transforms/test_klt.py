@@ -23,7 +23,7 @@ def test_transforms_conform_with_other_arguments(check):
 
 @pytest.mark.parametrize(
   'network, overlap',
-  [(None, 0), (None, 4), (Light(), 0), (Light(0), 8), (Convolutional(), 0), (Residual(True), 0)],
+  [(None, 0), (None, 4), (Light(), 0), (Light(0), 8), (Convolutional(), 0)],
 )
 def test_the_start_is_the_linear_transform_whatever_the_network(network, overlap, images):
   """Coefficients of orthonormal blocks in steps, and their inverse, as NumPy computes them."""

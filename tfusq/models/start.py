@@ -56,12 +56,12 @@ def _mean_absolute_values(model: 'Hyperprior', x: np.ndarray) -> dict[str, np.nd
   measured = x[: max(1, _MEASURED // pixels)]
   at_once = max(1, _AT_ONCE // pixels)
 
-  sums = dict.fromkeys(model.entropy_models, 0.0)
+  sums: dict[str, np.ndarray] = dict.fromkeys(model.entropy_models, np.zeros([]))
   counts = dict.fromkeys(model.entropy_models, 0)
   for start in range(0, len(measured), at_once):
     for latent, y in model.latents(tf.constant(measured[start : start + at_once])).items():
       magnitudes = np.abs(np.asarray(y, np.float64)).reshape(-1, y.shape[-1])
-      sums[latent] += magnitudes.sum(0)
+      sums[latent] = sums[latent] + magnitudes.sum(0)
       counts[latent] += len(magnitudes)
   return {latent: sums[latent] / counts[latent] for latent in sums}
 

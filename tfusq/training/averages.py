@@ -25,8 +25,8 @@ class MovingAverages:
 
   Attributes:
     decay: Weight of the average before, once there have been steps enough.
-    others: Of each variable that of average and weight which the variable does not hold: while it
-      is trained the average, in a checkpoint the weight.
+    others: Averages while the variables are trained, and weights while the averages are in force,
+      as in a checkpoint.
   """
 
   def __init__(self, variables: Sequence[tf.Variable], decay: float):

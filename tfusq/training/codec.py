@@ -7,7 +7,7 @@ import tensorflow as tf
 from tfusq.models import CentredModel, Model, Part, RoundingVisitor
 from tfusq.quantization.estimators import Undefined
 from tfusq.quantization.quantizer import Quantizer
-from tfusq.training import execution
+from tfusq.training import distribute, execution
 from tfusq.training.averages import MovingAverages
 from tfusq.training.divergence import Divergence
 from tfusq.training.failure import FirstFailure
@@ -29,8 +29,8 @@ class Codec(tf.keras.Model):
     lmbda: Weight of the distortion.
     train_encoder: Whether the networks are trained that decoding does not need.
     loss_scale: Scale of the loss in training, where networks compute in float16; else None.
-    averages: Moving averages of the weights, where `train` makes them; else None.
-    divergence: What the run's loss has been.
+    averages: Moving averages of the weights, or None.
+    divergence: Watch over the run's loss.
   """
 
   def __init__(
@@ -221,7 +221,7 @@ class Codec(tf.keras.Model):
     gradients = tape.gradient(scaled_loss, variables)
     if self.loss_scale:
       gradients = self.loss_scale.unscaled(gradients)
-    gradients = _mean_of_replicas(gradients)
+    gradients = distribute.mean_of_replicas(gradients)
 
     terms = _of_all_replicas(terms)
     norms = self._gradient_norms(variables, gradients)
@@ -243,12 +243,12 @@ class Codec(tf.keras.Model):
     return self._mean(self._scalars(terms)) | self._mean(norms, is_applied)
 
   def require_progress(self) -> None:
-    """Refuses to go on after a step in which something was not finite, or where the loss diverges.
+    """Refuses to go on where something was not finite or the loss diverges.
 
     A step does not stop for that itself: the host would have to wait for the device each time.
 
     Raises:
-      NotFinite: if there was such a step; names the first one and what was not finite.
+      NotFinite: if a term or gradient was not finite; names the first step.
       Diverged: if the loss was far above its lowest for many steps.
     """
     self._failure.require_none()
@@ -347,13 +347,7 @@ def _check_quantizers(quantizers: dict[str, Quantizer]) -> None:
       )
 
 
-def _mean_of_replicas(values: list[tf.Tensor]) -> list[tf.Tensor]:
-  """Returns means over the replicas, which hold equal shares of a batch."""
-  context = tf.distribute.get_replica_context()
-  return context.all_reduce(tf.distribute.ReduceOp.MEAN, values)
-
-
 def _of_all_replicas(terms: RateDistortion) -> RateDistortion:
   """Returns rate and distortion of the joint batch, with this replica's reconstruction."""
-  bpp, mse = _mean_of_replicas([terms.bpp, terms.mse])
+  bpp, mse = distribute.mean_of_replicas([terms.bpp, terms.mse])
   return terms._replace(bpp=bpp, mse=mse)

@@ -50,6 +50,12 @@ def agree(text: str) -> bool:
   return bool(tf.reduce_all(checksums == checksum))
 
 
+def mean_of_replicas(values: list[tf.Tensor]) -> list[tf.Tensor]:
+  """Returns means over the replicas, which hold equal shares of a batch; called by each of them."""
+  context = tf.distribute.get_replica_context()
+  return context.all_reduce(tf.distribute.ReduceOp.MEAN, values)
+
+
 def copy_from_chief(variables: Sequence[tf.Variable]) -> None:
   """Gives variables the values that the chief has, on all workers in scope.
 

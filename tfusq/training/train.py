@@ -227,7 +227,7 @@ def _recipe_of_start(
     return recipes.recipe_to_resume(recipe_text, origin, recipes.newest_recipe(model_dir)), []
 
   _require_nothing_begun(model_dir)
-  loaded = []
+  loaded: list[tf.Variable] = []
   if origin is not None:
     loaded, lines = transfer.transfer(codec, origin.path)
     for line in lines:

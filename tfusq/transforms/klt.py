@@ -10,15 +10,13 @@ Kingma and Dhariwal, Glow: generative flow with invertible 1x1 convolutions, 201
 (initialization from data) and 3.3 (last layers of zero). https://arxiv.org/abs/1807.03039
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import tensorflow as tf
 
 from tfusq.transforms import block_bases
 from tfusq.transforms.base import Transforms
 from tfusq.transforms.block_bases import COEFFICIENTS, GREY, SIDE, BlockBasis
-from tfusq.transforms.layers import LINEAR, Conv2D, Conv2DTranspose
+from tfusq.transforms.layers import LINEAR, Conv2D, Conv2DTranspose, Initializer
 from tfusq.transforms.light import Light
 
 
@@ -72,7 +70,6 @@ class _LinearPlusNetwork(tf.keras.layers.Layer):
     network: The network, or None.
   """
 
-  linear: Conv2D | Conv2DTranspose
   # Side of an input that is two blocks wide.
   _side: int
 
@@ -91,6 +88,8 @@ class _LinearPlusNetwork(tf.keras.layers.Layer):
     self._step = step
     self._overlap = overlap
     self._latent_channels = latent_channels
+    kernel, bias = self._weights(block_bases.cosine(latent_channels))
+    self.linear = self._linear(SIDE + 2 * overlap, _constant(kernel), _constant(bias))
     self.network = network
 
   def build(self, input_shape: tf.TensorShape) -> None:
@@ -110,6 +109,18 @@ class _LinearPlusNetwork(tf.keras.layers.Layer):
     for variable, value in zip((self.linear.kernel, self.linear.bias), self._weights(basis)):
       variable.assign(value)
 
+  def _linear(
+    self, kernel_size: int, kernel: Initializer, bias: Initializer
+  ) -> Conv2D | Conv2DTranspose:
+    """Returns the linear transform, in float32: coefficients have more digits than 16 bits hold.
+
+    Args:
+      kernel_size: Side of the kernel.
+      kernel: Initializer of the kernel.
+      bias: Initializer of the bias.
+    """
+    raise NotImplementedError
+
   def _weights(self, basis: BlockBasis) -> tuple[np.ndarray, np.ndarray]:
     """Returns kernel and bias of the linear transform to or from a basis."""
     raise NotImplementedError
@@ -117,18 +128,6 @@ class _LinearPlusNetwork(tf.keras.layers.Layer):
   def _padded(self, vectors: np.ndarray) -> np.ndarray:
     margin = (self._overlap, self._overlap)
     return np.pad(vectors, [margin, margin, (0, 0), (0, 0)])
-
-  def _options(self) -> dict[str, object]:
-    """Returns the arguments that both linear layers share."""
-    kernel, bias = self._weights(block_bases.cosine(self._latent_channels))
-    return {
-      'kernel_size': SIDE + 2 * self._overlap,
-      'strides': SIDE,
-      'kernel_initializer': _constant(kernel),
-      'bias_initializer': _constant(bias),
-      # Coefficients have more digits than 16 bits hold.
-      'dtype': 'float32',
-    }
 
   def _plus_network(self, linear: tf.Tensor, inputs: tf.Tensor) -> tf.Tensor:
     return linear if self.network is None else linear + tf.cast(self.network(inputs), tf.float32)
@@ -139,14 +138,12 @@ class Analysis(_LinearPlusNetwork):
 
   _side = 2 * SIDE
 
-  def __init__(self, *args: object):
-    """Initializer; the arguments are those of the base class."""
-    super().__init__(*args)
-    self.linear = Conv2D(self._latent_channels, **self._options())
-
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
     # What a lapped transform sees beyond an image is grey.
     return self._plus_network(self.linear(tf.cast(inputs, tf.float32) - GREY), inputs)
+
+  def _linear(self, kernel_size, kernel, bias):
+    return Conv2D(self._latent_channels, kernel_size, SIDE, kernel, bias, 'float32')
 
   def _weights(self, basis):
     bias = np.tensordot(GREY - basis.mean, basis.vectors.sum((0, 1)), 1)
@@ -158,13 +155,11 @@ class Synthesis(_LinearPlusNetwork):
 
   _side = 2
 
-  def __init__(self, *args: object):
-    """Initializer; the arguments are those of the base class."""
-    super().__init__(*args)
-    self.linear = Conv2DTranspose(3, **self._options())
-
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
     return self._plus_network(self.linear(inputs), inputs)
+
+  def _linear(self, kernel_size, kernel, bias):
+    return Conv2DTranspose(3, kernel_size, SIDE, kernel, bias, 'float32')
 
   def _weights(self, basis):
     return self._padded(basis.vectors * self._step), basis.mean
@@ -204,6 +199,6 @@ def _check_channels(latent_channels: int) -> None:
     )
 
 
-def _constant(value: np.ndarray) -> Callable[..., tf.Tensor]:
+def _constant(value: np.ndarray) -> Initializer:
   """Returns an initializer; Keras' own of a constant holds no arrays."""
   return lambda shape, dtype=None, **_: tf.reshape(tf.constant(value, dtype), shape)
