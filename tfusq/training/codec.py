@@ -23,7 +23,7 @@ class Codec(tf.keras.Model):
   quantized zero-centre.
 
   Attributes:
-    model: Networks and entropy models; what a checkpoint holds beside the optimizer.
+    model: Networks and entropy models.
     centred_model: The same with its centring: what coding and exporting need.
     quantizers: Quantizers of the rate and of the distortion, by the name of the latent.
     lmbda: Weight of the distortion.
