@@ -34,7 +34,7 @@ CORE = {
   },
   'keras': {
     'Adam': 'tensorflow:keras.optimizers.Adam',
-    'CosineDecay': 'tensorflow:keras.optimizers.schedules.CosineDecay',
+    'CosineDecay': 'tfusq.training.learning_rate:CosineDecay',
     'PiecewiseConstantDecay': 'tfusq.training.learning_rate:PiecewiseConstantDecay',
   },
   'tf.distribute': {
