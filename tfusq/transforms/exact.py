@@ -9,7 +9,7 @@ holds these exactly, so that the order does not matter.
                     magnitude of 32 to 64
     activations     integers times a power of two, the step of each image: the finest for which no
                     sum can exceed 2^24, by the greatest activation of each channel
-    blocks          a sum over many inputs is cut into several, which are added as `int32`
+    blocks          a sum over many inputs is cut into several, which are added as integers
 
 So few bits suffice: a relative error of half a percent in what a network says of a density costs
 some 0.001 % of the bits. The sums are scaled and the biases added in float32; these, and what else
@@ -54,11 +54,12 @@ _LOG2_MEAN_WEIGHT = 5
 _LOG2_SMALL_SUM = 12
 _FINEST_LOG2_STEP = -40
 # The greatest activations of channels are rounded up to so many parts of a power of two.
-_MAGNITUDE_STEPS = 2.0**9
+_PARTS = 2.0**9
 # Greatest sum of the absolute weights of a block that meet in one output, in steps. If all channels
-# had their greatest activation at once, 8 bits would still be left to activations.
-_MAX_BLOCK_SUM = 2**15 - 64
-_MAX_BLOCKS = 127
+# had their greatest activation at once, 9 bits would still be left to activations.
+_MAX_BLOCK_SUM = 2**14
+# Sums of so many blocks fit into an `int32`.
+_MAX_INT32_BLOCKS = 127
 
 # Symbols that a context weighs are clipped to this. It leaves 15 bits of float32 to the weights.
 _SYMBOL_LIMIT = 2**9 - 1
@@ -80,8 +81,9 @@ class Weights(NamedTuple):
 
   Attributes:
     kernels: Kernel of each block of inputs, `float32`, integers: the weights are `step * kernel`.
-    sums: Absolute weights of each block in steps, summed over the taps that meet in one output,
-      `float64[inputs of the block, outputs x phases]`.
+    sums: Weights of each block in steps, summed over the taps that meet in one output,
+      `float64[2, inputs of the block, outputs x phases]`: of the positive ones, and of the
+      magnitudes of the negative ones.
     step: Step of each output, a power of two, `float32[outputs]`.
     bias: `float32[outputs]`, or of the result's shape.
   """
@@ -185,31 +187,26 @@ def round_weights(
 
   Returns:
     The kernel in blocks, the steps, and the bias.
-
-  Raises:
-    ValueError: if the inputs are so many that sums of blocks could exceed an `int32`.
   """
   ordered = kernel if output_axis == -1 else kernel.swapaxes(-1, -2)
   log2_step = _log2_steps(ordered)
   integers = _integers(ordered, log2_step)
 
   # Of an output to which one channel alone is too much for a block, the steps are doubled.
-  while (is_too_much := (_sums(integers, stride) > _MAX_BLOCK_SUM).any((0, 1))).any():
+  while (is_too_much := (_sums(np.abs(integers), stride) > _MAX_BLOCK_SUM).any((0, 1))).any():
     log2_step = log2_step + is_too_much
     integers = _integers(ordered, log2_step)
 
-  sums = _sums(integers, stride)
-  sums = sums.reshape(sums.shape[0], -1)
-  kernels, block_sums = [], []
-  for inputs in _blocks(sums):
+  signed = np.stack([_sums(np.maximum(sign * integers, 0), stride) for sign in (1, -1)])
+  signed = signed.reshape(*signed.shape[:2], -1)
+  kernels, sums = [], []
+  for inputs in _blocks(signed.sum(0)):
     block = integers[..., inputs, :]
     kernels.append(block if output_axis == -1 else block.swapaxes(-1, -2))
-    block_sums.append(sums[inputs])
+    sums.append(signed[:, inputs])
 
-  if len(kernels) > _MAX_BLOCKS:
-    raise ValueError(f'{sums.shape[0]} inputs are too many for exact arithmetic')
   kernels = [np.ascontiguousarray(block, np.float32) for block in kernels]
-  return Weights(kernels, block_sums, np.float32(2.0**log2_step), np.float32(bias))
+  return Weights(kernels, sums, np.float32(2.0**log2_step), np.float32(bias))
 
 
 def _log2_steps(kernel: np.ndarray) -> np.ndarray:
@@ -229,9 +226,9 @@ def _integers(kernel: np.ndarray, log2_step: np.ndarray) -> np.ndarray:
 
 
 def _sums(integers: np.ndarray, stride: int) -> np.ndarray:
-  """Returns the sums of absolute values over taps that meet, `float64[inputs, phases, outputs]`."""
+  """Returns the sums over the taps that meet in one output, `float64[inputs, phases, outputs]`."""
   inputs, outputs = integers.shape[-2:]
-  taps = np.abs(integers).reshape(*integers.shape[:-2] or (1, 1), inputs, outputs)
+  taps = integers.reshape(*integers.shape[:-2] or (1, 1), inputs, outputs)
 
   sums = []
   for row in range(stride):
@@ -275,15 +272,16 @@ def convolve(
 
 def _convolve(convolution, x, weights):
   unit = _step_of_activations(x, weights)
+  whole = tf.int32 if len(weights.kernels) <= _MAX_INT32_BLOCKS else tf.int64
   total = None
   start = 0
   for kernel, sums in zip(weights.kernels, weights.sums, strict=True):
-    stop = start + sums.shape[0]
+    stop = start + sums.shape[1]
     # One block after the other, or all of their sums would be in memory at once.
     with tf.control_dependencies([] if total is None else [total]):
       block = convolution(tf.round(x[..., start:stop] / unit), kernel)
     if len(weights.kernels) > 1:
-      block = tf.cast(block, tf.int32)
+      block = tf.cast(block, whole)
     total = block if total is None else total + block
     start = stop
 
@@ -295,29 +293,36 @@ def _convolve(convolution, x, weights):
 def _step_of_activations(x: tf.Tensor, weights: Weights) -> tf.Tensor:
   """Returns the step of each image's activations, a power of two, `float32[batch, 1, ..., 1]`.
 
-  With activations of at most `m_c` in channel c and weights whose sums are `s_co`, no partial sum
-  exceeds `max_o sum_c (m_c / step + 1/2) s_co`.
+  What a sum can reach on its way, in any order, is the sum of its positive terms, or that of its
+  negative ones: with activations from `-l_c` to `h_c` in channel c, in steps, and sums `p_co` of
+  positive and `n_co` of negative weights,
+
+      max_o max(sum_c (h_c p_co + l_c n_co), sum_c (h_c n_co + l_c p_co)).
   """
   middle = list(range(1, x.shape.rank - 1))
-  greatest = tf.reduce_max(tf.abs(x), middle)
-  power = tf.maximum(_power_below(tf.reduce_max(greatest, -1, keepdims=True)), _LEAST_POWER)
-  # Integers up to twice the number of steps, and one for the half by which rounding may add.
-  magnitudes = tf.math.ceil(greatest * (_MAGNITUDE_STEPS / power)) + 1
-  magnitudes = tf.cast(magnitudes, tf.float64)
+  highest, lowest = tf.reduce_max(x, middle), tf.reduce_min(x, middle)
+  reach = tf.maximum(tf.stack([highest, -lowest]), 0.0)
+  power = tf.maximum(_power_below(tf.reduce_max(reach, [0, 2])), _LEAST_POWER)
 
+  # Integers up to twice the number of parts, and one for the half by which rounding may add.
+  parts = tf.math.ceil(reach * (_PARTS / power)[:, None]) + 1
+  parts = tf.cast(parts, tf.float64)
   bounds = []
   start = 0
   for sums in weights.sums:
-    stop = start + sums.shape[0]
-    # Integers of less than 2^53, exact in any order.
-    bounds.append(tf.reduce_max(tf.matmul(magnitudes[:, start:stop], sums), -1))
+    stop = start + sums.shape[1]
+    for one, other in ((0, 1), (1, 0)):
+      # Integers of less than 2^53, exact in any order.
+      bounds.append(
+        tf.matmul(parts[0, :, start:stop], sums[one])
+        + tf.matmul(parts[1, :, start:stop], sums[other])
+      )
     start = stop
-  bound = tf.maximum(tf.reduce_max(tf.stack(bounds), 0), 1.0)
+  bound = tf.maximum(tf.reduce_max(tf.stack(bounds), [0, 2]), 1.0)
 
   # The bound is less than twice the power of two below it.
-  part_of_power = 2 * _power_below(bound) / (_MAGNITUDE_STEPS * 2.0**_LOG2_EXACT)
-  unit = power[:, 0] * tf.cast(part_of_power, tf.float32)
-  return tf.reshape(unit, [-1, *(1 for _ in middle), 1])
+  unit = 2 * _power_below(bound) / (_PARTS * 2.0**_LOG2_EXACT)
+  return tf.reshape(power * tf.cast(unit, tf.float32), [-1, *(1 for _ in middle), 1])
 
 
 def _power_below(x: tf.Tensor) -> tf.Tensor:
