@@ -29,16 +29,25 @@ def exactly(network, x):
 
 def step_of_activations(x, weights):
   """The step of one image's activations, in Python's integers and fractions."""
-  greatest = [Fraction(float(value)) for value in np.abs(x).reshape(-1, x.shape[-1]).max(0)]
-  power = Fraction(2) ** (math.frexp(float(max(greatest)))[1] - 1)
-  magnitudes = [math.ceil(512 * value / power) + 1 for value in greatest]
+  channels = x.reshape(-1, x.shape[-1])
+  highest = [max(Fraction(float(value)), 0) for value in channels.max(0)]
+  lowest = [max(Fraction(-float(value)), 0) for value in channels.min(0)]
+  power = Fraction(2) ** (math.frexp(float(max(highest + lowest)))[1] - 1)
+  above = [math.ceil(512 * value / power) + 1 for value in highest]
+  below = [math.ceil(512 * value / power) + 1 for value in lowest]
 
   bound, start = 0, 0
-  for sums in weights.sums:
-    for column in sums.T:
-      terms = zip(magnitudes[start : start + len(column)], column, strict=True)
-      bound = max(bound, sum(magnitude * int(value) for magnitude, value in terms))
-    start += len(sums)
+  for kernel in weights.kernels:
+    inputs = range(start, start + kernel.shape[-2])
+    for output in range(kernel.shape[-1]):
+      positive = negative = 0
+      for number, channel in enumerate(inputs):
+        for weight in kernel[..., number, output].ravel().astype(int).tolist():
+          reach = (above, below) if weight > 0 else (below, above)
+          positive += abs(weight) * reach[0][channel]
+          negative += abs(weight) * reach[1][channel]
+      bound = max(bound, positive, negative)
+    start = inputs.stop
   return float(power * 2 ** bound.bit_length() / 2**33)
 
 
@@ -64,47 +73,54 @@ def test_a_convolution_is_that_of_integers(inputs):
   layer(x)
   layer.bias.assign(tf.random.stateless_normal([5], [5, 6]))
   weights = exact.round_weights(layer.kernel.numpy(), layer.bias.numpy())
-  assert len(weights.kernels) == (1 if inputs == 12 else 5)
+  assert len(weights.kernels) == (1 if inputs == 12 else 10)
   expected = in_integers(x.numpy(), layer, weights)
   np.testing.assert_array_equal(exactly(layer, x), expected)
 
 
-@pytest.mark.parametrize('seed', range(4))
+@pytest.mark.parametrize('signed', [False, True])
+@pytest.mark.parametrize('varied', [False, True])
 @pytest.mark.parametrize(
   'make, stride', [(transforms.Conv2D, 1), (transforms.Conv2DTranspose, 2), (None, 1)]
 )
-def test_no_sum_passes_what_float32_holds_exactly(make, stride, seed):
-  """All channels at their greatest at once, with the signs of one output's weights."""
-  rng = np.random.default_rng(seed)
-  inputs, outputs, size = 300, 4, 5
-  layer = make(outputs, size, strides=stride) if make else transforms.Dense(outputs)
+def test_no_sum_passes_what_float32_holds_exactly(make, stride, varied, signed):
+  """Each channel at its greatest wherever that adds to the sum, and at its least elsewhere."""
+  rng = np.random.default_rng(1)
+  inputs, outputs = 300, 4
+  layer = make(outputs, 5, strides=stride) if make else transforms.Dense(outputs)
   layer(tf.zeros([1, 8, 8, inputs]))
-  kernel = rng.standard_t(2, layer.kernel.shape).astype(np.float32)
+  kernel = rng.standard_t(3, layer.kernel.shape).astype(np.float32)
   weights = exact.round_weights(kernel, np.zeros(outputs), layer.output_axis, stride)
 
-  # The greatest activation of channels differs, by a factor and by nothing at all.
-  greatest = 2.0 ** rng.uniform(-6, 0, inputs) if seed % 2 else np.full(inputs, 1.9999999)
-  x = tf.constant(np.broadcast_to(greatest, [1, 8, 8, inputs]), tf.float32)
-  unit = float(exact._step_of_activations(x, weights))
-  start, largest = 0, 0
-  for sums in weights.sums:
-    integers = np.round(greatest[start : start + len(sums)].astype(np.float32) / unit)
-    largest = max(largest, (integers @ sums).max())
-    start += len(sums)
-  assert 2**22 < largest <= 2**24
-  # What `sums` are: absolute weights that meet in one output.
-  meeting = np.abs(np.concatenate(weights.kernels, -2 if layer.output_axis == -1 else -1))
-  first = np.concatenate(weights.sums)[0, 0]
-  channel = {-1: (..., 0, 0), -2: (..., 0, 0)}[layer.output_axis]
-  assert first == np.atleast_2d(meeting[channel])[::stride, ::stride].sum()
+  greatest = 2.0 ** rng.uniform(-6, 0, inputs) if varied else np.full(inputs, 1.9999999)
+  x = np.zeros([1, 4, 4, inputs], np.float32)
+  x[0, 1, 2] = greatest
+  x[0, 2, 1] = -greatest if signed else 0
+  unit = float(exact._step_of_activations(tf.constant(x), weights))
+  reach = np.round(np.float32(greatest) / unit)
+
+  largest, start = 0, 0
+  for block in weights.kernels:
+    # Rows and columns of taps, inputs, outputs.
+    taps = block if layer.output_axis == -1 else block.swapaxes(-1, -2)
+    taps = taps.reshape(-1 if make else 1, 5 if make else 1, *taps.shape[-2:])
+    channels = reach[start : start + taps.shape[2], None]
+    for row, column in np.ndindex(stride, stride):
+      meeting = taps[row::stride, column::stride]
+      positive = (np.maximum(meeting, 0) * channels).sum((0, 1, 2))
+      negative = (np.maximum(-meeting, 0) * channels).sum((0, 1, 2))
+      sums = positive + negative if signed else np.maximum(positive, negative)
+      largest = max(largest, sums.max())
+    start += taps.shape[2]
+  assert start == inputs and 2**22.5 < largest <= 2**24
 
 
 def test_a_weight_too_large_for_a_block_coarsens_its_own_output_alone():
   kernel = np.full([3, 3, 200, 3], 0.01, np.float32)
   kernel[0, 0, 0, 1] = 1000
   weights = exact.round_weights(kernel, np.zeros(3))
-  assert weights.step[0] == weights.step[2] == 2.0**-12 and weights.step[1] == 2.0**-5
-  assert weights.kernels[0][0, 0, 0, 1] == 32000
+  assert weights.step[0] == weights.step[2] == 2.0**-12 and weights.step[1] == 2.0**-4
+  assert weights.kernels[0][0, 0, 0, 1] == 16000
 
 
 def test_zeros_and_nothing_at_all_are_convolved():
@@ -131,7 +147,7 @@ def test_it_is_close_to_the_float_network(network):
   x = tf.round(4 * tf.random.stateless_normal([1, 6, 5, 64], [7, 8]))
   floats, ours = network(x).numpy(), exactly(network, x)
   error = np.sqrt(np.mean((floats - ours) ** 2)) / floats.std()
-  assert 0 < error < 0.01
+  assert 0 < error < 0.02  # in three layers
 
 
 def test_the_result_does_not_depend_on_batch_or_graph(network):

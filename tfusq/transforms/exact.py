@@ -163,6 +163,7 @@ def weights(key: tuple, make: Callable[[], T]) -> T:
     make: Function that makes them, a nested structure of arrays.
   """
   store = getattr(_state, 'store', None)
+  make = tf.autograph.experimental.do_not_convert(make)
   # Values of variables are known outside of a graph only.
   with tf.init_scope():
     if store is None:
@@ -193,7 +194,10 @@ def round_weights(
   integers = _integers(ordered, log2_step)
 
   # Of an output to which one channel alone is too much for a block, the steps are doubled.
-  while (is_too_much := (_sums(np.abs(integers), stride) > _MAX_BLOCK_SUM).any((0, 1))).any():
+  while True:
+    is_too_much = (_sums(np.abs(integers), stride) > _MAX_BLOCK_SUM).any((0, 1))
+    if not is_too_much.any():
+      break
     log2_step = log2_step + is_too_much
     integers = _integers(ordered, log2_step)
 
