@@ -161,7 +161,7 @@ class Serial:
     of_features = exact.weights(
       (first, 'features'), lambda: rounded(slice(inputs, None), first.bias.numpy())()
     )
-    from_features = exact.convolve(_product, self._features, of_features)
+    from_features = exact.multiply(self._features, of_features)
     from_features = tf.reshape(from_features, [-1, first.units])
 
     return _Networks(self._context.symbol_weights(), of_context, from_features, layers)
@@ -182,14 +182,10 @@ def _run(networks: _Networks, seen: tf.Tensor, positions: tf.Tensor) -> tf.Tenso
   """Returns the raw parameters of a wave, `[1, n, 1, raw channels]`, from its neighbours."""
   context = exact.weigh_symbols(seen, networks.context)[None, :, None]
   features = tf.gather(networks.from_features, positions)[None, :, None]
-  x = exact.convolve(_product, context, networks.first._replace(bias=features))
+  x = exact.multiply(context, networks.first._replace(bias=features))
   for layer in networks.layers:
     x = layer(x)
   return x
-
-
-def _product(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-  return tf.tensordot(x, kernel, 1)
 
 
 def _places_in_waves(height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:

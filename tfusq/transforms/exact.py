@@ -7,8 +7,8 @@ holds these exactly, so that the order does not matter.
 
     weights         integers times a power of two, the step of each output: it leaves them a mean
                     magnitude of 32 to 64
-    activations     integers times a power of two, the step of each image: the finest for which no
-                    sum can exceed 2^24, by the greatest activation of each channel
+    activations     integers times a power of two, the step of each image, or of each position
+                    where kernels have one tap: so fine that just no sum can exceed 2^24
     blocks          a sum over many inputs is cut into several, which are added as integers
 
 So few bits suffice: a relative error of half a percent in what a network says of a density costs
@@ -45,19 +45,19 @@ MAX_WEIGHT_SUM = 2.0**12
 _LIMIT = 2.0**20
 _LEAST_POWER = 2.0**-60
 
-# Integers up to 2 to this power are exact in float32.
-_LOG2_EXACT = 24
+# Integers up to this one are exact in float32.
+_EXACT = 2.0**24
 
 # The mean magnitude of an output's weights, in steps, is at least 2 to this power and less than
 # twice that, or more where the inputs are so few that their sum is still less than 2 to the other.
 _LOG2_MEAN_WEIGHT = 5
 _LOG2_SMALL_SUM = 12
 _FINEST_LOG2_STEP = -40
-# The greatest activations of channels are rounded up to so many parts of a power of two.
+# Activations are so many steps of the power of two below the greatest, or bounded by as many parts.
 _PARTS = 2.0**9
 # Greatest sum of the absolute weights of a block that meet in one output, in steps. If all channels
 # had their greatest activation at once, 9 bits would still be left to activations.
-_MAX_BLOCK_SUM = 2**14
+_MAX_BLOCK_SUM = 2**14 - 32
 # Sums of so many blocks fit into an `int32`.
 _MAX_INT32_BLOCKS = 127
 
@@ -65,11 +65,8 @@ _MAX_INT32_BLOCKS = 127
 _SYMBOL_LIMIT = 2**9 - 1
 _FINEST_LOG2_SYMBOL_STEP = -16
 
-# The type of integers of each type's size, and those of its bits that are the exponent's.
-_EXPONENTS = {
-  tf.float32: (tf.int32, 0x7F800000),
-  tf.float64: (tf.int64, 0x7FF0000000000000),
-}
+# Bits of a float32 that are the exponent's.
+_EXPONENT = 0x7F800000
 
 _state = threading.local()
 
@@ -82,7 +79,7 @@ class Weights(NamedTuple):
   Attributes:
     kernels: Kernel of each block of inputs, `float32`, integers: the weights are `step * kernel`.
     sums: Weights of each block in steps, summed over the taps that meet in one output,
-      `float64[2, inputs of the block, outputs x phases]`: of the positive ones, and of the
+      `float32[2, inputs of the block, outputs x phases]`: of the positive ones, and of the
       magnitudes of the negative ones.
     step: Step of each output, a power of two, `float32[outputs]`.
     bias: `float32[outputs]`, or of the result's shape.
@@ -207,7 +204,7 @@ def round_weights(
   for inputs in _blocks(signed.sum(0)):
     block = integers[..., inputs, :]
     kernels.append(block if output_axis == -1 else block.swapaxes(-1, -2))
-    sums.append(signed[:, inputs])
+    sums.append(np.float32(signed[:, inputs]))
 
   kernels = [np.ascontiguousarray(block, np.float32) for block in kernels]
   return Weights(kernels, sums, np.float32(2.0**log2_step), np.float32(bias))
@@ -264,18 +261,36 @@ def convolve(
 
   Args:
     convolution: Linear map of activations and a kernel, both float32, such as `tf.nn.conv2d`.
-    x: Activations, `float32[batch, ..., inputs]`; the step of each image is its own.
-    weights: Weights from `round_weights`. The bias is broadcast to the result.
+    x: Activations, `float32[batch, height, width, inputs]`; the step of each image is its own.
+    weights: Weights from `round_weights`.
 
   Returns:
     `float32[batch, ..., outputs]`, clipped to +-2^20.
   """
   with tf.name_scope(SCOPE):
-    return _convolve(convolution, x, weights)
+    return _scaled_sums(convolution, x, _steps_of_images(x, weights), weights)
 
 
-def _convolve(convolution, x, weights):
-  unit = _step_of_activations(x, weights)
+def multiply(x: tf.Tensor, weights: Weights) -> tf.Tensor:
+  """Returns `x @ kernel + bias` of rounded activations and weights.
+
+  Args:
+    x: Activations, `float32[..., inputs]`; the step of each position is its own, so that the result
+      does not depend on which positions are computed at once.
+    weights: Weights from `round_weights`. The bias is broadcast to the result.
+
+  Returns:
+    `float32[..., outputs]`, clipped to +-2^20.
+  """
+  with tf.name_scope(SCOPE):
+    # Activations of up to 1024 steps, times the weights of a block, are less than 2^24.
+    greatest = tf.reduce_max(tf.abs(x), -1, keepdims=True)
+    unit = tf.maximum(_power_below(greatest), _LEAST_POWER) / _PARTS
+    return _scaled_sums(lambda x, kernel: tf.tensordot(x, kernel, 1), x, unit, weights)
+
+
+def _scaled_sums(convolution, x, unit, weights):
+  """Returns the clipped sums of activations, which are rounded to multiples of `unit`."""
   whole = tf.int32 if len(weights.kernels) <= _MAX_INT32_BLOCKS else tf.int64
   total = None
   start = 0
@@ -290,12 +305,12 @@ def _convolve(convolution, x, weights):
     start = stop
 
   # Products with powers of two are exact, so that a fused multiplication and addition is no other.
-  result = tf.cast(total, tf.float32) * (unit * weights.step) + weights.bias
-  return _clip(result)
+  scaled = tf.cast(total, tf.float32) * unit * weights.step
+  return _clip(scaled + weights.bias)
 
 
-def _step_of_activations(x: tf.Tensor, weights: Weights) -> tf.Tensor:
-  """Returns the step of each image's activations, a power of two, `float32[batch, 1, ..., 1]`.
+def _steps_of_images(x: tf.Tensor, weights: Weights) -> tf.Tensor:
+  """Returns the finest steps of activations that are safe, `float32[batch, 1, 1, 1]`.
 
   What a sum can reach on its way, in any order, is the sum of its positive terms, or that of its
   negative ones: with activations from `-l_c` to `h_c` in channel c, in steps, and sums `p_co` of
@@ -303,36 +318,32 @@ def _step_of_activations(x: tf.Tensor, weights: Weights) -> tf.Tensor:
 
       max_o max(sum_c (h_c p_co + l_c n_co), sum_c (h_c n_co + l_c p_co)).
   """
-  middle = list(range(1, x.shape.rank - 1))
-  highest, lowest = tf.reduce_max(x, middle), tf.reduce_min(x, middle)
+  highest, lowest = tf.reduce_max(x, [1, 2]), tf.reduce_min(x, [1, 2])
   reach = tf.maximum(tf.stack([highest, -lowest]), 0.0)
   power = tf.maximum(_power_below(tf.reduce_max(reach, [0, 2])), _LEAST_POWER)
-
   # Integers up to twice the number of parts, and one for the half by which rounding may add.
-  parts = tf.math.ceil(reach * (_PARTS / power)[:, None]) + 1
-  parts = tf.cast(parts, tf.float64)
+  above, below = tf.unstack(tf.math.ceil(reach * (_PARTS / power)[:, None]) + 1)
+
   bounds = []
   start = 0
   for sums in weights.sums:
-    stop = start + sums.shape[1]
-    for one, other in ((0, 1), (1, 0)):
-      # Integers of less than 2^53, exact in any order.
-      bounds.append(
-        tf.matmul(parts[0, :, start:stop], sums[one])
-        + tf.matmul(parts[1, :, start:stop], sums[other])
-      )
-    start = stop
+    channels = slice(start, start + sums.shape[1])
+    positive, negative = sums[0], sums[1]
+    for high, low in ((above, below), (below, above)):
+      # Integers of at most 2^24, exact in any order.
+      bounds.append(tf.matmul(high[:, channels], positive) + tf.matmul(low[:, channels], negative))
+    start = channels.stop
   bound = tf.maximum(tf.reduce_max(tf.stack(bounds), [0, 2]), 1.0)
 
   # The bound is less than twice the power of two below it.
-  unit = 2 * _power_below(bound) / (_PARTS * 2.0**_LOG2_EXACT)
-  return tf.reshape(power * tf.cast(unit, tf.float32), [-1, *(1 for _ in middle), 1])
+  unit = power * (2 * _power_below(bound) / (_PARTS * _EXACT))
+  return unit[:, None, None, None]
 
 
 def _power_below(x: tf.Tensor) -> tf.Tensor:
   """Returns the greatest power of two that is at most `x`, which is positive; 0 for 0."""
-  integer, exponent = _EXPONENTS[x.dtype]
-  return tf.bitcast(tf.bitwise.bitwise_and(tf.bitcast(x, integer), exponent), x.dtype)
+  exponent = tf.bitwise.bitwise_and(tf.bitcast(x, tf.int32), _EXPONENT)
+  return tf.bitcast(exponent, tf.float32)
 
 
 class SymbolWeights(NamedTuple):
@@ -365,7 +376,7 @@ def round_symbol_weights(kernel: np.ndarray, bias: np.ndarray) -> SymbolWeights:
   log2_step = np.full(kernel.shape[-1], _FINEST_LOG2_SYMBOL_STEP)
   while True:
     integers = _integers(kernel, log2_step)
-    is_too_much = (np.abs(integers).sum(1) * _SYMBOL_LIMIT > 2**_LOG2_EXACT).any(0)
+    is_too_much = (np.abs(integers).sum(1) * _SYMBOL_LIMIT > _EXACT).any(0)
     if not is_too_much.any():
       break
     log2_step = log2_step + is_too_much

@@ -149,13 +149,10 @@ class Dense(tf.keras.layers.Dense):
     super().__init__(units)
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
-    def product(x, kernel):
-      return tf.tensordot(x, kernel, 1)
-
     if exact.active():
-      return exact.convolve(product, inputs, self.exact_weights())
+      return exact.multiply(inputs, self.exact_weights())
     if inputs.dtype.size == 2:
-      return add_bias(product(inputs, tf.convert_to_tensor(self.kernel)), self.bias)
+      return add_bias(tf.tensordot(inputs, tf.convert_to_tensor(self.kernel), 1), self.bias)
     return super().call(inputs)
 
   def exact_weights(self) -> exact.Weights:
