@@ -203,7 +203,8 @@ def main():
     return
   print(
     f'{"":<14}{"params, M":>10}{"kMAC/px":>9}{"bpp":>6}{"encode":>8}{"analysis":>10}{"walk":>7}'
-    f'{"coding":>8}{"decode":>8}{"synth.":>8}{"walk":>7}{"coding":>8}{"GiB":>6}{"CPU e/d":>12}{"x floats":>10}'
+    f'{"coding":>8}{"decode":>8}{"synth.":>8}{"walk":>7}{"coding":>8}{"GiB":>6}{"CPU e/d":>12}'
+    f'{"x floats":>10}'
   )
   for name in arguments.models:
     ours = measure([sys.executable, __file__, '--image', arguments.image, '--one', name])
