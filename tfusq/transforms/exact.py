@@ -51,7 +51,7 @@ _EXACT = 2.0**24
 # The mean magnitude of an output's weights, in steps, is at least 2 to this power and less than
 # twice that, or more where the inputs are so few that their sum is still less than 2 to the other.
 _LOG2_MEAN_WEIGHT = 5
-_LOG2_SMALL_SUM = 12
+_LOG2_SMALL_SUM = 13
 _FINEST_LOG2_STEP = -40
 # Activations are so many steps of the power of two below the greatest, or bounded by as many parts.
 _PARTS = 2.0**9
