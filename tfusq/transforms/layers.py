@@ -88,11 +88,19 @@ class Conv2D(_SamePadded, tf.keras.layers.Conv2D):
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
     if exact.active():
-      weights = exact.round_weights(self.kernel, self.bias)
-      return exact.convolve(self.convolution_op, inputs, weights)
+      return exact.convolve(self._same_padded, inputs, self.exact_weights())
     if inputs.dtype.size == 2:
       return add_bias(self.convolution_op(inputs, self.kernel), self.bias)
     return super().call(inputs)
+
+  def exact_weights(self) -> exact.Weights:
+    """Returns the weights for exact arithmetic."""
+    return exact.weights(
+      (self,), lambda: exact.round_weights(self.kernel.numpy(), self.bias.numpy())
+    )
+
+  def _same_padded(self, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    return tf.nn.conv2d(x, kernel, self.strides, 'SAME')
 
 
 class Conv2DTranspose(_SamePadded, tf.keras.layers.Conv2DTranspose):
@@ -113,13 +121,20 @@ class Conv2DTranspose(_SamePadded, tf.keras.layers.Conv2DTranspose):
       return tf.nn.conv2d_transpose(x, kernel, shape, self.strides, 'SAME')
 
     if exact.active():
-      weights = exact.round_weights(self.kernel, self.bias)
-      outputs = exact.convolve(convolution, inputs, weights)
+      outputs = exact.convolve(convolution, inputs, self.exact_weights())
       outputs.set_shape([None, None, None, self.filters])
       return outputs
     if inputs.dtype.size == 2:
       return add_bias(convolution(inputs, self.kernel), self.bias)
     return super().call(inputs)
+
+  def exact_weights(self) -> exact.Weights:
+    """Returns the weights for exact arithmetic."""
+    (stride,) = set(self.strides)
+    return exact.weights(
+      (self,),
+      lambda: exact.round_weights(self.kernel.numpy(), self.bias.numpy(), self.output_axis, stride),
+    )
 
 
 class Dense(tf.keras.layers.Dense):
@@ -137,14 +152,17 @@ class Dense(tf.keras.layers.Dense):
     super().__init__(units)
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
-    def product(x, kernel):
-      return tf.tensordot(x, kernel, 1)
-
     if exact.active():
-      return exact.convolve(product, inputs, exact.round_weights(self.kernel, self.bias))
+      return exact.multiply(inputs, self.exact_weights())
     if inputs.dtype.size == 2:
-      return add_bias(product(inputs, tf.convert_to_tensor(self.kernel)), self.bias)
+      return add_bias(tf.tensordot(inputs, tf.convert_to_tensor(self.kernel), 1), self.bias)
     return super().call(inputs)
+
+  def exact_weights(self) -> exact.Weights:
+    """Returns the weights for exact arithmetic."""
+    return exact.weights(
+      (self,), lambda: exact.round_weights(self.kernel.numpy(), self.bias.numpy())
+    )
 
 
 # Layers with a kernel that are exact where `exact.arithmetic()` is in force.
