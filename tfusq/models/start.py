@@ -1,14 +1,11 @@
 """How a model with a hyperlatent starts from data."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from tfusq.transforms import LINEAR
-
-if TYPE_CHECKING:
-  from tfusq.models.base import Hyperprior
 
 # Pixels over which latents are measured, and pixels at a time.
 _MEASURED = 2**21
@@ -27,11 +24,11 @@ class RawLayers(NamedTuple):
   layers: list[tf.keras.layers.Layer]
 
 
-def initialize_from_data(model: 'Hyperprior', x: np.ndarray) -> None:
+def initialize_from_data(model: tf.keras.layers.Layer, x: np.ndarray) -> None:
   """Starts a model's transforms, then its entropy models at what the latents then are.
 
   Args:
-    model: Created model.
+    model: Created `Hyperprior`.
     x: Images, `[batch, height, width, 3]`, float, 0 to 1.
   """
   for transform in (model.analysis, model.synthesis):
@@ -50,7 +47,7 @@ def initialize_from_data(model: 'Hyperprior', x: np.ndarray) -> None:
         _begin_at(layer, bias)
 
 
-def _mean_absolute_values(model: 'Hyperprior', x: np.ndarray) -> dict[str, np.ndarray]:
+def _mean_absolute_values(model: tf.keras.layers.Layer, x: np.ndarray) -> dict[str, np.ndarray]:
   """Returns the mean absolute value of each channel of the latents, by the latent's name."""
   pixels = x.shape[1] * x.shape[2]
   measured = x[: max(1, _MEASURED // pixels)]
