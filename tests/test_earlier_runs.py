@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfusq.export.client import ExportedCodec
+from tfusq.export.container import ContainerError
 from tfusq.image_files import read_image
 
 RUNS = Path(__file__).parent / 'fixtures' / 'runs'
@@ -19,6 +21,41 @@ IDENTITIES = {
 }
 LAST_STEP = 600
 VALUE = '/.ATTRIBUTES/VARIABLE_VALUE'
+
+
+CODECS = Path(__file__).parent / 'fixtures' / 'codecs'
+
+
+def test_a_codec_of_format_version_1_codes_as_before(cli, tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  codec, file = CODECS / 'version_1', CODECS / 'version_1.usq'
+  code, _, err = cli('compress', '--codec', codec, RUNS / 'image.png', 'image.usq')
+  assert code == 0, err
+  assert Path('image.usq').read_bytes() == file.read_bytes()
+
+  code, _, err = cli('decompress', '--codec', codec, file, 'decoded.png')
+  assert code == 0, err
+  decoded = read_image('decoded.png').astype(int)
+  assert np.abs(decoded - read_image(CODECS / 'version_1.png')).max() <= 1
+
+  code, out, err = cli('info', file)
+  assert code == 0, err
+  assert 'format version 1, arithmetic 1' in out and 'checksum  right' in out
+
+
+def test_a_file_of_format_version_1_names_its_codec_to_others(cli, exported_path, tmp_path):
+  code, _, err = cli(
+    'decompress', '--codec', exported_path, CODECS / 'version_1.usq', tmp_path / 'decoded.png'
+  )
+  assert code == 1 and err.count('\n') == 1
+  assert 'written by codec 38556bcac876a808; available' in err
+  assert 'of format version 1, and that codec decodes it, as exported then' in err
+
+  data = (CODECS / 'version_1.usq').read_bytes()
+  with pytest.raises(ContainerError) as error:
+    ExportedCodec(exported_path).decompress(data)
+  message = 'in format version 1 by codec 38556bcac876a808: that one decodes it, as exported'
+  assert message in str(error.value)
 
 
 @pytest.fixture(params=IDENTITIES)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import tfusq
 from clients import compare
-from making import last_convolution, make_codec
+from making import code_in_small_pieces, last_convolution, make_codec
 from tfusq.export import saved_model
 
 ENVIRONMENTS = {
@@ -47,12 +47,15 @@ def export_small_codec(folder, options):
 
 
 @pytest.mark.slow
-def test_clients_of_two_versions_read_each_others_files(exported_path, photograph, tmp_path):
+def test_clients_of_two_versions_read_each_others_files(
+  exported_path, photograph, tmp_path, monkeypatch
+):
   interpreters = []
   for name, packages in ENVIRONMENTS.items():
     interpreters.append(make_environment(tmp_path / name, packages))
 
   paths = [exported_path]
+  code_in_small_pieces(monkeypatch)
   for name, options in SMALL_CODECS.items():
     paths.append(tmp_path / name)
     export_small_codec(paths[-1], options)

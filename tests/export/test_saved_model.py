@@ -302,9 +302,9 @@ def test_an_existing_folder_is_kept_unless_forced(trained, exported_path):
 
 def test_a_forged_size_is_refused_before_memory_is_asked_for(exported_codec, photograph):
   data = exported_codec.compress(photograph[:64, :64])
-  for place in (13, 15):
+  for place in (17, 19):
     data = forged(data, place, 255)
-  with pytest.raises(ContainerError, match='more than 33554432 pixels'):
+  with pytest.raises(ContainerError, match='more than 134217728 pixels'):
     exported_codec.decompress(data)
 
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework import op_callbacks
 
 from tfusq import Part
 from tfusq.models import contexts
@@ -51,7 +52,9 @@ def scanned(context, y_hat):
   return tf.reshape(found, [1, *y_hat.shape[1:3], -1]), result, count
 
 
-@pytest.mark.parametrize('height, width', [(1, 1), (1, 7), (7, 1), (2, 3), (5, 9), (9, 5), (8, 24)])
+@pytest.mark.parametrize(
+  'height, width', [(1, 1), (1, 7), (7, 1), (9, 2), (2, 3), (5, 9), (9, 5), (8, 24)]
+)
 def test_a_scan_computes_what_the_whole_latent_does_bit_for_bit(height, width, mode):
   context, y_hat = serial(height, width)
   with exact.arithmetic():
@@ -59,7 +62,7 @@ def test_a_scan_computes_what_the_whole_latent_does_bit_for_bit(height, width, m
     whole = at_once(context, y_hat)
   np.testing.assert_array_equal(found, whole)
   np.testing.assert_array_equal(result, y_hat)
-  assert int(waves) == width + 3 * (height - 1)
+  assert int(waves) == width + min(width, 3) * (height - 1)
   np.testing.assert_allclose(context.raw(y_hat), whole, atol=0.02)  # in floats
 
 
@@ -75,3 +78,30 @@ def test_a_scan_reads_what_was_visited_and_not_what_follows():
     raw = at_once(context, decoded)
   np.testing.assert_array_equal(decoded, np.round(raw[..., :CHANNELS]))
   assert np.abs(decoded).max() > 0
+
+
+def work(height, width):
+  """Count of the numbers that all operations of a scan return."""
+  context, _ = serial(height, width)
+  numbers = 0
+
+  def count(op_type, inputs, attributes, outputs, *_, **__):
+    nonlocal numbers
+    numbers += sum(x.shape.num_elements() for x in outputs if x.dtype != tf.variant)
+
+  op_callbacks.add_op_callback(count)
+  try:
+    with exact.arithmetic():
+      context.scan(lambda state, _, raw: (state, raw[..., :CHANNELS]), tf.constant(0), Part('y'))
+  finally:
+    op_callbacks.remove_op_callback(count)
+  return numbers
+
+
+def test_the_work_of_a_scan_is_in_proportion_to_its_positions():
+  # All of one column, one row, or neither.
+  row, column, square = work(1, 144), work(144, 1), work(12, 12)
+  assert column < 1.2 * row
+  assert square < row
+  # Twice as many waves, which are twice as long.
+  assert work(24, 24) < 4 * square

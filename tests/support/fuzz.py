@@ -4,8 +4,8 @@
 
 A mutated file has bytes flipped, removed, doubled, replaced or reversed. A hostile one has the
 right checksum again, after a header that claims another image size, strings of equal or random
-bytes, sections swapped or resized, or checks of indexes replaced: it must end in an error or a
-picture.
+bytes, sections swapped or resized, or checks of indexes, flags or quality step replaced: it must
+end in an error or a picture.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from tfusq.export import container, container_ops
 from tfusq.progress import track
 
 # Smallest, largest, flat, as many pixels as are allowed, and narrow.
-_HOSTILE_SIDES = [(1, 1), (65535, 65535), (65535, 1), (1, 65535), (5792, 5792), (4, 8000)]
+_HOSTILE_SIDES = [(1, 1), (65535, 65535), (65535, 1), (1, 65535), (11585, 11585), (4, 8000)]
 _FILLERS = [b'\xff', b'\0', b'\x80', b'\x01\xfe']
 
 
@@ -53,12 +53,10 @@ def mutate(data, rng):
   return bytes(data)
 
 
-def sealed(data):
-  """Returns a file with the right checksum, given one with any."""
-  header = container.read_header(data)
-  checksum = container.positions(len(header.sections), header.parts)['checksum']
-  before, after = data[: checksum.start], data[checksum.stop :]
-  return before + container_ops.fingerprint_of(before + after) + after
+def sealed(header, body):
+  """Returns a file with the right checksum, given its header with any, and what follows."""
+  before = header[: -container.SIZES['checksum']]
+  return before + container_ops.fingerprint_of(before + body) + body
 
 
 def split(data):
@@ -77,7 +75,7 @@ def joined(header, sections):
   header = bytearray(header)
   start = container.positions(len(sections), 0)['lengths'].start
   struct.pack_into(f'<{len(sections)}I', header, start, *map(len, sections))
-  return sealed(bytes(header) + b''.join(sections))
+  return sealed(bytes(header), b''.join(sections))
 
 
 def forge(data, rng):
@@ -91,7 +89,7 @@ def forge(data, rng):
   header = bytearray(header)
   positions = container.positions(len(sections), container.read_header(data).parts)
   chosen = rng.integers(len(sections))
-  change = rng.integers(6)
+  change = rng.integers(7)
 
   if change == 0:
     if rng.integers(4) == 0:
@@ -108,9 +106,14 @@ def forge(data, rng):
     sections[chosen] = rng.bytes(int(rng.integers(0, 3000)))
   elif change == 4:
     sections[chosen] = sections[chosen][: int(rng.integers(len(sections[chosen]) + 1))]
-  else:
+  elif change == 5:
     checks = positions['checks']
     header[checks] = rng.bytes(checks.stop - checks.start)
+  else:
+    # Flags, arithmetic or quality step, or metadata that are none.
+    header[positions['flags'].start + rng.integers(4)] = int(rng.integers(256))
+    if rng.integers(2):
+      sections[-1] += rng.bytes(int(rng.integers(100)))
 
   return joined(header, sections)
 

@@ -9,8 +9,11 @@ import tensorflow as tf
 import tfusq
 from tfusq import config
 from tfusq.curves.curve import Curve
+from tfusq.export import bands
+from tfusq.models import in_tiles
 from tfusq.sweeps.sweep import Sweep
 from tfusq.training import patches
+from tfusq.transforms import layers
 
 IMAGES = Path(tfusq.__file__).resolve().parent / 'images'
 
@@ -57,6 +60,17 @@ def eager():
     yield
   finally:
     tf.config.run_functions_eagerly(False)
+
+
+def code_in_small_pieces(monkeypatch):
+  """Makes codecs that are exported from now on code small pictures as they do large ones.
+
+  Tiles have 64 pixels or 4 positions of a latent on a side, and 12 positions are coded at once.
+  """
+  monkeypatch.setattr(in_tiles, 'SIDE', 64)
+  monkeypatch.setattr(in_tiles, 'LATENT_SIDE', 4)
+  monkeypatch.setattr(layers, '_TILE_SIDE', 4)
+  monkeypatch.setattr(bands, 'POSITIONS', 12)
 
 
 def enliven(codec):

@@ -137,12 +137,14 @@ def _print_info(path: str) -> None:
 
   intact = container_ops.is_intact(data, header)
   sections = ', '.join(map(str, header.sections))
+  metadata = f', metadata {header.metadata}' if header.metadata else ''
   bpp = 8 * len(data) / (header.height * header.width)
   print(
-    f'tfusq file, format version {header.version}\n'
+    f'tfusq file, format version {header.version}, arithmetic {header.arithmetic}\n'
     f'codec     {header.identity.hex()}\n'
     f'image     {header.width}x{header.height}\n'
-    f'bytes     {len(data)}: header {header.bytes}, sections {sections}\n'
+    f'quality   step {header.step}\n'
+    f'bytes     {len(data)}: header {header.bytes}, sections {sections}{metadata}\n'
     f'bpp       {bpp:.4f}\n'
     f'checksum  {"right" if intact else "wrong"}'
   )

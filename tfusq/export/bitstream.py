@@ -2,8 +2,8 @@
 
 Encoder and decoder walk the model in the same way and in the same shapes, and turn what the
 networks say into table indexes before anything is coded. A fingerprint of a part's indexes is
-checked before the part is decoded. A part with a serial context has one fingerprint for all its
-waves, checked at its end, because each wave's indexes depend on the symbols before.
+chained from piece to piece, or from wave to wave of a serial context. It is checked at the part's
+end, before anything is computed from the part.
 """
 
 import abc
@@ -13,23 +13,24 @@ import tensorflow as tf
 
 from tfusq.coding import Coder
 from tfusq.errors import Error
-from tfusq.export import container, container_ops
-from tfusq.models import CentredModel, Part, Visitor
+from tfusq.export import bands, container, container_ops
+from tfusq.models import CentredModel, Model, Part, Visitor, in_tiles
 from tfusq.models.wavefront import Serial
 from tfusq.quantization.rounding import quantize
 from tfusq.transforms import exact
-from tfusq.transforms.pixels import from_uint8
 
 _INDEX_MISMATCH = (
   'this machine computes other table indexes than the one that wrote the file, or '
   'the file is corrupt: it cannot be decoded here'
 )
 
-
 INEXACT = (
   'this machine rounds matrix products to 16 bits or so, as ONEDNN_DEFAULT_FPMATH_MODE and '
   'auto_mixed_precision have it, and would code other numbers than others: turn that off'
 )
+
+# The quality step of a codec that has one quality.
+_ONLY_STEP = 0
 
 
 class ExportError(Error, RuntimeError):
@@ -80,7 +81,7 @@ class _State(NamedTuple):
   Attributes:
     handle: Handle of the range coder.
     bits: Expected bits of the parts so far; zero in the decoder.
-    check: Fingerprint of the table indexes of the present part's waves so far.
+    check: Fingerprint of the table indexes of the present part's pieces so far.
   """
 
   handle: tf.Tensor
@@ -107,27 +108,41 @@ class _CodingVisitor(Visitor):
       self._states[latent] = _State(handle, self._no_bits(), _no_check())
 
   def visit(self, part: Part, raw: tf.Tensor) -> tf.Tensor:
-    parameters, index = self._index(part, raw)
-    # The indexes of an unconditional entropy model are the same on every machine.
-    if self._entropy_models[part.latent].channels:
-      index = self._verified(container_ops.fingerprint(index), index)
+    def visit_piece(state, inputs):
+      return self._visit_piece(state, part, *inputs)
 
-    state = self._states[part.latent]
-    self._states[part.latent], y_hat = self._code(state, part, raw, parameters, index)
-    return y_hat
+    inputs = [raw, *self._known(part)]
+    outputs = self._entropy_models[part.latent].channels
+    # The index of no positions says how many channels a part has that nothing conditions.
+    channels = raw.shape[3] // outputs if outputs else self._index(part, raw[:, :0])[1].shape[3]
+    state, y_hat = bands.scan(visit_piece, self._states[part.latent], inputs, channels)
+    self._states[part.latent] = state._replace(check=_no_check())
+
+    # The indexes of an unconditional entropy model are the same on every machine.
+    return self._verified(state.check, y_hat) if outputs else y_hat
 
   def visit_serially(self, part: Part, context: Serial) -> tf.Tensor:
-    state, y_hat = context.scan(self._wave, self._states[part.latent], part)
+    def visit_wave(state, part, raw):
+      return self._visit_piece(state, part, raw, *self._known(part))
+
+    state, y_hat = context.scan(visit_wave, self._states[part.latent], part)
     self._states[part.latent] = state._replace(check=_no_check())
     return self._verified(state.check, y_hat)
 
-  def _wave(self, state: _State, part: Part, raw: tf.Tensor) -> tuple[_State, tf.Tensor]:
-    """Codes one wave of a part, and chains the fingerprint of its indexes to those before."""
+  def _visit_piece(
+    self, state: _State, part: Part, raw: tf.Tensor, *known: tf.Tensor
+  ) -> tuple[_State, tf.Tensor]:
+    """Codes a piece of a part, and chains the fingerprint of its indexes to those before."""
     parameters, index = self._index(part, raw)
-    state, y_hat = self._code(state, part, raw, parameters, index)
+    state, y_hat = self._code(state, part, raw, parameters, index, *known)
 
     chained = tf.concat([tf.cast(state.check, tf.int32), tf.reshape(index, [-1])], 0)
     return state._replace(check=container_ops.fingerprint(chained)), y_hat
+
+  def _known(self, part: Part) -> list[tf.Tensor]:
+    """Returns what is known of a part before it is coded, of the part's shape."""
+    del part
+    return []
 
   def _index(self, part, raw):
     parameters = self._entropy_models[part.latent].parameters(raw)
@@ -138,9 +153,24 @@ class _CodingVisitor(Visitor):
 
   @abc.abstractmethod
   def _code(
-    self, state: _State, part: Part, raw: tf.Tensor, parameters: NamedTuple, index: tf.Tensor
+    self,
+    state: _State,
+    part: Part,
+    raw: tf.Tensor,
+    parameters: NamedTuple,
+    index: tf.Tensor,
+    *known: tf.Tensor,
   ) -> tuple[_State, tf.Tensor]:
-    """Codes a piece of a latent; returns the next state and the quantized piece."""
+    """Codes a piece of a part; returns the next state and the quantized piece.
+
+    Args:
+      state: State of the latent's coding.
+      part: The part.
+      raw: Network output for the piece.
+      parameters: Parameters from the entropy model.
+      index: Table indexes from the coder.
+      *known: The piece of each result of `_known`.
+    """
 
   @abc.abstractmethod
   def _verified(self, check: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
@@ -154,16 +184,18 @@ class Encoder(_CodingVisitor):
     checks: Fingerprint of each part's table indexes, `int64[4]`.
   """
 
-  def __init__(self, centred_model: CentredModel, coders: dict[str, Coder], x: tf.Tensor):
+  def __init__(
+    self, centred_model: CentredModel, coders: dict[str, Coder], latents: dict[str, tf.Tensor]
+  ):
     """Initializer.
 
     Args:
       centred_model: A codec's model, its variables created.
       coders: Coders from `make_coders`.
-      x: Image, `[1, height, width, 3]`, float, 0 to 1.
+      latents: Real-valued latents of one image, by name.
     """
     super().__init__(centred_model, coders, [coder.encoder() for coder in coders.values()])
-    self._latents = centred_model.model.latents(x)
+    self._latents = latents
     self.checks: list[tf.Tensor] = []
 
   def bits(self) -> dict[str, tf.Tensor]:
@@ -183,8 +215,10 @@ class Encoder(_CodingVisitor):
     del coded
     return self._no_bits()
 
-  def _code(self, state, part, raw, parameters, index):
-    y = part.of(self._latents[part.latent])
+  def _known(self, part):
+    return [part.of(self._latents[part.latent])]
+
+  def _code(self, state, part, raw, parameters, index, y):
     # The range coder never returns from symbols that are not finite.
     is_finite = tf.reduce_all(tf.math.is_finite(y)) & tf.reduce_all(tf.math.is_finite(raw))
     message = f'the latent {part.latent} or what it is conditioned on is not finite'
@@ -266,6 +300,13 @@ class EncodedImage(NamedTuple):
   width: tf.Tensor
 
 
+def _max_pixels(model: Model) -> int:
+  """Returns the greatest number of pixels that a codec takes."""
+  if in_tiles.are_possible(model):
+    return container.MAX_PIXELS
+  return container.MAX_PIXELS_AT_ONCE
+
+
 def encode(
   centred_model: CentredModel,
   coders: dict[str, Coder],
@@ -287,16 +328,20 @@ def encode(
   """
   sides = tf.cast(tf.shape(image)[:2], tf.int64)
   sides_fit = tf.reduce_all((sides > 0) & (sides <= container.MAX_SIDE))
-  pixels_fit = tf.reduce_prod(sides) <= container.MAX_PIXELS
+  max_pixels = _max_pixels(centred_model.model)
   # Everything else is computed from this one, and so after the check.
-  image = container_ops.verified(image, (sides_fit & pixels_fit, container.IMAGE_LIMITS))
+  image = container_ops.verified(image, (sides_fit, container.IMAGE_LIMITS))
+  pixels_fit = tf.reduce_prod(sides) <= max_pixels
+  image = container_ops.verified(image, (pixels_fit, container_ops.pixels_message(max_pixels)))
   height, width = tf.shape(image)[0], tf.shape(image)[1]
   image = container_ops.verified(image, (exact.holds(height), INEXACT))
 
-  encoder = encoder_class(centred_model, coders, from_uint8(image)[None])
+  encoder = encoder_class(centred_model, coders, in_tiles.latents(centred_model.model, image))
   with exact.arithmetic():
     y_hat = centred_model.model.walk(encoder, 1, height, width)
-  data = container_ops.pack(identity, height, width, encoder.strings(), encoder.checks)
+  writer = container_ops.Writer(identity, exact.VERSION)
+  strings, checks = encoder.strings(), encoder.checks
+  data = container_ops.pack(writer, _ONLY_STEP, height, width, strings, checks)
   return EncodedImage(data, encoder, y_hat, height, width)
 
 
@@ -316,11 +361,12 @@ def decode(
     `InvalidArgumentError` unless all of the file's checks hold.
   """
   model = centred_model.model
-  height, width, strings, checks = container_ops.unpack(data, identity, len(coders), model.parts)
-  height, width = tf.cast(height, tf.int32), tf.cast(width, tf.int32)
-  strings = container_ops.verified(strings, (exact.holds(height), INEXACT))
+  writer = container_ops.Writer(identity, exact.VERSION)
+  contents = container_ops.unpack(data, writer, len(coders), model.parts, _max_pixels(model))
+  height, width = tf.cast(contents.height, tf.int32), tf.cast(contents.width, tf.int32)
+  strings = container_ops.verified(contents.sections, (exact.holds(height), INEXACT))
 
-  decoder = Decoder(centred_model, coders, strings, checks)
+  decoder = Decoder(centred_model, coders, strings, contents.checks)
   with exact.arithmetic():
     y_hat = model.walk(decoder, 1, height, width)
   return y_hat, height, width

@@ -4,6 +4,14 @@ A file is a header followed by the sections, which are the strings of the range 
 the other. `FIELDS` lists the header's fields in their order; integers are little-endian. The
 operations that pack and check a file run inside the exported codec and are in `container_ops`.
 
+Where the flag `METADATA` is set, metadata follow the sections, up to the end of the file: chunks as
+in RIFF, of four letters, the length in four bytes, and as many bytes. A decoder needs none of them
+and skips them; none are written yet. Any other flag has a meaning without which a file can't be
+decoded: a reader that does not know it refuses the file.
+
+Magic, version and identity stand first in every version, so that any reader can name the codec that
+wrote a file and decodes it.
+
 A codec refuses a file, or an image, by a failed assertion in its graph, so that clients without
 tfusq are protected as well. `container_ops.verified` makes these assertions and `refusal` finds
 their message in TensorFlow's error.
@@ -12,16 +20,22 @@ their message in TensorFlow's error.
 import itertools
 import re
 import struct
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tfusq.errors import Error
 
 MAGIC = b'USQ'
-VERSION = 1
+VERSION = 2
 MAX_SIDE = 2**16 - 1
-MAX_PIXELS = 2**25  # 8K; a forged header must not ask for all memory
+MAX_PIXELS = 2**27  # a forged header must not ask for all memory
+# The most that a codec takes which can't be computed in tiles, and so for a picture at once.
+MAX_PIXELS_AT_ONCE = 2**25
+METADATA = 1
+KNOWN_FLAGS = METADATA
 IMAGE = 'an image has the type uint8, values from 0 to 255, and the shape height x width x 3'
 IMAGE_LIMITS = f'an image has 1 to {MAX_SIDE} rows and columns, and at most {MAX_PIXELS} pixels'
+
+UNKNOWN_FLAGS = 'written by a later tfusq, in a way that this does not know'
 
 _REFUSAL = re.compile(r'assertion failed: \[(.*?)\]')
 
@@ -52,10 +66,17 @@ class Field(NamedTuple):
     return struct.calcsize(f'<{self.format}')
 
 
-FIELDS = (
+_START = (
   Field('magic', '3s'),
   Field('version', 'B'),
   Field('identity', '8s'),  # identity of the codec that wrote the file
+)
+_SINCE_2 = (
+  Field('flags', 'B'),
+  Field('arithmetic', 'B'),  # version of the exact arithmetic
+  Field('step', 'H'),  # quality step; 0 is the only one of a codec of one quality
+)
+_REST = (
   Field('height', 'H'),  # pixels
   Field('width', 'H'),  # pixels
   Field('sections', 'B'),  # number of sections
@@ -64,12 +85,13 @@ FIELDS = (
   Field('checks', '4s', 'parts'),  # fingerprint of each part's table indexes
   Field('checksum', '4s'),  # fingerprint of everything else in the file, sections included
 )
+FIELDS = _START + _SINCE_2 + _REST
+# The layouts of all versions, of which earlier codecs still read and write their own.
+_LAYOUTS = {1: _START + _REST, VERSION: FIELDS}
 SIZES = {field.name: field.size for field in FIELDS}
 IDENTITY_BYTES = SIZES['identity']
-
-# The fields in front of the first repeated one, which have the same offsets in every file.
-_FIXED_FIELDS = tuple(itertools.takewhile(lambda field: field.repeats is None, FIELDS))
-_FIXED = struct.Struct('<' + ''.join(field.format for field in _FIXED_FIELDS))
+# What the fields that version 1 does not have would say in it.
+_IN_VERSION_1 = {'flags': 0, 'arithmetic': 1, 'step': 0}
 
 
 class Header(NamedTuple):
@@ -78,31 +100,40 @@ class Header(NamedTuple):
   Attributes:
     version: Format version.
     identity: Identity of the codec that wrote the file, 8 bytes.
+    flags: Flags.
+    arithmetic: Version of the exact arithmetic.
+    step: Quality step.
     height: Height of the image in pixels.
     width: Width of the image in pixels.
     sections: Length of each section in bytes.
     parts: Number of parts whose table indexes are checked.
+    metadata: Length of the metadata in bytes.
   """
 
   version: int
   identity: bytes
+  flags: int
+  arithmetic: int
+  step: int
   height: int
   width: int
   sections: tuple[int, ...]
   parts: int
+  metadata: int
 
   @property
   def bytes(self) -> int:
     """Length of the header in bytes."""
-    return header_bytes(len(self.sections), self.parts)
+    return header_bytes(len(self.sections), self.parts, self.version)
 
 
-def positions(sections: int, parts: int) -> dict[str, slice]:
+def positions(sections: int, parts: int, version: int = VERSION) -> dict[str, slice]:
   """Returns the bytes of each field.
 
   Args:
     sections: Number of sections.
     parts: Number of parts whose table indexes are checked.
+    version: Format version.
 
   Returns:
     Positions by the fields' names; a repeated field has all its values in one slice.
@@ -111,7 +142,7 @@ def positions(sections: int, parts: int) -> dict[str, slice]:
   slices = {}
   start = 0
 
-  for field in FIELDS:
+  for field in _LAYOUTS[version]:
     stop = start + repeats[field.repeats] * field.size
     slices[field.name] = slice(start, stop)
     start = stop
@@ -119,14 +150,15 @@ def positions(sections: int, parts: int) -> dict[str, slice]:
   return slices
 
 
-def header_bytes(sections: int, parts: int) -> int:
+def header_bytes(sections: int, parts: int, version: int = VERSION) -> int:
   """Returns the length of a header in bytes.
 
   Args:
     sections: Number of sections.
     parts: Number of parts whose table indexes are checked.
+    version: Format version.
   """
-  return positions(sections, parts)[FIELDS[-1].name].stop
+  return positions(sections, parts, version)[FIELDS[-1].name].stop
 
 
 def read_header(data: bytes) -> Header:
@@ -141,29 +173,52 @@ def read_header(data: bytes) -> Header:
     The header.
 
   Raises:
-    ContainerError: if the file is foreign, of another version, or not of the length it states.
+    ContainerError: if the file is foreign, of a later version, or not of the length it states.
   """
-  if not data.startswith(MAGIC):
-    raise ContainerError('not a tfusq file')
-  if len(data) < _FIXED.size:
-    raise ContainerError(f'truncated: {len(data)} bytes do not hold a header')
-
-  _, version, identity, height, width, sections, parts = _FIXED.unpack_from(data)
-  size = header_bytes(sections, parts)
-  if version != VERSION:
-    raise ContainerError(f'written in format version {version}; this reads version {VERSION}')
+  fixed = _read_fixed(data)
+  sections, parts, version = fixed['sections'], fixed['parts'], fixed['version']
+  size = header_bytes(sections, parts, version)
   if len(data) < size:
     raise ContainerError(f'truncated: {len(data)} bytes do not hold a header')
 
-  start = positions(sections, parts)['lengths'].start
+  start = positions(sections, parts, version)['lengths'].start
   lengths = struct.unpack_from(f'<{sections}I', data, start)
   stated = size + sum(lengths)
-  if len(data) != stated:
+  metadata = len(data) - stated
+  if metadata < 0 or (metadata and not fixed['flags'] & METADATA):
     raise ContainerError(f'truncated or corrupt: {len(data)} bytes, but its header states {stated}')
-  if not (height and width):
-    raise ContainerError(f'corrupt: an image of {width}x{height} pixels')
+  if not (fixed['height'] and fixed['width']):
+    raise ContainerError(f'corrupt: an image of {fixed["width"]}x{fixed["height"]} pixels')
 
-  return Header(version, identity, height, width, lengths, parts)
+  del fixed['magic']
+  return Header(**{**fixed, 'sections': lengths, 'metadata': metadata})
+
+
+def _read_fixed(data: bytes) -> dict[str, Any]:
+  """Reads the fields in front of the first repeated one, which have the same size in every file."""
+  if not data.startswith(MAGIC):
+    raise ContainerError('not a tfusq file')
+  start = positions(0, 0)['identity'].stop
+  if len(data) < start:
+    raise ContainerError(f'truncated: {len(data)} bytes do not hold a header')
+
+  version = data[len(MAGIC)]
+  if version not in _LAYOUTS:
+    identity = data[positions(0, 0)['identity']].hex()
+    raise ContainerError(
+      f'written in format version {version} by codec {identity}; this reads up to {VERSION}'
+    )
+
+  fields = list(itertools.takewhile(lambda field: field.repeats is None, _LAYOUTS[version]))
+  layout = struct.Struct('<' + ''.join(field.format for field in fields))
+  if len(data) < layout.size:
+    raise ContainerError(f'truncated: {len(data)} bytes do not hold a header')
+  values = layout.unpack_from(data)
+  fixed = _IN_VERSION_1 | dict(zip((field.name for field in fields), values))
+  unknown = fixed['flags'] & ~KNOWN_FLAGS
+  if unknown:
+    raise ContainerError(f'{UNKNOWN_FLAGS}: flags {fixed["flags"]:#04x}')
+  return fixed
 
 
 def refusal(message: str) -> str | None:

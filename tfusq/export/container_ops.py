@@ -4,13 +4,48 @@ They are traced into the exported codec, so that every client runs them; the lay
 `container`.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from tfusq.export import container
 from tfusq.export.container import SIZES, Header
+
+# Each byte in two letters.
+_HEXADECIMAL = [f'{value:02x}' for value in range(256)]
+
+
+class Writer(NamedTuple):
+  """What a file says of the codec that wrote it.
+
+  Attributes:
+    identity: Identity of the codec, 8 bytes.
+    arithmetic: Version of the exact arithmetic.
+    steps: Number of quality steps that the codec has.
+  """
+
+  identity: bytes
+  arithmetic: int
+  steps: int = 1
+
+
+class Contents(NamedTuple):
+  """What a file holds.
+
+  Attributes:
+    step: Quality step, scalar `int64`.
+    height: Height of the image in pixels, scalar `int64`.
+    width: Width of the image in pixels, scalar `int64`.
+    sections: Strings of the range coder, scalars.
+    checks: Fingerprint of each part's table indexes, `int64[4]`.
+  """
+
+  step: tf.Tensor
+  height: tf.Tensor
+  width: tf.Tensor
+  sections: list[tf.Tensor]
+  checks: list[tf.Tensor]
 
 
 def verified(value: Any, *requirements: tuple[tf.Tensor, str | tf.Tensor]) -> Any:
@@ -64,13 +99,15 @@ def is_intact(data: bytes, header: Header) -> bool:
     data: The whole file.
     header: The header from `container.read_header`.
   """
-  checksum = container.positions(len(header.sections), header.parts)['checksum']
+  positions = container.positions(len(header.sections), header.parts, header.version)
+  checksum = positions['checksum']
   rest = data[: checksum.start] + data[checksum.stop :]
   return fingerprint_of(rest) == data[checksum]
 
 
 def pack(
-  identity: bytes,
+  writer: Writer,
+  step: int | tf.Tensor,
   height: tf.Tensor,
   width: tf.Tensor,
   sections: list[tf.Tensor],
@@ -79,7 +116,8 @@ def pack(
   """Packs a file.
 
   Args:
-    identity: Identity of the codec, 8 bytes.
+    writer: What the file says of its codec.
+    step: Quality step, an integer or a scalar, below the codec's number of steps.
     height: Height of the image in pixels, scalar integer, 1 to 65535.
     width: Width of the image in pixels, scalar integer, 1 to 65535.
     sections: Strings of the range coder, scalars.
@@ -92,7 +130,10 @@ def pack(
   digits = {
     'magic': [list(container.MAGIC)],
     'version': [[container.VERSION]],
-    'identity': [list(identity)],
+    'identity': [list(writer.identity)],
+    'flags': [[0]],
+    'arithmetic': [[writer.arithmetic]],
+    'step': [_digits(step, SIZES['step'])],
     'height': [_digits(height, SIZES['height'])],
     'width': [_digits(width, SIZES['width'])],
     'sections': [[len(sections)]],
@@ -112,76 +153,116 @@ def pack(
   return tf.strings.join([head, checksum, body])
 
 
-def unpack(
-  data: tf.Tensor, identity: bytes, sections: int, parts: int
-) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
+def unpack(data: tf.Tensor, writer: Writer, sections: int, parts: int, max_pixels: int) -> Contents:
   """Checks a file and takes it apart.
 
   Args:
     data: The file, a scalar string.
-    identity: Identity of the codec that must have written it, 8 bytes.
+    writer: What the file must say of its codec.
     sections: Number of sections that the codec writes.
     parts: Number of parts whose table indexes the codec checks.
+    max_pixels: Greatest number of pixels that the codec decodes.
 
   Returns:
-    Height and width, scalar `int64`; the sections, scalar strings; and the fingerprint of each
-    part's table indexes, `int64[4]`. Computing any of them fails with `InvalidArgumentError`
-    unless all of the file's checks hold.
+    What the file holds; computing any of it fails with `InvalidArgumentError` unless all of the
+    file's checks hold.
   """
   positions = container.positions(sections, parts)
   size = container.header_bytes(sections, parts)
-  data = _verified_start(data, identity, size)
+  data = _verified_start(data, writer, size)
   header = _to_digits(tf.strings.substr(data, 0, size), size)
 
-  height = _number(header[positions['height']])
-  width = _number(header[positions['width']])
+  def number(name):
+    return _number(header[positions[name]])
+
+  step, height, width = number('step'), number('height'), number('width')
   lengths = _number(tf.reshape(header[positions['lengths']], [sections, SIZES['lengths']]))
-  counts = tf.stack([_number(header[positions['sections']]), _number(header[positions['parts']])])
+  counts = tf.stack([number('sections'), number('parts')])
   counts_match = tf.reduce_all(tf.equal(counts, [sections, parts]))
+  stated = size + tf.reduce_sum(lengths)
   file_bytes = tf.cast(tf.strings.length(data), tf.int64)
+  has_metadata = number('flags') > 0  # the only flag that is known
+  length_fits = tf.equal(file_bytes, stated) | (has_metadata & (file_bytes > stated))
 
   data = verified(
     data,
     (counts_match & (height > 0) & (width > 0), 'corrupt: impossible header'),
-    (height * width <= container.MAX_PIXELS, f'more than {container.MAX_PIXELS} pixels'),
-    (tf.equal(file_bytes, size + tf.reduce_sum(lengths)), 'truncated or corrupt: wrong length'),
+    (height * width <= max_pixels, pixels_message(max_pixels)),
+    (step < writer.steps, f'corrupt: this codec has {writer.steps} quality steps'),
+    (length_fits, 'truncated or corrupt: wrong length'),
   )
 
   checksum = positions['checksum']
   head = tf.strings.substr(data, 0, checksum.start)
   body = tf.strings.substr(data, size, tf.strings.length(data) - size)
   actual = fingerprint(tf.strings.join([head, body]))
-  data, header, height, width = verified(
-    (data, header, height, width),
+  data, header, step, height, width = verified(
+    (data, header, step, height, width),
     (tf.reduce_all(tf.equal(actual, header[checksum])), 'corrupt: wrong checksum'),
   )
 
   starts = size + tf.cumsum(lengths, exclusive=True)
   strings = [tf.strings.substr(data, starts[k], lengths[k]) for k in range(sections)]
   checks = tf.reshape(header[positions['checks']], [parts, SIZES['checks']])
-  return height, width, strings, [checks[k] for k in range(parts)]
+  return Contents(step, height, width, strings, [checks[k] for k in range(parts)])
 
 
-def _verified_start(data: tf.Tensor, identity: bytes, size: int) -> tf.Tensor:
+def pixels_message(max_pixels: int) -> str:
+  """Returns why a picture has too many pixels.
+
+  Args:
+    max_pixels: Greatest number of pixels that the codec takes.
+  """
+  message = f'more than {max_pixels} pixels'
+  if max_pixels < container.MAX_PIXELS:
+    message += ', and the networks of this codec see a whole picture at once'
+  return message
+
+
+def _verified_start(data: tf.Tensor, writer: Writer, size: int) -> tf.Tensor:
   """Returns a file whose header can be read: long enough, and written by the codec.
 
   Each test waits for the one before, so that the message is of the first that fails.
   """
   positions = container.positions(0, 0)  # of the fields in front, the same in every file
 
-  def starts_with(name, value):
-    field = positions[name]
-    return tf.equal(tf.strings.substr(data, field.start, field.stop - field.start), value)
+  def field(name):
+    place = positions[name]
+    return tf.strings.substr(data, place.start, place.stop - place.start)
 
-  data = verified(data, (starts_with('magic', container.MAGIC), 'not a tfusq file'))
+  # What is of every version comes before the length, which depends on the version.
+  start = positions['identity'].stop
+  data = verified(data, (tf.equal(field('magic'), container.MAGIC), 'not a tfusq file'))
+  data = verified(data, (tf.strings.length(data) >= start, 'truncated: too short for a header'))
+
+  version = tf.equal(field('version'), bytes([container.VERSION]))
+  data = verified(data, (version, _version_message(field('version'), field('identity'))))
+  is_own = tf.equal(field('identity'), writer.identity)
+  data = verified(data, (is_own, f'written by another codec; this is {writer.identity.hex()}'))
   data = verified(data, (tf.strings.length(data) >= size, 'truncated: too short for a header'))
-  data = verified(
-    data,
-    (starts_with('version', bytes([container.VERSION])), 'written in another format version'),
-  )
+
+  flags = _to_digits(field('flags'), 1)[0]
+  unknown = tf.bitwise.bitwise_and(flags, tf.constant(255 - container.KNOWN_FLAGS, tf.int64))
+  arithmetic = tf.equal(field('arithmetic'), bytes([writer.arithmetic]))
   return verified(
     data,
-    (starts_with('identity', identity), f'written by another codec; this is {identity.hex()}'),
+    (tf.equal(unknown, 0), container.UNKNOWN_FLAGS),
+    (arithmetic, f'written in another arithmetic than version {writer.arithmetic}, which this has'),
+  )
+
+
+def _version_message(version: tf.Tensor, identity: tf.Tensor) -> tf.Tensor:
+  """Returns the refusal of a file of another version, which names the codec that decodes it."""
+  number = tf.strings.as_string(_to_digits(version, 1)[0])
+  codec = tf.strings.reduce_join(tf.gather(_HEXADECIMAL, _to_digits(identity, SIZES['identity'])))
+  return tf.strings.join(
+    [
+      'written in format version ',
+      number,
+      ' by codec ',
+      codec,
+      ': that one decodes it, as exported',
+    ]
   )
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tfusq import errors, files, image_files
 from tfusq.errors import Error
 from tfusq.export import container, primitives
-from tfusq.export.client import ExportedCodec
+from tfusq.export.client import CodecError, ExportedCodec
 from tfusq.files import AnyPath
 from tfusq.progress import track
 
@@ -106,7 +106,7 @@ def decompress_file(
 
   data = files.read(source)
   header = container.read_header(data)
-  image = load(header.identity.hex()).decompress(data)
+  image = _load_for(header, load).decompress(data)
   files.write(target, image_files.encode(image, 'png'), force)
   return _conversion(data, header.height, header.width)
 
@@ -193,6 +193,17 @@ def failure(path: str | os.PathLike, error: BaseException) -> str:
   """
   text = errors.message(error)
   return text if str(path) in text else f'{path}: {text}'
+
+
+def _load_for(header: container.Header, load: Callable[[str], ExportedCodec]) -> ExportedCodec:
+  """Loads the codec of a file; says of an earlier file that no new codec decodes it."""
+  try:
+    return load(header.identity.hex())
+  except CodecError as error:
+    if header.version == container.VERSION:
+      raise
+    remark = f'of format version {header.version}, and that codec decodes it, as exported then'
+    raise CodecError(f'{errors.message(error)} (the file is {remark})') from error
 
 
 def _is_named_like_a_png(path: str | os.PathLike) -> bool:

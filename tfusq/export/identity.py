@@ -5,6 +5,7 @@ import hashlib
 from tfusq.coding import Coder
 from tfusq.export import container
 from tfusq.models import CentredModel, Model
+from tfusq.transforms import exact
 
 
 def encoder_variables(model: Model) -> set:
@@ -16,7 +17,7 @@ def encoder_variables(model: Model) -> set:
 
 
 def codec_identity(centred_model: CentredModel, coders: dict[str, Coder]) -> bytes:
-  """Hashes what decoding needs: the decoder's weights and numbers, the tables, the centring.
+  """Hashes what decoding needs: format, arithmetic, weights and numbers, tables, centring.
 
   Exported codecs are named by it, and files name their codec by it: whatever it hashes, and its
   order, can't change without orphaning the files.
@@ -31,7 +32,8 @@ def codec_identity(centred_model: CentredModel, coders: dict[str, Coder]) -> byt
       if isinstance(value, (int, float)) and not key.startswith('_')
     )
     classes[latent] = (type(entropy_model).__name__, numbers)
-  header = f'{container.VERSION} {type(model).__name__} {classes} {centred_model.zero_centre}'
+  versions = f'{container.VERSION} {exact.VERSION}'
+  header = f'{versions} {type(model).__name__} {classes} {centred_model.zero_centre}'
   digest = hashlib.sha256(header.encode())
 
   encoder = encoder_variables(model)

@@ -31,9 +31,8 @@ from tfusq.export.client import DESCRIPTION
 from tfusq.export.identity import codec_identity, encoder_variables
 from tfusq.export.saving import new_saved_model
 from tfusq.files import AnyPath
-from tfusq.models import CentredModel, Model
+from tfusq.models import CentredModel, Model, in_tiles
 from tfusq.transforms import LINEAR, exact
-from tfusq.transforms.pixels import to_uint8
 
 
 def export(
@@ -155,7 +154,7 @@ class CodecModule(tf.Module):
     def decompress(data):
       with exact.storing(store):
         y_hat, height, width = bitstream.decode(centred_model, coders, identity, data)
-      return to_uint8(centred_model.model.reconstruct(y_hat, height, width)[0])
+      return in_tiles.reconstruct(centred_model.model, y_hat, height, width)
 
     return tf.function(decompress, [arguments.DATA])
 
@@ -165,11 +164,13 @@ class CodecModule(tf.Module):
     def evaluate(image):
       with exact.storing(store):
         encoded = bitstream.encode(centred_model, coders, identity, image, bitstream.PricedEncoder)
-      x = centred_model.model.reconstruct(encoded.y_hat, encoded.height, encoded.width)
+      reconstruction = in_tiles.reconstruct(
+        centred_model.model, encoded.y_hat, encoded.height, encoded.width
+      )
       return {
         'data_bytes': encoded.data,
         'bits': tf.stack(list(encoded.encoder.bits().values())),
-        'reconstruction': to_uint8(x[0]),
+        'reconstruction': reconstruction,
       }
 
     return tf.function(evaluate, [arguments.IMAGE])

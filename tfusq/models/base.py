@@ -1,7 +1,8 @@
 """The networks of a codec, and the walk through their latents."""
 
 import abc
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -16,6 +17,12 @@ from tfusq.transforms import Transforms
 # Pixels of the image to a position of y on each side, and positions of y to one of z.
 _STRIDE = 16
 _HYPER_STRIDE = 4
+# The same for a model of which nothing else is known: the product.
+_ANY_STRIDE = _STRIDE * _HYPER_STRIDE
+
+# A function from an image or a latent to latents by name, and the number of positions on each side
+# that become one position of its coarsest output.
+Stage: TypeAlias = tuple[Callable[[tf.Tensor], dict[str, tf.Tensor]], int]
 
 
 class Part(NamedTuple):
@@ -142,6 +149,14 @@ class Model(tf.keras.layers.Layer, metaclass=abc.ABCMeta):
       `[batch, latent height, latent width, channels]` each, float.
     """
 
+  def analysis_stages(self) -> list[Stage]:
+    """Returns the functions of which `latents` consists, each of the last output of the one before.
+
+    Large pictures are analysed in tiles, stage by stage. With fewer layers to a stage, less is
+    computed twice where tiles overlap.
+    """
+    return [(self.latents, _ANY_STRIDE)]
+
   @abc.abstractmethod
   def walk(
     self, visitor: Visitor, batch: tf.Tensor, height: tf.Tensor, width: tf.Tensor
@@ -249,9 +264,17 @@ class Hyperprior(Model):
     entropy_model.build(latent_channels)
 
   def latents(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
-    y = self.analysis(transforms.pad_to_multiple(x, _STRIDE))
-    z = self.hyper_analysis(transforms.pad_to_multiple(y, _HYPER_STRIDE))
-    return {'z': z, 'y': y}
+    latents = self._latent(x)
+    return self._hyperlatent(latents['y']) | latents
+
+  def analysis_stages(self) -> list[Stage]:
+    return [(self._latent, _STRIDE), (self._hyperlatent, _HYPER_STRIDE)]
+
+  def _latent(self, x):
+    return {'y': self.analysis(transforms.pad_to_multiple(x, _STRIDE))}
+
+  def _hyperlatent(self, y):
+    return {'z': self.hyper_analysis(transforms.pad_to_multiple(y, _HYPER_STRIDE))}
 
   def visit_hyperlatent(
     self, visitor: Visitor, batch: tf.Tensor, height: tf.Tensor, width: tf.Tensor

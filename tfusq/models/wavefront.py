@@ -10,10 +10,14 @@ the right, so positions with equal `column + 3 row` do not depend on each other.
     row 1          3  4  5  6  7  8  9                t-5  t-4  t-3  t-2  t-1
     row 2          6  7  8  9 10 11 12                t-2  t-1   X
 
-An image takes `width + 3 (height - 1)` waves. A neighbourhood lies in the eight waves before, which
-are all that the loop carries along. They are stored by wave and row: a wave has at most one
-position in a row, so that (wave, row) stands for (column, row). The neighbour at an offset (row,
-column) is always `-(column + 3 row)` waves back, and one gather with fixed offsets finds all.
+An image takes `width + 3 (height - 1)` waves, and a neighbourhood lies in the eight waves before,
+which are all that the loop carries along. A wave has at most one position in a row, and its rows
+are consecutive. So it is a list of positions, from its first row down. The neighbour at an offset
+(row, column) is `-(column + 3 row)` waves back, as far down that list as its row says. The work of
+a wave is in proportion to its positions.
+
+An image of less than three columns takes `column + width row` in place of `column + 3 row`, so that
+no wave is empty.
 """
 
 from collections.abc import Callable
@@ -25,10 +29,10 @@ import tensorflow as tf
 from tfusq.models.contexts import Causal
 from tfusq.transforms import Dense, exact
 
+# Waves between a position and the one below it, where an image is not narrower.
+_SLOPE = 3
 # The waves before that a neighbourhood reaches: its upper left corner is at (-2, -2).
-_REACH = 2 + 3 * 2
-# Rows above a position that its neighbourhood reaches; rows of zeros stand above the image.
-_ROWS_ABOVE = 2
+_REACH = 2 + 2 * _SLOPE
 
 
 class _Networks(NamedTuple):
@@ -106,44 +110,45 @@ class Serial:
     _, height, width, _ = tf.unstack(tf.shape(self._features))
     channels = self._context.kernel.shape[2]
     networks = self._networks()
-    neighbours = self._neighbours(height)
+    waves = _Waves(height, width)
+    outside = tf.zeros([1, channels])
+
+    bases = self._bases(waves)
 
     def visit_wave(t, state, recent, pieces):
-      # Row r is at column t - 3 r, which must lie in the image: 0 <= t - 3 r < width. The first
-      # such row is (t - width + 1) / 3, rounded up.
-      first_row = tf.maximum((t - width + 3) // 3, 0)
-      last_row = tf.minimum(t // 3, height - 1)
-      rows = tf.range(first_row, last_row + 1)
-      positions = rows * width + t - 3 * rows
+      rows = tf.range(waves.first_row[t], waves.first_row[t] + waves.length[t])
+      columns = t - waves.slope * rows
+      positions = rows * width + columns
 
-      seen = tf.gather(tf.reshape(recent, [-1, channels]), rows + neighbours)
+      is_inside = self._are_inside(rows, columns, width)
+      places = tf.where(is_inside, bases[t][:, None] + rows, 0)
+      seen = tf.gather(recent, places)
       raw = _run(networks, seen, positions)
       state, y_hat = visit(state, part._replace(positions=positions), raw)
       y_hat = tf.ensure_shape(y_hat[0, :, 0], [None, channels])
-
-      # Rows that the wave does not meet are zero, as positions outside of the image are.
-      wave = tf.pad(y_hat, [[_ROWS_ABOVE + first_row, height - 1 - last_row], [0, 0]])
-      recent = tf.concat([recent[1:], wave[None]], 0)
+      # The oldest wave makes room for the new one.
+      kept = recent[1 + waves.length_before(t - _REACH) :]
+      recent = tf.concat([outside, kept, y_hat], 0)
       return t + 1, state, recent, pieces.write(t, y_hat)
 
-    waves = width + 3 * (height - 1)
-    recent = tf.zeros([_REACH, _ROWS_ABOVE + height, channels])
-    pieces = tf.TensorArray(tf.float32, waves, infer_shape=False, element_shape=[None, channels])
+    pieces = tf.TensorArray(
+      tf.float32, waves.count, infer_shape=False, element_shape=[None, channels]
+    )
     _, state, _, pieces = tf.while_loop(
-      lambda t, *_: t < waves,
+      lambda t, *_: t < waves.count,
       visit_wave,
-      (tf.constant(0), state, recent, pieces),
+      (tf.constant(0), state, outside, pieces),
       shape_invariants=(
         tf.TensorShape([]),
         tf.nest.map_structure(lambda x: x.shape, state),
-        tf.TensorShape([_REACH, None, channels]),
+        tf.TensorShape([None, channels]),
         tf.TensorShape(None),
       ),
       # The range coder's handle is a state that must not be forked.
       parallel_iterations=1,
     )
 
-    y_hat = tf.gather(pieces.concat(), _places_in_waves(height, width))
+    y_hat = tf.gather(pieces.concat(), waves.places())
     return state, tf.reshape(y_hat, [1, height, width, channels])
 
   def _networks(self) -> _Networks:
@@ -166,16 +171,61 @@ class Serial:
 
     return _Networks(self._context.symbol_weights(), of_context, from_features, layers)
 
-  def _neighbours(self, height: tf.Tensor) -> tf.Tensor:
-    """Returns the lines of the recent waves in which row 0 finds its neighbours, `int32[12, 1]`.
+  def _are_inside(self, rows: tf.Tensor, columns: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+    """Returns which neighbours of positions lie in the image, `bool[12, n]`."""
+    row_offsets, column_offsets = self._context.OFFSETS.T[..., None].astype(np.int32)
+    columns += column_offsets
+    # None lies below.
+    return (rows + row_offsets >= 0) & (columns >= 0) & (columns < width)
 
-    The recent waves are one matrix with a line for each wave and row. Row r finds its neighbours r
-    lines further on.
+  def _bases(self, waves: '_Waves') -> tf.Tensor:
+    """Returns where row 0 of each wave would find its neighbours, `int32[waves, 12]`.
+
+    A row r finds them r places further on, in a list of one line of zeros, for what is outside of
+    the image, and the positions of the `_REACH` waves before.
     """
-    row_offset, column_offset = self._context.OFFSETS.T
-    wave = tf.cast(_REACH + column_offset + 3 * row_offset, tf.int32)
-    row = tf.cast(_ROWS_ABOVE + row_offset, tf.int32)
-    return (wave * (_ROWS_ABOVE + height) + row)[:, None]
+    row_offsets, column_offsets = self._context.OFFSETS.T.astype(np.int32)
+    back = column_offsets + waves.slope * row_offsets
+    t = tf.range(waves.count)[:, None]
+    # Of a neighbour outside of the image any wave may be named.
+    before = tf.clip_by_value(t + back, tf.maximum(t - _REACH, 0), t)
+
+    starts = 1 + tf.gather(waves.start, before) - tf.gather(waves.start, tf.maximum(t - _REACH, 0))
+    return starts + row_offsets - tf.gather(waves.first_row, before)
+
+
+class _Waves:
+  """The waves of one image: which positions they have.
+
+  Attributes:
+    slope: Waves between a position and the one below it, a scalar `int32`.
+    count: Number of waves, a scalar `int32`.
+    first_row: First row that each wave has a position in, `int32[waves]`.
+    length: Number of positions of each wave, `int32[waves]`.
+    start: Number of positions in the waves before each, `int32[waves]`.
+  """
+
+  def __init__(self, height: tf.Tensor, width: tf.Tensor):
+    self._height, self._width = height, width
+    self.slope = tf.minimum(width, _SLOPE)
+    self.count = width + self.slope * (height - 1)
+
+    # Row r is at column t - slope r, which must lie in the image, 0 <= t - slope r < width: from
+    # (t - width + 1) / slope, rounded up, to t / slope.
+    t = tf.range(self.count)
+    self.first_row = tf.maximum((t - width + self.slope) // self.slope, 0)
+    self.length = tf.minimum(t // self.slope, height - 1) + 1 - self.first_row
+    self.start = tf.cumsum(self.length, exclusive=True)
+
+  def length_before(self, t: tf.Tensor) -> tf.Tensor:
+    """Returns the number of positions of a wave; 0 of one before the first."""
+    return tf.where(t >= 0, self.length[tf.maximum(t, 0)], 0)
+
+  def places(self) -> tf.Tensor:
+    """Returns where each position, in raster order, stands among those in the order of waves."""
+    rows = tf.range(self._height)[:, None]
+    t = self.slope * rows + tf.range(self._width)
+    return tf.reshape(tf.gather(self.start - self.first_row, t) + rows, [-1])
 
 
 def _run(networks: _Networks, seen: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
@@ -186,11 +236,3 @@ def _run(networks: _Networks, seen: tf.Tensor, positions: tf.Tensor) -> tf.Tenso
   for layer in networks.layers:
     x = layer(x)
   return x
-
-
-def _places_in_waves(height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-  """Returns where each position, in raster order, stands among those in the order of waves."""
-  wave = tf.reshape(3 * tf.range(height)[:, None] + tf.range(width), [-1])
-  # Stable: positions of one wave are in the order of rows.
-  order = tf.argsort(wave, stable=True)
-  return tf.math.invert_permutation(order)

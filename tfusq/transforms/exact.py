@@ -31,8 +31,8 @@ import numpy as np
 import tensorflow as tf
 from scipy import signal
 
-# Version of what is computed here, as files and identities state it. Version 1 summed integers of
-# 52 bits in float64.
+# Version of what is computed here, which files name: another one computes other table indexes.
+# Version 1 summed integers of 52 bits in float64.
 VERSION = 2
 
 # Scope of the operations whose sums are exact, in graphs.
@@ -138,11 +138,23 @@ def arithmetic() -> Iterator[None]:
 
   What is traced meanwhile runs on the processor, and with the weights that the layers then have.
   """
+  with _active(True), tf.device('/cpu:0'):
+    yield
+
+
+@contextlib.contextmanager
+def floats() -> Iterator[None]:
+  """Makes layers compute in floats inside of `arithmetic()`, for what decides no table index."""
+  with _active(False):
+    yield
+
+
+@contextlib.contextmanager
+def _active(value: bool) -> Iterator[None]:
   before = active()
-  _state.active = True
+  _state.active = value
   try:
-    with tf.device('/cpu:0'):
-      yield
+    yield
   finally:
     _state.active = before
 

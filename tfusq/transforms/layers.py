@@ -7,9 +7,12 @@ from typing import Any, TypeAlias
 import tensorflow as tf
 
 from tfusq.quantization.bounds import lower_bound
-from tfusq.transforms import exact, keras_2
+from tfusq.transforms import exact, keras_2, tiling
 
 keras_2.require()
+
+# Side of a tile in positions of the latent, which take some thousand bytes in exact arithmetic.
+_TILE_SIDE = 128
 
 Initializer: TypeAlias = str | tf.keras.initializers.Initializer | Callable[..., tf.Tensor]
 
@@ -34,13 +37,24 @@ class Network(Sequential):
   """Layers one after the other, whose result is float32, whatever they compute in themselves.
 
   Quantizers, entropy models and losses take it so where a training has its networks compute in
-  16 bits.
+  16 bits. In exact arithmetic large inputs are computed in tiles, the same ones wherever it is done.
   """
 
   def call(
     self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None
   ) -> tf.Tensor:
-    return tf.cast(super().call(inputs, training, mask), tf.float32)
+    if exact.active() and not tiling.is_small(inputs, _TILE_SIDE):
+      return tiling.run(self._whole, inputs, self._reach(inputs.shape[-1]), _TILE_SIDE)
+    return self._whole(inputs)
+
+  def _whole(self, inputs):
+    return tf.cast(super().call(inputs), tf.float32)
+
+  def _reach(self, channels):
+    """Returns how far the layers see, which is found once."""
+    if not hasattr(self, '_tile_reach'):
+      self._tile_reach = tiling.find_reach(self._whole, channels, 1)
+    return self._tile_reach
 
 
 class _SamePadded:

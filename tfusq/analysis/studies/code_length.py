@@ -58,7 +58,9 @@ def lengths(
 
 def _encode(centred_model, coders, image):
   """Returns the lengths, and the latent that the decoder reconstructs the image from."""
-  encoder = _IdealEncoder(centred_model, coders, from_uint8(image)[None])
+  encoder = _IdealEncoder(
+    centred_model, coders, centred_model.model.latents(from_uint8(image)[None])
+  )
   with exact.arithmetic():
     y_hat = centred_model.model.walk(encoder, 1, *image.shape[:2])
 

@@ -1,0 +1,127 @@
+"""Models code large pictures in pieces; here the pieces are small, and so are the pictures."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfusq
+from making import build_small, code_in_small_pieces, last_convolution, make_codec
+from tfusq.export import arguments, bitstream, saved_model
+from tfusq.export.container import MAX_PIXELS, MAX_PIXELS_AT_ONCE
+from tfusq.models import in_tiles
+from tfusq.transforms import Network
+from tfusq.transforms.pixels import from_uint8, to_uint8
+
+# A model of each walk; the others differ from these in their transforms or entropy model.
+WALKS = ('ms_hyper_zero', 'ms_context', 'charm', 'elic_sm_zero')
+MODELS = (*WALKS, 'ms_hyper', 'charm_zero', 'cheng_anchor', 'cheng_attn', 'elic_zero')
+
+
+@pytest.fixture
+def in_small_pieces(monkeypatch):
+  code_in_small_pieces(monkeypatch)
+
+
+def lively(codec):
+  """Scales the latents up to several symbols; returns the codec."""
+  last = last_convolution(codec.model.analysis)
+  last.kernel.assign(30 * last.kernel)
+  return codec
+
+
+@pytest.mark.parametrize(
+  'name', [pytest.param(n, marks=[pytest.mark.slow] * (n not in WALKS)) for n in MODELS]
+)
+def test_a_picture_in_pieces_is_the_picture_as_a_whole(name, photograph, monkeypatch):
+  centred_model = lively(build_small(name, 'Codec.lmbda = 1.0')).centred_model
+  coding = centred_model, bitstream.make_coders(centred_model), bytes(8)
+  image = tf.constant(photograph[:149, :230])
+
+  def encode(image):
+    encoded = bitstream.encode(*coding, image)
+    x = in_tiles.reconstruct(centred_model.model, encoded.y_hat, encoded.height, encoded.width)
+    return encoded.data, x
+
+  def decode(data):
+    return in_tiles.reconstruct(centred_model.model, *bitstream.decode(*coding, data))
+
+  whole_data, whole = encode(image)  # whose size is known, and small
+  code_in_small_pieces(monkeypatch)
+  data, pieces = tf.function(encode, [arguments.IMAGE], autograph=False)(image)
+  decoded = tf.function(decode, [arguments.DATA], autograph=False)(data)
+  np.testing.assert_array_equal(decoded, pieces)
+
+  difference = np.abs(pieces.numpy().astype(int) - whole)
+  assert difference.max() <= 1 and np.count_nonzero(difference) < 0.001 * difference.size
+  # The file is another one, since a string has escapes after each piece.
+  assert abs(len(data.numpy()) - len(whole_data.numpy())) < 0.01 * len(data.numpy())
+
+
+def test_latents_and_pixels_of_tiles_are_those_of_the_whole(photograph, in_small_pieces):
+  codec = lively(make_codec())
+  model, image = codec.model, photograph[:149, :230]
+  tiles = tf.function(
+    lambda x: in_tiles.latents(model, x), [tf.TensorSpec([None, None, 3], tf.uint8)]
+  )(image)
+  whole = model.latents(from_uint8(image)[None])
+  assert tiles.keys() == whole.keys()
+  for latent, y in whole.items():
+    assert tiles[latent].shape == y.shape
+    np.testing.assert_allclose(tiles[latent], y, atol=1e-5 * np.abs(y).max())
+
+  y_hat = tf.round(whole['y'])
+  pixels = in_tiles.reconstruct(model, y_hat, tf.constant(149), tf.constant(230))
+  expected = to_uint8(model.reconstruct(y_hat, 149, 230)[0])
+  assert np.abs(pixels.numpy().astype(int) - expected).max() <= 1
+
+
+def test_a_model_of_somebody_elses_is_tiled_as_a_whole(photograph, in_small_pieces):
+  """One that says nothing of its stages: `latents` is run in tiles at once."""
+
+  class Whole(tfusq.MSHyper):
+    def analysis_stages(self):
+      return tfusq.Model.analysis_stages(self)
+
+  codec = lively(make_codec(model=Whole))
+  image = photograph[:149, :230]
+  tiles = in_tiles.latents(codec.model, image)
+  for latent, y in codec.model.latents(from_uint8(image)[None]).items():
+    np.testing.assert_allclose(tiles[latent], y, atol=1e-5 * np.abs(y).max())
+
+
+class Centre(tf.keras.layers.Layer):
+  """Subtracts the mean of the picture."""
+
+  def call(self, inputs):
+    return inputs - tf.reduce_mean(inputs, [1, 2], keepdims=True)
+
+
+class Pooled(tfusq.Convolutional):
+  """Transforms whose analysis sees the whole picture."""
+
+  def analysis(self, filters, latent_channels):
+    return Network([Centre(), super().analysis(filters, latent_channels)], name='analysis')
+
+
+def test_what_sees_the_whole_picture_is_not_tiled_and_takes_fewer_pixels(
+  photograph, in_small_pieces, monkeypatch
+):
+  def model(*arguments):
+    return tfusq.MSHyper(*arguments, analysis=Pooled())
+
+  codec = make_codec(model=model)
+  assert not in_tiles.are_possible(codec.model)
+  assert in_tiles.are_possible(make_codec().model) and MAX_PIXELS > MAX_PIXELS_AT_ONCE
+  image = photograph[:70, :90]
+  x = from_uint8(image)[None]
+  np.testing.assert_array_equal(
+    in_tiles.latents(codec.model, image)['y'], codec.model.latents(x)['y']
+  )
+
+  monkeypatch.setattr('tfusq.export.container.MAX_PIXELS_AT_ONCE', 6000)
+  module = saved_model.CodecModule(codec.centred_model, decoder_only=False)
+  with pytest.raises(
+    tf.errors.InvalidArgumentError, match='more than 6000 pixels, and the networks'
+  ):
+    module.compress(image)
+  assert module.decompress(module.compress(image[:60])).shape == (60, 90, 3)
