@@ -15,9 +15,9 @@ from tfusq.image_files import read_image
 
 RUNS = Path(__file__).parent / 'fixtures' / 'runs'
 IDENTITIES = {
-  'zero_centre': '38556bcac876a808',
-  'nonzero_centre': '66a93e6565a43d9c',
-  'serial_context': '75d6492a127892cc',
+  'zero_centre': 'eed91f885c25931f',
+  'nonzero_centre': 'c662e81c14599cf2',
+  'serial_context': '33180f01afdc73c9',
 }
 LAST_STEP = 600
 VALUE = '/.ATTRIBUTES/VARIABLE_VALUE'

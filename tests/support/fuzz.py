@@ -19,8 +19,16 @@ import numpy as np
 from tfusq.export import container, container_ops
 from tfusq.progress import track
 
-# Smallest, largest, flat, as many pixels as are allowed, and narrow.
-_HOSTILE_SIDES = [(1, 1), (65535, 65535), (65535, 1), (1, 65535), (11585, 11585), (4, 8000)]
+# Smallest, largest, flat, just too many pixels, several tiles, and narrow.
+_HOSTILE_SIDES = [
+  (1, 1),
+  (65535, 65535),
+  (65535, 1),
+  (1, 65535),
+  (11586, 11586),
+  (2896, 2896),
+  (4, 8000),
+]
 _FILLERS = [b'\xff', b'\0', b'\x80', b'\x01\xfe']
 
 
