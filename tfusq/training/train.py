@@ -22,6 +22,7 @@ from tfusq.training import (
   distribute,
   events,
   execution,
+  fixed_order,
   photographs,
   recipes,
   transfer,
@@ -113,7 +114,7 @@ def train(
     _require_agreement(model_dir, latest, recipe_text)
     if dry_run:
       return _dry_run(codec, data, steps)
-    with distribute.own_folder(model_dir) as folder:
+    with distribute.own_folder(model_dir) as folder, fixed_order.additions():
       scale = {'loss_scale': codec.loss_scale} if codec.loss_scale else {}
       checkpoint = tf.train.Checkpoint(model=codec.model, optimizer=codec.optimizer, **scale)
       if latest is not None:
