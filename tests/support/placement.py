@@ -81,8 +81,16 @@ def operations(function: tf.types.experimental.ConcreteFunction) -> set[str]:
 
 
 def most_terms(function: tf.types.experimental.ConcreteFunction) -> int:
-  """Returns the number of terms of the longest sum; of three and more, timing changes the order."""
-  counts = [node.attr['N'].i for node in _nodes(function) if node.op == 'AddN']
+  """Returns the number of terms of the longest `AddN` that is read.
+
+  Of three terms and more, timing changes the order.
+
+  Args:
+    function: Traced function.
+  """
+  nodes = _nodes(function)
+  read = {_source(edge)[0] for node in nodes for edge in node.input}
+  counts = [node.attr['N'].i for node in nodes if node.op == 'AddN' and node.name in read]
   return max(counts, default=0)
 
 

@@ -31,14 +31,46 @@ def additions() -> Iterator[None]:
 def gradients(
   tape: tf.GradientTape, loss: tf.Tensor, variables: Sequence[tf.Variable]
 ) -> list[tf.Tensor]:
-  """Returns the gradients of a loss, whose terms are added two at a time in a graph.
+  """Returns the gradients of a loss, and has the sums of its graph made two terms at a time.
+
+  `tf.gradients` could be asked for such sums, but leaves them without a device, which several
+  replicas need. Eager execution has one order anyway.
 
   Args:
-    tape: Tape that has recorded the loss, for eager execution, which has one order anyway.
+    tape: Tape that has recorded the loss.
     loss: Scalar.
     variables: Variables that the loss depends on.
   """
+  found = tape.gradient(loss, variables)
   if tf.executing_eagerly():
-    return tape.gradient(loss, variables)
-  pairwise = tf.AggregationMethod.EXPERIMENTAL_TREE
-  return tf.gradients(loss, variables, aggregation_method=pairwise)
+    return found
+
+  sums = {}
+  for operation in loss.graph.get_operations():
+    if operation.type == 'AddN' and len(operation.inputs) > 2:
+      sums[operation.outputs[0].ref()] = _made_in_pairs(operation)
+
+  for number, gradient in enumerate(found):
+    # Of a variable that is not read it is None, of one that is read in rows no tensor.
+    if isinstance(gradient, tf.Tensor):
+      found[number] = sums.get(gradient.ref(), gradient)
+  return found
+
+
+def _made_in_pairs(operation: tf.Operation) -> tf.Tensor:
+  """Returns the sum that an `AddN` makes, made two terms at a time, and gives it to its readers."""
+  first, *others = operation.inputs
+  joined = operation.outputs[0]
+  readers = joined.consumers()
+
+  value = first
+  with tf.device(operation.device):
+    for term in others:
+      value = tf.raw_ops.AddV2(x=value, y=term)
+
+  for reader in readers:
+    for number, argument in enumerate(reader.inputs):
+      if argument.ref() == joined.ref():
+        # TensorFlow has no public way to change a graph.
+        reader._update_input(number, value)
+  return value
