@@ -41,7 +41,7 @@ class _Networks(NamedTuple):
   Attributes:
     context: Weights of the causal convolution.
     first: Weights of the first parameter layer for the context, without a bias.
-    from_features: What the first parameter layer makes of the features, with its bias,
+    from_features: Output of the first parameter layer for the features alone, with its bias,
       `[height x width, outputs]`.
     layers: The other parameter layers.
   """

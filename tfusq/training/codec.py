@@ -7,7 +7,7 @@ import tensorflow as tf
 from tfusq.models import CentredModel, Model, Part, RoundingVisitor
 from tfusq.quantization.estimators import Undefined
 from tfusq.quantization.quantizer import Quantizer
-from tfusq.training import distribute, execution
+from tfusq.training import distribute, execution, fixed_order
 from tfusq.training.averages import MovingAverages
 from tfusq.training.divergence import Divergence
 from tfusq.training.failure import FirstFailure
@@ -218,7 +218,7 @@ class Codec(tf.keras.Model):
       loss = terms.loss(self.lmbda)
       scaled_loss = self.loss_scale.scaled(loss) if self.loss_scale else loss
     variables = self.trainable_variables
-    gradients = tape.gradient(scaled_loss, variables)
+    gradients = fixed_order.gradients(tape, scaled_loss, variables)
     if self.loss_scale:
       gradients = self.loss_scale.unscaled(gradients)
     gradients = distribute.mean_of_replicas(gradients)

@@ -22,6 +22,7 @@ from tfusq.training import (
   distribute,
   events,
   execution,
+  fixed_order,
   initialization,
   photographs,
   recipes,
@@ -124,7 +125,7 @@ def train(
       initialization.initialize_from_data(codec, data, initialization_patches, kept=loaded)
     if dry_run:
       return _dry_run(codec, data, steps)
-    with distribute.own_folder(model_dir) as folder:
+    with distribute.own_folder(model_dir) as folder, fixed_order.additions():
       if average_decay is not None:
         codec.averages = MovingAverages(codec.trainable_variables, average_decay)
       state = _state(codec)

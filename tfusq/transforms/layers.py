@@ -37,7 +37,7 @@ class Network(Sequential):
   """Layers one after the other, whose result is float32, whatever they compute in themselves.
 
   Quantizers, entropy models and losses take it so where a training has its networks compute in
-  16 bits. In exact arithmetic large inputs are computed in tiles, the same ones wherever it is done.
+  16 bits. In exact arithmetic large inputs are computed in tiles, the same ones everywhere.
   """
 
   def call(
