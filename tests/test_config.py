@@ -21,7 +21,9 @@ from tfusq.transforms.residual import Attention
     if path.name not in ('pair.gin', 'hyperlatent.gin')
   ),
 )
-@pytest.mark.parametrize('stage', ['joint', 'post', 'joint_minutes', 'post_minutes'])
+@pytest.mark.parametrize(
+  'stage', ['joint', 'post', 'joint_minutes', 'post_minutes', 'joint_hour', 'post_hour']
+)
 def test_every_stage_and_pair_of_quantizers_builds(quantizers, stage):
   if stage.startswith('post'):
     quantizers = 'round_ste.gin'  # what the stage itself includes
@@ -175,6 +177,8 @@ def test_an_undefined_pair_keeps_its_type_and_gains_its_place():
     ('PiecewiseConstantDecay.values = (1e-3, None, 1e-5)', r'values\[1\] must be a finite number'),
     ('PiecewiseConstantDecay.boundaries = (4.5, 8)', r'boundaries\[0\] must be an integer'),
     ('PiecewiseConstantDecay.boundaries = 4', 'boundaries must be a list'),
+    ('CosineDecay.decay_steps = 0.5', 'CosineDecay.decay_steps must be an integer'),
+    ('CosineDecay.alpha = -1.0', 'CosineDecay.alpha must not be negative'),
     ('SUA.alpha = -1.0', 'positive number'),
   ],
 )

@@ -74,15 +74,15 @@ def test_a_file_that_is_given_to_override_is_not_warned_of(files, warnings):
 def test_included_files_are_found_whatever_packages_are_named_like_their_folder(
   package, tmp_path, monkeypatch
 ):
-  write(tmp_path / 'models' / 'ms_hyper_small.gin', 'MSHyper.filters = 99')
+  write(tmp_path / 'models' / 'ms_hyper.gin', 'MSHyper.filters = 99')
   if package:
     write(tmp_path / package, 'raise RuntimeError("imported")')
   monkeypatch.syspath_prepend(str(tmp_path))
-  build_codec()  # quickstart.gin includes models/ms_hyper_zero_small.gin, and that ms_hyper_small
+  build_codec()  # quickstart.gin includes klt_hyper_zero.gin, and that two others of `models/`
   assert config.build_parameter('MSHyper.latent_channels') == 6
   with pytest.raises(ConfigError, match='does not bind Sweep.seeds'):
     config.build_parameter('Sweep.seeds')
-  config.parse(['models/ms_hyper_small.gin'], ['BOUND = 0.11'], [])
+  config.parse(['models/ms_hyper.gin'], ['BOUND = 0.11'], [])
   assert config.build_parameter('MSHyper.filters') != 99
 
 

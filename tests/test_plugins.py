@@ -199,6 +199,7 @@ def test_an_installed_distribution_appears_trains_and_disappears(tmp_path):
           'train.steps = 2',
           'train.interval = 2',
           'Patches.patch_size = 64',
+          'train.initialization_patches = 2',
           'distortion/Quantizer.surrogate = @Triangular()',
         )
       ),

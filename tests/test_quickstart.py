@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from tfusq import image_files, quickstart
 from tfusq.export import client
@@ -14,12 +15,14 @@ def test_all_steps_with_a_tiny_codec(tmp_path):
       'Patches.batch_size = 1',
       'MSHyper.filters = 4',
       'MSHyper.latent_channels = 6',
+      'train.initialization_patches = 2',
     ],
   )
-  _, title, head, ours, jpeg, _, names = text.splitlines()
+  _, title, head, ours, jpeg, webp, _, names = text.splitlines()
   assert title.startswith('chelsea.webp, 451x300, not trained on; ')
   assert head.split()[:2] == ['bytes', 'bpp']
   assert ours.split()[0] == 'tfusq' and jpeg.split()[0] == 'JPEG'
+  assert webp.split()[0] == 'WebP'
   assert names == f'{tmp_path}: codec/ chelsea.usq chelsea.png side_by_side.png'
 
   compressed = (tmp_path / 'chelsea.usq').read_bytes()
@@ -30,14 +33,15 @@ def test_all_steps_with_a_tiny_codec(tmp_path):
   np.testing.assert_array_equal(sheet[16:, 451:902], decoded)
 
 
-def test_the_nearest_jpeg_is_nearer_than_any_other_quality(photograph):
+@pytest.mark.parametrize('rival, options', [('JPEG', {'optimize': True}), ('WebP', {'method': 6})])
+def test_the_nearest_file_is_nearer_than_any_other_quality(rival, options, photograph):
   image = photograph[:96, :96]
   sizes = [
-    len(image_files.encode(image, 'jpeg', quality=quality, optimize=True)) for quality in (10, 50)
+    len(image_files.encode(image, rival, quality=quality, **options)) for quality in (10, 50)
   ]
   for size in sizes:
-    assert len(quickstart.nearest_jpeg(image, size)) == size
-  assert len(quickstart.nearest_jpeg(image, 0)) <= min(sizes)
+    assert len(quickstart.nearest(rival, image, size)) == size
+  assert len(quickstart.nearest(rival, image, 0)) <= min(sizes)
 
 
 def test_images_stand_side_by_side(photograph):

@@ -21,6 +21,7 @@ def run(tmp_path_factory):
     'Patches.batch_size = 1',
     'MSHyper.filters = 4',
     'MSHyper.latent_channels = 6',
+    'train.initialization_patches = 2',
   ]
   config.parse(['quickstart.gin'], bindings, [])
   with eager():
@@ -31,9 +32,9 @@ def run(tmp_path_factory):
 def test_a_run_is_loaded_with_its_newest_networks(run):
   codec = runs.load_run(run, [])
   reader = tf.train.load_checkpoint(str(run / 'ckpt-1'))
-  name = 'model/analysis/layer_with_weights-0/bias/.ATTRIBUTES/VARIABLE_VALUE'
-  assert (reader.get_tensor(name) == codec.model.analysis.layers[0].bias.numpy()).all()
-  assert codec.model.analysis.layers[0].filters == 4
+  name = 'model/hyper_analysis/layer_with_weights-0/bias/.ATTRIBUTES/VARIABLE_VALUE'
+  assert (reader.get_tensor(name) == codec.model.hyper_analysis.layers[0].bias.numpy()).all()
+  assert codec.model.hyper_analysis.layers[0].filters == 4
 
 
 def test_a_run_is_exported_with_its_step_and_recipe(run, tmp_path):

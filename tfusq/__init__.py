@@ -62,6 +62,8 @@ if TYPE_CHECKING:
   from tfusq.training.patches import Patches as Patches
   from tfusq.transforms import Bottleneck as Bottleneck
   from tfusq.transforms import Convolutional as Convolutional
+  from tfusq.transforms import KLT as KLT
+  from tfusq.transforms import Light as Light
   from tfusq.transforms import Residual as Residual
   from tfusq.transforms import Transforms as Transforms
 
@@ -120,6 +122,8 @@ _HOME = {
   'Patches': 'tfusq.training.patches',
   'Transforms': 'tfusq.transforms',
   'Convolutional': 'tfusq.transforms',
+  'KLT': 'tfusq.transforms',
+  'Light': 'tfusq.transforms',
   'Residual': 'tfusq.transforms',
   'Bottleneck': 'tfusq.transforms',
 }
@@ -143,7 +147,9 @@ __all__ = [
   'Gaussian',
   'GaussianMixture',
   'Hyperprior',
+  'KLT',
   'Laplacian',
+  'Light',
   'Linear',
   'MSContext',
   'MSHyper',

@@ -41,6 +41,13 @@ _KERAS_HINTS: dict[str, dict[str, Any]] = {
     'ema_overwrite_frequency': int | None,
     'jit_compile': bool,
   },
+  'CosineDecay': {
+    'initial_learning_rate': float,
+    'decay_steps': int,
+    'alpha': float,
+    'warmup_target': float | None,
+    'warmup_steps': int,
+  },
   'PiecewiseConstantDecay': {'boundaries': Sequence[int], 'values': Sequence[float]},
 }
 

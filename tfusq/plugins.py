@@ -34,6 +34,7 @@ CORE = {
   },
   'keras': {
     'Adam': 'tensorflow:keras.optimizers.Adam',
+    'CosineDecay': 'tfusq.training.learning_rate:CosineDecay',
     'PiecewiseConstantDecay': 'tfusq.training.learning_rate:PiecewiseConstantDecay',
   },
   'tf.distribute': {

@@ -1,8 +1,9 @@
-"""All steps on embedded photographs: train, export, compress, decompress, compare with JPEG."""
+"""All steps on embedded photographs: train, export, compress, compare with JPEG and WebP."""
 
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -15,9 +16,15 @@ from tfusq.export import client
 _IMAGES = Path(__file__).resolve().parent / 'images'
 _TITLE_HEIGHT = 16  # of Pillow's built-in font, with a margin
 
+# What it is compared with: qualities, and options of Pillow. It advises against JPEG's above 95.
+_RIVALS: dict[str, tuple[str, range, dict[str, Any]]] = {
+  'JPEG': ('jpeg', range(1, 96), {'optimize': True}),
+  'WebP': ('webp', range(101), {'method': 6}),
+}
+
 
 def train_and_compare(out: str, bindings: Sequence[str] = ()) -> str:
-  """Trains a small codec, writes it and its pictures, and compares it with JPEG.
+  """Trains a light codec, writes it and its pictures, and compares it with JPEG and WebP.
 
   Args:
     out: Folder for the run, the codec, the compressed file, the decoded PNG and a side-by-side
@@ -25,7 +32,7 @@ def train_and_compare(out: str, bindings: Sequence[str] = ()) -> str:
     bindings: Gin bindings that change the recipe.
 
   Returns:
-    A table with a line for tfusq and one for JPEG, and the names of the files.
+    A table with a line for tfusq, JPEG and WebP each, and the names of the files.
 
   Raises:
     RangeCoderError: if there is no range coder.
@@ -41,27 +48,25 @@ def train_and_compare(out: str, bindings: Sequence[str] = ()) -> str:
   compressed = codec.compress(image)
   decoded = codec.decompress(compressed)
 
-  jpeg = nearest_jpeg(image, len(compressed))
-  jpeg_decoded = image_files.decode(jpeg)
-  jpeg_measurements = operating_points.compare(image, jpeg_decoded, len(jpeg))
+  rows = [('tfusq', measurements)]
+  psnr = metrics.psnr(image, decoded)
+  shown = {'original': image, f'tfusq, {len(compressed)} bytes, {psnr:.2f} dB': decoded}
+  for rival in _RIVALS:
+    data = nearest(rival, image, len(compressed))
+    pixels = image_files.decode(data)
+    rows.append((rival, operating_points.compare(image, pixels, len(data))))
+    shown[f'{rival}, {len(data)} bytes, {metrics.psnr(image, pixels):.2f} dB'] = pixels
 
-  psnr, jpeg_psnr = metrics.psnr(image, decoded), metrics.psnr(image, jpeg_decoded)
-  sheet = side_by_side(
-    {
-      'original': image,
-      f'tfusq, {len(compressed)} bytes, {psnr:.2f} dB': decoded,
-      f'JPEG, {len(jpeg)} bytes, {jpeg_psnr:.2f} dB': jpeg_decoded,
-    }
-  )
+  sheet = side_by_side(shown)
   files.write(folder / f'{path.stem}.usq', compressed)
   files.write(folder / f'{path.stem}.png', image_files.encode(decoded, 'png'))
   files.write(folder / 'side_by_side.png', image_files.encode(sheet, 'png'))
 
   height, width = image.shape[:2]
-  rows = table.format_rows([('tfusq', measurements), ('JPEG', jpeg_measurements)])
   return (
     f'\n{path.name}, {width}x{height}, not trained on; {seconds:.0f} s of training\n'
-    f'{rows}\n\n{folder}: codec/ {path.stem}.usq {path.stem}.png side_by_side.png'
+    f'{table.format_rows(rows)}\n\n'
+    f'{folder}: codec/ {path.stem}.usq {path.stem}.png side_by_side.png'
   )
 
 
@@ -79,16 +84,17 @@ def _train(folder: Path, bindings: Sequence[str]) -> float:
   return seconds
 
 
-def nearest_jpeg(image: np.ndarray, size: float) -> bytes:
-  """Returns the JPEG file of an image, 4:2:0 with optimized tables, nearest to a size.
+def nearest(rival: str, image: np.ndarray, size: float) -> bytes:
+  """Returns the file of an image by another codec, of the quality that is nearest to a size.
 
   Args:
+    rival: Name of the codec: `JPEG`, which is 4:2:0 with optimized tables, or `WebP`.
     image: `uint8[height, width, 3]`, RGB.
     size: Length in bytes.
   """
-  # Pillow advises against qualities above 95.
+  form, qualities, options = _RIVALS[rival]
   candidates = [
-    image_files.encode(image, 'jpeg', quality=quality, optimize=True) for quality in range(1, 96)
+    image_files.encode(image, form, quality=quality, **options) for quality in qualities
   ]
   return min(candidates, key=lambda candidate: abs(len(candidate) - size))
 

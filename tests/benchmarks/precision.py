@@ -47,7 +47,7 @@ def train(
     begin = time.monotonic()
     patches = make_patches(batch_size=_BATCH)
     codec.fit(patches.dataset(), steps_per_epoch=steps, verbose=0)
-    codec.require_finite()
+    codec.require_progress()
     weights = [variable.numpy() for variable in codec.model.variables]
     return weights, (time.monotonic() - begin) / steps
 

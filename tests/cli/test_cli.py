@@ -159,6 +159,7 @@ def test_a_run_is_trained_and_exported_from_the_command_line(cli, tmp_path):
         'Patches.batch_size = 1',
         'MSHyper.filters = 4',
         'MSHyper.latent_channels = 6',
+        'train.initialization_patches = 2',
       )
     ),
   ]

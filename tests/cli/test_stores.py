@@ -38,6 +38,7 @@ def test_a_run_lives_in_a_store(cli, store, photographs, tmp_path):
       '--gin_bindings=Patches.batch_size = 1',
       '--gin_bindings=MSHyper.filters = 4',
       '--gin_bindings=MSHyper.latent_channels = 6',
+      '--gin_bindings=train.initialization_patches = 2',
     )
 
   for steps in (1, 3):

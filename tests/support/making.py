@@ -150,6 +150,7 @@ TINY = [
   f"TRAIN_IMAGES = '{IMAGES / 'train'}'",
   'MSHyper.filters = 4',
   'MSHyper.latent_channels = 6',
+  'train.initialization_patches = 2',
 ]
 
 

@@ -77,11 +77,30 @@ def findings(function: tf.types.experimental.ConcreteFunction) -> list[Finding]:
 
 def operations(function: tf.types.experimental.ConcreteFunction) -> set[str]:
   """Returns the types of a traced function's operations, those of functions that it calls too."""
+  return {node.op for node in _nodes(function)}
+
+
+def most_terms(function: tf.types.experimental.ConcreteFunction) -> int:
+  """Returns the number of terms of the longest `AddN` that is read.
+
+  Of three terms and more, timing changes the order.
+
+  Args:
+    function: Traced function.
+  """
+  nodes = _nodes(function)
+  read = {_source(edge)[0] for node in nodes for edge in node.input}
+  counts = [node.attr['N'].i for node in nodes if node.op == 'AddN' and node.name in read]
+  return max(counts, default=0)
+
+
+def _nodes(function: tf.types.experimental.ConcreteFunction) -> list:
+  """Returns the nodes of a traced function, and those of functions that it calls."""
   graph = function.graph.as_graph_def()
   nodes = [*graph.node]
   for traced in graph.library.function:
     nodes += traced.node_def
-  return {node.op for node in nodes}
+  return nodes
 
 
 def _of_nodes(nodes) -> Iterator[Finding]:

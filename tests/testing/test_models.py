@@ -126,8 +126,8 @@ class ForgetsTheActivation(tfusq.MSHyper):
     (KeepsItsPadding, 'reconstructs_the_size', 'has the shape'),
     (StopsAGradient, 'trains_every_variable', '6 of 48 variables'),
     (PeeksAtTheImage, 'decodes_what_it_encodes', 'refused'),
-    (WalksInFloats, 'parameters_are_exact', '1 layers with weights compute in floats'),
-    (WalksInFloatsInside, 'parameters_are_exact', '1 layers with weights compute in floats'),
+    (WalksInFloats, 'parameters_are_exact', '1 operations of the walk give other results'),
+    (WalksInFloatsInside, 'parameters_are_exact', '1 operations of the walk give other results'),
     (ForgetsTheActivation, 'parameters_are_exact', 'deviations from those in floats'),
   ],
 )

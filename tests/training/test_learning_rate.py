@@ -1,6 +1,8 @@
+import numpy as np
+import pytest
 import tensorflow as tf
 
-from tfusq.training.learning_rate import PiecewiseConstantDecay
+from tfusq.training.learning_rate import CosineDecay, PiecewiseConstantDecay
 
 
 def test_it_is_keras_schedule_at_every_step():
@@ -11,3 +13,19 @@ def test_it_is_keras_schedule_at_every_step():
     step = tf.Variable(step, dtype=tf.int64)
     assert ours(step) == keras(step)
   assert ours.get_config() == keras.get_config()
+
+
+@pytest.mark.parametrize(
+  'arguments',
+  [
+    {'initial_learning_rate': 1e-3, 'decay_steps': 20},
+    {'initial_learning_rate': 1e-3, 'decay_steps': 20, 'alpha': 0.1},
+    {'initial_learning_rate': 1e-5, 'decay_steps': 20, 'warmup_target': 1e-3, 'warmup_steps': 5},
+  ],
+)
+def test_the_cosine_is_that_of_keras(arguments):
+  keras = tf.keras.optimizers.schedules.CosineDecay(**arguments)
+  ours = CosineDecay(**arguments)
+  for step in range(30):
+    step = tf.constant(step, tf.int64)
+    np.testing.assert_allclose(ours(step), keras(step), rtol=1e-4, atol=1e-10)

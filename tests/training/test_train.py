@@ -12,11 +12,21 @@ import tensorflow as tf
 
 from making import IMAGES, assert_equal_runs, contents, eager, make_codec, make_patches
 from tfusq import files, image_files
-from tfusq.training import packing, patches, recipes, train, transfer
+from tfusq.training import (
+  checkpoints,
+  divergence,
+  packing,
+  patches,
+  recipes,
+  train,
+  transfer,
+)
 from tfusq.training.train import TrainingError
 from tfusq.training.transfer import TransferError
 
 STEPS = 8
+# A recipe of a number of steps that may be raised.
+RAISED = 'Codec.lmbda = 1\ntrain.steps = {}\n'
 
 
 def run(model_dir, steps=STEPS, recipe='recipe', codec=None, patches=None, **options):
@@ -67,6 +77,72 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path):
     'operative_config-0.gin',
     'operative_config-4.gin',
   ]
+
+
+@pytest.mark.usefixtures('eagerly')
+def test_a_start_from_data_and_averages_resume_bit_for_bit(tmp_path):
+  options = {'initialization_patches': 2, 'average_decay': 0.9, 'validation': make_patches()}
+  run(tmp_path / 'resumed', steps=2, recipe=RAISED.format(2), **options)
+  run(tmp_path / 'resumed', steps=4, recipe=RAISED.format(4), **options)
+  run(tmp_path / 'whole', steps=4, recipe=RAISED.format(4), **options)
+  assert_equal_runs(tmp_path / 'resumed', tmp_path / 'whole')
+
+
+@pytest.mark.usefixtures('eagerly')
+def test_what_is_read_of_a_run_are_the_averages_and_training_goes_on_with_the_weights(tmp_path):
+  plain, averaged = tmp_path / 'plain', tmp_path / 'averaged'
+  codec = make_codec()
+  run(plain, codec=codec)
+  run(averaged, average_decay=0.9)
+  found = contents(averaged)
+  trained = codec.trainable_variables
+  assert sum(name.startswith('averages/') for name in found) == len(trained) > 20
+  for number, variable in enumerate(trained):
+    weight = found[f'averages/{number}/.ATTRIBUTES/VARIABLE_VALUE']
+    np.testing.assert_array_equal(weight, variable)
+
+  # After a few steps, the averages are still between start and end.
+  loaded = make_codec(seed=9)
+  transfer.restore(loaded, str(averaged))
+  start = make_codec()
+  for variable, now, before in zip(
+    loaded.trainable_variables, trained, start.trainable_variables, strict=True
+  ):
+    assert np.all(np.abs(variable - before) <= np.abs(now - before).max() * 2)
+  assert any(np.any(a != b) for a, b in zip(loaded.trainable_variables, trained, strict=True))
+
+
+@pytest.mark.usefixtures('eagerly')
+def test_what_comes_from_a_run_takes_precedence_over_data(uninterrupted, tmp_path):
+  run(tmp_path / 'new', steps=2, initialization_patches=2)
+  started = tf.train.load_checkpoint(str(tmp_path / 'new' / 'ckpt-0'))
+  bias = 'model/hyper_synthesis/layer_with_weights-2/bias/.ATTRIBUTES/VARIABLE_VALUE'
+  assert np.any(started.get_tensor(bias))
+
+  codec = make_codec()
+  codec.model.initialize_from_data = None  # not even called where all comes from there
+  options = {'codec': codec, 'initialization_patches': 2, 'init_from': str(uninterrupted)}
+  run(tmp_path / 'next', steps=2, **options)
+  first = tf.train.load_checkpoint(str(tmp_path / 'next' / 'ckpt-0'))
+  np.testing.assert_array_equal(first.get_tensor(bias), contents(uninterrupted)[bias])
+
+
+@pytest.mark.usefixtures('eagerly')
+def test_a_run_that_diverges_stops_with_the_checkpoint_before_that(tmp_path, monkeypatch):
+  monkeypatch.setattr(divergence, 'STEPS', 2)
+  codec = make_codec()
+  noted = codec.divergence.note
+
+  def note(rate, distortion, step):
+    noted(rate, tf.where(step >= 5, 1e6, 1.0) * distortion, step)
+
+  codec.divergence.note = note
+  with pytest.raises(
+    TrainingError, match='diverges.* before step 7, most of it the distortion.*-4$'
+  ):
+    run(tmp_path, steps=12, codec=codec)
+  assert checkpoints.steps(tmp_path) == [2, 4]  # that of step 6 is removed
+  assert checkpoints.newest(str(tmp_path)) == 4
 
 
 def test_a_complete_run_is_left_as_it_is(uninterrupted):
@@ -136,11 +212,15 @@ def test_a_name_that_a_run_cannot_have_is_refused(name, uninterrupted, monkeypat
   assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize('name', ['steps', 'interval', 'validation_batches'])
-@pytest.mark.parametrize('value', [0, -2, 4.5, '4', None])
-def test_a_number_that_is_none_is_named(name, value, tmp_path):
-  arguments = {'steps': 2, 'interval': 2, 'validation_batches': 1, name: value}
-  with pytest.raises(TrainingError, match=f'train.{name} must be an integer of at least 1'):
+@pytest.mark.parametrize(
+  'name, least',
+  [('steps', 1), ('interval', 1), ('validation_batches', 1), ('initialization_patches', 0)],
+)
+@pytest.mark.parametrize('value', [-1, -2, 4.5, '4', None])
+def test_a_number_that_is_none_is_named(name, least, value):
+  arguments = {'steps': 2, 'interval': 2, 'validation_batches': 1, 'initialization_patches': 0}
+  arguments[name] = value
+  with pytest.raises(TrainingError, match=f'train.{name} must be an integer of at least {least}'):
     train._check_numbers(**arguments)
 
 
@@ -316,6 +396,7 @@ def command(model_dir, steps, interval=2, program=('-m', 'tfusq')):
     'Patches.batch_size = 2',
     'MSHyper.filters = 8',
     'MSHyper.latent_channels = 12',
+    'train.initialization_patches = 2',
   ]
   return [
     sys.executable,

@@ -22,7 +22,7 @@ def add(commands: Commands) -> None:
 
 
 def quickstart(arguments: argparse.Namespace) -> None:
-  """Trains a small codec on embedded photographs and compares it with JPEG."""
+  """Trains a light codec on embedded photographs and compares it with JPEG and WebP."""
   from tfusq.quickstart import train_and_compare
 
   print(train_and_compare(arguments.out))

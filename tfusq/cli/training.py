@@ -100,9 +100,11 @@ def summary(arguments: argparse.Namespace) -> None:
   if not arguments.gin_file:
     raise config.ConfigError('say which model: give --gin_file')
 
-  # Entropy models take the bound from a stage, which is not needed here; it changes no count.
+  # Entropy models take the bound from a stage, and some transforms lambda: neither changes a count.
   config.parse(
-    arguments.gin_file, ['BOUND = 0.11', *arguments.gin_bindings], arguments.gin_search_path
+    arguments.gin_file,
+    ['BOUND = 0.11', 'LMBDA = 0.013', *arguments.gin_bindings],
+    arguments.gin_search_path,
   )
   model = config.build_parameter('Codec.model')
   try:

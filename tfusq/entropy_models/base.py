@@ -3,6 +3,7 @@
 import abc
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tfusq.coding import Coder
@@ -42,7 +43,8 @@ class EntropyModel(tf.Module, metaclass=abc.ABCMeta):
   * `channels`, where the network gives parameters;
   * `build`, for variables whose shapes depend on the number of latent channels;
   * `centre`, without which there is no zero-centre quantization;
-  * `coder`, without which a trained codec cannot be exported.
+  * `coder`, without which a trained codec cannot be exported;
+  * `initial_raw` or, where it has variables, `initialize_from_data`: how it starts from data.
 
   Both `bits` and `parameters` are local: a component depends on its own latent value and its own
   raw parameters. An exported codec is identified by the class's name and by the attributes that are
@@ -114,6 +116,26 @@ class EntropyModel(tf.Module, metaclass=abc.ABCMeta):
       NotImplementedError: where there is no bitstream; says what to use instead.
     """
     raise NotImplementedError(f'{type(self).__name__} has no bitstream')
+
+  def initial_raw(self, mean_absolute: np.ndarray) -> np.ndarray | None:
+    """Returns the raw parameters with which training starts, where it starts from data.
+
+    Args:
+      mean_absolute: Mean absolute value of each channel of the latent, `float64[n]`.
+
+    Returns:
+      `float64[channels * n]`, in the order of `parameters`; None where the network's own start is
+      kept.
+    """
+    del mean_absolute
+    return None
+
+  def initialize_from_data(self, mean_absolute: np.ndarray) -> None:
+    """Sets the model's own variables to where training starts from data; by default, none.
+
+    Args:
+      mean_absolute: Mean absolute value of each channel of the latent, `float64[latent_channels]`.
+    """
 
   @classmethod
   def has_centre(cls) -> bool:

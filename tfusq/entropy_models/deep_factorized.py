@@ -1,11 +1,16 @@
 """The deep factorized density: cumulative distributions that are small networks."""
 
+import math
+
+import numpy as np
 import tensorflow as tf
 
 # Widths of the hidden layers.
 _WIDTHS = (3, 3)
 # Width of the densities before training: wide enough for most latents.
 _INITIAL_SCALE = 10.0
+# Least mean absolute value at which a density begins: narrower ones hardly differ in their bits.
+_LEAST = 0.25
 
 
 class DeepFactorized(tf.Module):
@@ -49,6 +54,23 @@ class DeepFactorized(tf.Module):
       if number < len(_WIDTHS):
         factor = tf.zeros([channels, outputs, 1])
         self._factors.append(tf.Variable(factor, name=f'factor_{number}'))
+
+  def begin_at(self, mean_absolute: np.ndarray) -> None:
+    """Makes the densities as wide as a latent; for a start, since it is a new density's width.
+
+    Before training a density is a logistic one of scale `s`, whose mean absolute deviation is
+    `2 s ln 2`.
+
+    Args:
+      mean_absolute: Mean absolute value of each channel of the latent, `[channels]`.
+    """
+    scale = np.maximum(mean_absolute, _LEAST) / (2 * math.log(2))
+    matrix = self._matrices[0]
+    outputs = matrix.shape[1]
+    # The other layers have their shares of the initial scale, and this one makes up for the rest.
+    weight = _INITIAL_SCALE ** (1 - 1 / len(self._matrices)) / scale / outputs
+    value = np.log(np.expm1(weight))
+    matrix.assign(np.broadcast_to(value[:, None, None], matrix.shape))
 
   def log_cdf(self, y: tf.Tensor) -> tf.Tensor:
     """Returns the logarithm of the mass below a point.

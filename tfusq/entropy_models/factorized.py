@@ -47,6 +47,9 @@ class Factorized(EntropyModel):
   def build(self, latent_channels):
     self.density = DeepFactorized(latent_channels)
 
+  def initialize_from_data(self, mean_absolute):
+    self.density.begin_at(mean_absolute)
+
   def parameters(self, raw):
     return Unconditional(raw)
 

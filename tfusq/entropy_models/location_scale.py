@@ -4,6 +4,7 @@ import abc
 import math
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from tfusq.coding.location_scale import LocationScaleDensity, centred_tables, shifted_tables
@@ -124,6 +125,11 @@ class LocationScale(EntropyModel):
   def parameters(self, raw):
     mean, log_scale = tf.split(raw, 2, axis=-1)
     return MeanScale(mean, bounded(log_scale, self.bound))
+
+  def initial_raw(self, mean_absolute):
+    # Also of a Gaussian: latents have heavy tails, which its deviation would make too much of.
+    scale = np.clip(mean_absolute, self.bound, MAX_SCALE)
+    return np.concatenate([np.zeros_like(scale), np.log(scale)])
 
   def centre(self, parameters):
     return parameters.mean

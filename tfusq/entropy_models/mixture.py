@@ -2,12 +2,13 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from tfusq.coding import bisection
 from tfusq.entropy_models.base import EntropyModel, require_floor
 from tfusq.entropy_models.bits import gaussian_bits, mixture_bits, saturate
-from tfusq.entropy_models.location_scale import bounded, require_bound
+from tfusq.entropy_models.location_scale import MAX_SCALE, bounded, require_bound
 
 
 class Mixture(NamedTuple):
@@ -68,6 +69,13 @@ class GaussianMixture(EntropyModel):
       tf.reshape(mean, shape),
       bounded(tf.reshape(log_scale, shape), self.bound),
     )
+
+  def initial_raw(self, mean_absolute):
+    # Equal components would have equal gradients: their scales are an octave apart.
+    components = self.channels // 3
+    octaves = 2.0 ** (np.arange(components) - (components - 1) / 2)
+    scales = np.clip(mean_absolute[:, None] * octaves, self.bound, MAX_SCALE)
+    return np.concatenate([np.zeros(2 * scales.size), np.log(scales).reshape(-1)])
 
   def centre(self, parameters):
     logits, mean, _ = parameters

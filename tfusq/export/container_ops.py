@@ -116,7 +116,7 @@ def pack(
   """Packs a file.
 
   Args:
-    writer: What the file says of its codec.
+    writer: Identity and numbers of the codec that the file states.
     step: Quality step, an integer or a scalar, below the codec's number of steps.
     height: Height of the image in pixels, scalar integer, 1 to 65535.
     width: Width of the image in pixels, scalar integer, 1 to 65535.
@@ -158,7 +158,7 @@ def unpack(data: tf.Tensor, writer: Writer, sections: int, parts: int, max_pixel
 
   Args:
     data: The file, a scalar string.
-    writer: What the file must say of its codec.
+    writer: Identity and numbers of the codec that the file must state.
     sections: Number of sections that the codec writes.
     parts: Number of parts whose table indexes the codec checks.
     max_pixels: Greatest number of pixels that the codec decodes.

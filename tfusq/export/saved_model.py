@@ -68,6 +68,7 @@ def export(
   # What is traced otherwise would be traced once more to be saved.
   with save_context.save_context(options):
     module = CodecModule(centred_model, decoder_only)
+    module.trace()
   identity = module.identity.hex()
   description = {
     'identity': identity,
@@ -107,8 +108,8 @@ class CodecModule(tf.Module):
     # with a graph for each of their calls.
     self._coders = bitstream.make_coders(centred_model)
     _require_exact(model)
-    left_out = encoder_variables(model) if decoder_only else set()
-    self._variables = [variable for variable in model.variables if variable.ref() not in left_out]
+    self._exact = exact.Store()
+    self._variables = list(model.variables)
     self.identity = codec_identity(centred_model, self._coders)
 
     decompress = self._decompress_function(centred_model)
@@ -125,28 +126,44 @@ class CodecModule(tf.Module):
     # A dictionary would be exported as an attribute.
     self.served = types.MappingProxyType(served)
 
+  def trace(self) -> None:
+    """Traces the functions, and keeps the variables alone that one of them reads.
+
+    The weights that are rounded for exact arithmetic are made meanwhile; those that they were made
+    of are not needed any more.
+    """
+    read: set = set()
+    for function in self.served.values():
+      concrete = function.get_concrete_function()
+      read.update(variable.ref() for variable in concrete.variables)
+    variables = [*self._variables, *self._exact.variables]
+    self._variables = [variable for variable in variables if variable.ref() in read]
+
   def _compress_function(self, centred_model):
-    coders, identity = self._coders, self.identity
+    coders, identity, store = self._coders, self.identity, self._exact
 
     def compress(image):
-      return {'data_bytes': bitstream.encode(centred_model, coders, identity, image).data}
+      with exact.storing(store):
+        return {'data_bytes': bitstream.encode(centred_model, coders, identity, image).data}
 
     return tf.function(compress, [arguments.IMAGE])
 
   def _decompress_function(self, centred_model):
-    coders, identity = self._coders, self.identity
+    coders, identity, store = self._coders, self.identity, self._exact
 
     def decompress(data):
-      y_hat, height, width = bitstream.decode(centred_model, coders, identity, data)
+      with exact.storing(store):
+        y_hat, height, width = bitstream.decode(centred_model, coders, identity, data)
       return in_tiles.reconstruct(centred_model.model, y_hat, height, width)
 
     return tf.function(decompress, [arguments.DATA])
 
   def _evaluate_function(self, centred_model):
-    coders, identity = self._coders, self.identity
+    coders, identity, store = self._coders, self.identity, self._exact
 
     def evaluate(image):
-      encoded = bitstream.encode(centred_model, coders, identity, image, bitstream.PricedEncoder)
+      with exact.storing(store):
+        encoded = bitstream.encode(centred_model, coders, identity, image, bitstream.PricedEncoder)
       reconstruction = in_tiles.reconstruct(
         centred_model.model, encoded.y_hat, encoded.height, encoded.width
       )

@@ -6,6 +6,7 @@ from tfusq.models.charm import Charm
 from tfusq.models.elic import ELIC
 from tfusq.models.ms_hyper import MSHyper
 from tfusq.models.serial import Cheng, MSContext
+from tfusq.models.start import RawLayers
 from tfusq.models.visitors import EstimatingVisitor, RoundingVisitor
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
   'MSHyper',
   'Model',
   'Part',
+  'RawLayers',
   'RoundingVisitor',
   'Visitor',
 ]

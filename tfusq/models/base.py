@@ -4,10 +4,13 @@ import abc
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
+import numpy as np
 import tensorflow as tf
 
 from tfusq import transforms
 from tfusq.entropy_models import EntropyModel
+from tfusq.models import start
+from tfusq.models.start import RawLayers
 from tfusq.models.wavefront import Serial
 from tfusq.transforms import Transforms
 
@@ -188,6 +191,16 @@ class Model(tf.keras.layers.Layer, metaclass=abc.ABCMeta):
       `[batch, height, width, 3]`, float, nominally 0 to 1.
     """
 
+  def initialize_from_data(self, x: np.ndarray) -> None:
+    """Sets variables to where training starts, from training images; by default, none.
+
+    `train` calls it before the first step of a new run, where `train.initialization_patches` is not
+    0. The values are those that the images alone decide: a second call gives the same ones.
+
+    Args:
+      x: Images, `float32[batch, height, width, 3]`, 0 to 1.
+    """
+
 
 def _as_list(value: object) -> list:
   """Returns the elements of an attribute; Keras has wrapped its lists and dicts."""
@@ -202,7 +215,7 @@ class Hyperprior(Model):
   """Base of the models of a latent y and one hyperlatent z.
 
   A subclass sets `hyper_analysis` and the networks from z to the parameters of y, and defines
-  `walk`.
+  `walk`, and `raw_layers` where its scales are to start from data.
 
   Attributes:
     analysis: Image to latent y.
@@ -287,6 +300,24 @@ class Hyperprior(Model):
 
   def reconstruct(self, y_hat: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
     return self.synthesis(y_hat)[:, :height, :width]
+
+  def initialize_from_data(self, x: np.ndarray) -> None:
+    """Starts transforms that start from data, and entropy models at the latents' magnitudes.
+
+    The raw parameters then are the same everywhere, as in Glow, whose networks end with zeros.
+
+    Args:
+      x: Images, `float32[batch, height, width, 3]`, 0 to 1.
+
+    #### References
+    Kingma and Dhariwal, Glow: generative flow with invertible 1x1 convolutions, 2018, Sec. 3.1 and
+    3.3. https://arxiv.org/abs/1807.03039
+    """
+    start.initialize_from_data(self, x)
+
+  def raw_layers(self) -> list[RawLayers]:
+    """Returns the last layers before the raw parameters of y; by default, none is known."""
+    return []
 
   def _check_types(self, entropy_model, hyper_entropy_model, analysis, synthesis):
     label = type(self).__name__

@@ -6,6 +6,7 @@ from tfusq import transforms
 from tfusq.entropy_models import EntropyModel
 from tfusq.models import contexts
 from tfusq.models.base import Hyperprior, Part, Visitor
+from tfusq.models.start import RawLayers
 from tfusq.transforms import Convolutional, Transforms
 
 
@@ -90,6 +91,16 @@ class Charm(Hyperprior):
       support = y_hat[: self._max_support]
       inputs = [tf.concat([feature, *support], -1) for feature in features]
       raw = tf.concat(context(inputs), -1)
-      channels = slice(number * self._depth, (number + 1) * self._depth)
-      y_hat.append(visitor.visit(Part('y', channels), raw))
+      y_hat.append(visitor.visit(Part('y', self._channels(number)), raw))
     return tf.concat(y_hat, -1)
+
+  def raw_layers(self):
+    raw_layers = []
+    for number, context in enumerate(self.context):
+      layers = [network.layers[-1] for network in context.networks]
+      raw_layers.append(RawLayers(self._channels(number), layers))
+    return raw_layers
+
+  def _channels(self, number: int) -> slice:
+    """Returns the channels of a slice."""
+    return slice(number * self._depth, (number + 1) * self._depth)

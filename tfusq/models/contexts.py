@@ -46,6 +46,13 @@ class MaskedConv2D(Conv2D):
     mask = tf.constant(self.mask[..., None, None], kernel.dtype)
     return super().convolution_op(inputs, kernel * mask)
 
+  def exact_weights(self) -> exact.Weights:
+    """Returns the weights for exact arithmetic, those that are not seen being zero."""
+    return exact.weights((self,), self._round_weights)
+
+  def _round_weights(self) -> exact.Weights:
+    return exact.round_weights(self.kernel.numpy() * self.mask[..., None, None], self.bias.numpy())
+
 
 class Causal(MaskedConv2D):
   """Sees the 12 positions before its own, in raster order; its inputs are integers.
@@ -78,12 +85,15 @@ class Causal(MaskedConv2D):
       neighbours.append(padded[:, top : top + height, left : left + width])
 
     seen = tf.reshape(tf.stack(neighbours), [len(self.OFFSETS), -1, channels])
-    y = exact.weigh_symbols(seen, self.exact_weights())
+    y = exact.weigh_symbols(seen, self.symbol_weights())
     return tf.reshape(y, [batch, height, width, self.filters])
 
-  def exact_weights(self) -> exact.SymbolWeights:
+  def symbol_weights(self) -> exact.SymbolWeights:
     """Returns the weights of the positions that it sees, for exact arithmetic."""
-    return exact.round_symbol_weights(tf.boolean_mask(self.kernel, self.mask), self.bias)
+    return exact.weights((self,), self._round_symbol_weights)
+
+  def _round_symbol_weights(self) -> exact.SymbolWeights:
+    return exact.round_symbol_weights(self.kernel.numpy()[self.mask], self.bias.numpy())
 
 
 def checkerboard(filters: int) -> MaskedConv2D:

@@ -9,6 +9,7 @@ from tfusq import transforms
 from tfusq.entropy_models import EntropyModel
 from tfusq.models import contexts
 from tfusq.models.base import Hyperprior, Part, Visitor
+from tfusq.models.start import RawLayers
 from tfusq.transforms import Bottleneck, Transforms
 
 
@@ -89,6 +90,16 @@ class ELIC(Hyperprior):
       groups.append(self._visit_group(visitor, number, support))
     return tf.concat(groups, -1)
 
+  def raw_layers(self):
+    raw_layers = []
+    for number, parameters in enumerate(self.parameters):
+      raw_layers.append(RawLayers(self._channels(number), [parameters.layers[-1]]))
+    return raw_layers
+
+  def _channels(self, number: int) -> slice:
+    """Returns the channels of a group."""
+    return slice(self._starts[number], self._starts[number + 1])
+
   def _visit_group(self, visitor: Visitor, number: int, support: tf.Tensor) -> tf.Tensor:
     """Visits both colours of a group; returns it quantized, `[batch, height, width, channels]`.
 
@@ -99,7 +110,7 @@ class ELIC(Hyperprior):
     """
     batch, height, width, _ = transforms.sizes(support)
     colours = contexts.colours(height, width)
-    channels = slice(self._starts[number], self._starts[number + 1])
+    channels = self._channels(number)
     space_context = self.space_context[number]
     parameters = self.parameters[number]
 

@@ -5,6 +5,7 @@ import tensorflow as tf
 from tfusq import transforms
 from tfusq.entropy_models import EntropyModel
 from tfusq.models.base import Hyperprior, Part, Visitor
+from tfusq.models.start import RawLayers
 from tfusq.transforms import Convolutional, Transforms
 
 
@@ -57,3 +58,6 @@ class MSHyper(Hyperprior):
     z_hat, height, width = self.visit_hyperlatent(visitor, batch, height, width)
     raw = self.hyper_synthesis(z_hat)[:, :height, :width]
     return visitor.visit(Part('y'), raw)
+
+  def raw_layers(self):
+    return [RawLayers(slice(None), [self.hyper_synthesis.layers[-1]])]

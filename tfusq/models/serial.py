@@ -6,6 +6,7 @@ from tfusq import transforms
 from tfusq.entropy_models import EntropyModel
 from tfusq.models import contexts
 from tfusq.models.base import Hyperprior, Part, Visitor
+from tfusq.models.start import RawLayers
 from tfusq.models.wavefront import Serial
 from tfusq.transforms import Convolutional, Residual, Transforms
 
@@ -28,6 +29,9 @@ class SerialHyperprior(Hyperprior):
     z_hat, height, width = self.visit_hyperlatent(visitor, batch, height, width)
     features = self.hyper_synthesis(z_hat)[:, :height, :width]
     return visitor.visit_serially(Part('y'), Serial(self.context, self.parameters, features))
+
+  def raw_layers(self):
+    return [RawLayers(slice(None), [self.parameters.layers[-1]])]
 
 
 class MSContext(SerialHyperprior):

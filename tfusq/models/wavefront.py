@@ -40,16 +40,16 @@ class _Networks(NamedTuple):
 
   Attributes:
     context: Weights of the causal convolution.
-    first_kernel: Weights of the first parameter layer for the context.
-    from_features: Contribution of the features to the first parameter layer, with its bias,
+    first: Weights of the first parameter layer for the context, without a bias.
+    from_features: Output of the first parameter layer for the features alone, with its bias,
       `[height x width, outputs]`.
-    layers: The other parameter layers, as weights or as activations.
+    layers: The other parameter layers.
   """
 
   context: exact.SymbolWeights
-  first_kernel: tf.Tensor
+  first: exact.Weights
   from_features: tf.Tensor
-  layers: list[exact.Weights | tf.keras.layers.Layer]
+  layers: list[tf.keras.layers.Layer]
 
 
 class Serial:
@@ -124,7 +124,7 @@ class Serial:
       places = tf.where(is_inside, bases[t][:, None] + rows, 0)
       seen = tf.gather(recent, places)
       raw = _run(networks, seen, positions)
-      state, y_hat = visit(state, part._replace(positions=positions), raw[None, :, None])
+      state, y_hat = visit(state, part._replace(positions=positions), raw)
       y_hat = tf.ensure_shape(y_hat[0, :, 0], [None, channels])
       # The oldest wave makes room for the new one.
       kept = recent[1 + waves.length_before(t - _REACH) :]
@@ -153,20 +153,23 @@ class Serial:
 
   def _networks(self) -> _Networks:
     """Prepares the networks once for all waves."""
-    weights = []
-    for layer in self._parameters.layers:
-      is_dense = isinstance(layer, Dense)
-      weights.append(exact.round_weights(layer.kernel, layer.bias) if is_dense else layer)
-    first, *layers = weights
+    first, *layers = self._parameters.layers
+    inputs = self._context.filters
 
-    # The first layer is linear in context and features: its sum over the features is known for all
-    # positions before the first wave. `accumulate` leaves it on the grid of sums, where `convolve`
-    # would round it to activations, so that it serves as the waves' bias and nothing is lost.
-    first_kernel, features_kernel = tf.split(first.kernel, [self._context.filters, -1])
-    features = tf.reshape(self._features, [-1, tf.shape(self._features)[3]])
-    from_features = exact.accumulate(tf.matmul, features, first._replace(kernel=features_kernel))
+    def rounded(rows, bias):
+      return lambda: exact.round_weights(first.kernel.numpy()[rows], bias)
 
-    return _Networks(self._context.exact_weights(), first_kernel, from_features, layers)
+    # The first layer is linear in context and features: what it makes of the features is computed
+    # for all positions before the first wave.
+    bias = np.zeros([first.units], np.float32)
+    of_context = exact.weights((first, 'context'), rounded(slice(inputs), bias))
+    of_features = exact.weights(
+      (first, 'features'), lambda: rounded(slice(inputs, None), first.bias.numpy())()
+    )
+    from_features = exact.multiply(self._features, of_features)
+    from_features = tf.reshape(from_features, [-1, first.units])
+
+    return _Networks(self._context.symbol_weights(), of_context, from_features, layers)
 
   def _are_inside(self, rows: tf.Tensor, columns: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
     """Returns which neighbours of positions lie in the image, `bool[12, n]`."""
@@ -226,12 +229,10 @@ class _Waves:
 
 
 def _run(networks: _Networks, seen: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
-  """Returns the raw parameters of a wave, `[n, raw channels]`, from its neighbours."""
-  x = exact.weigh_symbols(seen, networks.context)
-  first = exact.Weights(networks.first_kernel, tf.gather(networks.from_features, positions))
-  for layer in [first, *networks.layers]:
-    if isinstance(layer, exact.Weights):
-      x = exact.convolve(tf.matmul, x, layer)
-    else:
-      x = layer(x)
+  """Returns the raw parameters of a wave, `[1, n, 1, raw channels]`, from its neighbours."""
+  context = exact.weigh_symbols(seen, networks.context)[None, :, None]
+  features = tf.gather(networks.from_features, positions)[None, :, None]
+  x = exact.multiply(context, networks.first._replace(bias=features))
+  for layer in networks.layers:
+    x = layer(x)
   return x

@@ -8,14 +8,19 @@ import tensorflow as tf
 
 from tfusq.export import bitstream, container
 from tfusq.models import CentredModel, Model, Part, Visitor
-from tfusq.models.watching import watched
 from tfusq.models.wavefront import Serial
 from tfusq.quantization.estimators import PGE
 from tfusq.quantization.quantizer import Quantizer
 from tfusq.quantization.surrogates import AUN
-from tfusq.testing.requirements import NonConformance, require
+from tfusq.testing.requirements import (
+  NonConformance,
+  NotApplicable,
+  require,
+  require_gradients,
+  require_repeatable_start,
+)
 from tfusq.training.codec import Codec
-from tfusq.transforms import LINEAR, exact
+from tfusq.transforms import exact
 
 # Height and width: the least image, one whose sides are multiples of nothing, and one without
 # padding in the image's latent.
@@ -159,20 +164,25 @@ def trains_every_variable(model: Model) -> None:
   noise = Quantizer(AUN(), PGE())
   codec = Codec(model, noise, noise, noise, noise, lmbda=1.0, zero_centre=False)
   codec.create()
-  with tf.GradientTape() as tape:
-    rate_distortion = codec.soft(_images(64, 64), tf.zeros([1], tf.int64))
-    loss = rate_distortion.bpp + rate_distortion.mse
 
-  variables = codec.trainable_variables
-  without_gradient = []
-  for variable, gradient in zip(variables, tape.gradient(loss, variables)):
-    if gradient is None or not np.any(gradient):
-      without_gradient.append(variable.name)
-  require(
-    not without_gradient,
-    f'{len(without_gradient)} of {len(variables)} variables get no gradient: '
-    f'{without_gradient[:3]}',
-  )
+  def loss():
+    rate_distortion = codec.soft(_images(64, 64), tf.zeros([1], tf.int64))
+    return rate_distortion.bpp + rate_distortion.mse
+
+  require_gradients(loss, codec.trainable_variables)
+
+
+def starts_from_data(model: Model) -> None:
+  """A start from images gives finite variables, the same where it is repeated."""
+  if type(model).initialize_from_data is Model.initialize_from_data:
+    raise NotApplicable('it does not start from data')
+  CentredModel(model, zero_centre=False).create()
+  initial = [variable.numpy() for variable in model.variables]
+  images = _images(64, 64, batch=2).numpy()
+
+  require_repeatable_start(lambda: model.initialize_from_data(images), model.variables)
+  for variable, value in zip(model.variables, initial, strict=True):
+    variable.assign(value)
 
 
 def decodes_what_it_encodes(model: Model) -> None:
@@ -210,52 +220,62 @@ def _require_decoding(centred_model: CentredModel) -> None:
 
 
 def parameters_are_exact(model: Model) -> None:
-  """Layers with weights in a walk compute in exact arithmetic, on its grid and near the floats."""
+  """What sums or approximates in a walk does so in exact arithmetic, and comes near the floats."""
   CentredModel(model, zero_centre=False).create()
-  float_layers = set()
   with _perturbed(model):
     latents = _rounded_latents(model, 64, 48)
     float_visits, _ = _walk(model, latents, 64, 48)
-
-    # A layer that is not exact but hidden behind an exact one still gives multiples of the grid:
-    # such layers are watched.
-    suspects = _layers_without_exact_ones(model)
-    with exact.arithmetic(), watched(suspects, lambda layer, *_: float_layers.add(layer.name)):
+    with exact.arithmetic():
       exact_visits, _ = _walk(model, latents, 64, 48)
+    inexact = _inexact_operations(model, latents, 64, 48)
 
   require(
-    not float_layers,
-    f'{len(float_layers)} layers with weights compute in floats in the walk, '
-    f'{sorted(float_layers)[:3]}: use those of tfusq.transforms',
+    not inexact,
+    f'{len(inexact)} operations of the walk give other results on other machines, '
+    f'{inexact[:3]}: use the layers of tfusq.transforms there',
   )
   for (part, raw), (_, float_raw) in zip(exact_visits, float_visits):
-    _require_exact(part, raw.numpy(), float_raw.numpy())
+    _require_near(part, raw.numpy(), float_raw.numpy())
 
 
-def _layers_without_exact_ones(model: Model) -> list[tf.keras.layers.Layer]:
-  """Returns a model's layers that have weights and neither are nor contain exact layers."""
-  layers = []
-  for module in model.submodules:
-    if not isinstance(module, tf.keras.layers.Layer) or not module.variables:
-      continue
-    if any(isinstance(layer, LINEAR) for layer in (module, *module.submodules)):
-      continue
-    layers.append(module)
-  return layers
+# Operations whose results IEEE 754 does not define for floats: sums, and functions that are
+# approximated.
+_INEXACT = """
+  AddN AvgPool BatchMatMul BatchMatMulV2 BatchMatMulV3 Conv2D Conv2DBackpropInput Conv3D Cos Cosh
+  Cumsum DepthwiseConv2dNative Einsum Elu Erf Erfc Exp Expm1 FusedBatchNormV3 Lgamma Log Log1p
+  LogSoftmax LRN MatMul Mean Ndtri Pow Prod Reciprocal Rsqrt SegmentSum Selu Sigmoid Sin Sinh
+  Softmax Softplus Softsign Sum Tan Tanh UnsortedSegmentSum
+"""
 
 
-def _require_exact(part: Part, raw: np.ndarray, float_raw: np.ndarray) -> None:
-  """Requires that raw parameters of exact arithmetic lie on its grid and near those in floats."""
+def _inexact_operations(
+  model: Model, latents: dict[str, tf.Tensor], height: int, width: int
+) -> list[str]:
+  """Returns the names of a walk's operations that are inexact for floats, in no exact scope."""
+
+  @tf.function
+  def walk() -> None:
+    with exact.arithmetic():
+      _walk(model, latents, height, width)
+
+  graph = walk.get_concrete_function().graph.as_graph_def()
+  nodes = list(graph.node)
+  for function in graph.library.function:
+    nodes += function.node_def
+
+  inexact = frozenset(_INEXACT.split())
+  names = []
+  for node in nodes:
+    is_float = node.attr['T'].type in (tf.float16, tf.bfloat16, tf.float32, tf.float64)
+    if node.op in inexact and is_float and exact.SCOPE not in node.name:
+      names.append(node.name)
+  return sorted(names)
+
+
+def _require_near(part: Part, raw: np.ndarray, float_raw: np.ndarray) -> None:
+  """Requires that raw parameters of exact arithmetic are near those in floats."""
   if not raw.size:
     return
-  steps = raw.astype(np.float64) * exact.ACTIVATION_STEPS
-  off_grid = np.count_nonzero(steps != np.round(steps))
-  require(
-    not off_grid,
-    f'{off_grid} of {steps.size} raw parameters of {part.latent} are no multiples of '
-    f'1 / {exact.ACTIVATION_STEPS}: use the layers of tfusq.transforms in the walk',
-  )
-
   error = np.max(np.abs(raw - float_raw)) / (1 + np.std(float_raw))
   require(
     error < 0.05,
@@ -268,6 +288,7 @@ model_checks = [
   visits_every_component_once,
   reconstructs_the_size,
   trains_every_variable,
+  starts_from_data,
   decodes_what_it_encodes,
   parameters_are_exact,
 ]

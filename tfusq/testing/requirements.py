@@ -86,6 +86,74 @@ def gradient_of(
   return value, tape.gradient(value, inputs, unconnected_gradients='zero')
 
 
+def require_gradients(loss: Callable[[], tf.Tensor], variables: Sequence[tf.Variable]) -> None:
+  """Requires that the gradient of a loss reaches every variable, at once or after a first step.
+
+  A network whose last layer is zero at first has a gradient in that layer alone until it has moved.
+
+  Args:
+    loss: Function that returns the loss, a scalar.
+    variables: Variables; their values are those of before afterwards.
+
+  Raises:
+    NonConformance: if it does not reach all of them.
+  """
+  gradients = _gradients(loss, variables)
+  missing = _unreached(variables, gradients)
+  if missing:
+    before = [tf.identity(variable) for variable in variables]
+    for variable, gradient in zip(variables, gradients, strict=True):
+      if gradient is not None:
+        variable.assign_sub(1e-3 * tf.sign(gradient))
+    again = _unreached(variables, _gradients(loss, variables))
+    missing = [name for name in missing if name in again]
+    for variable, value in zip(variables, before, strict=True):
+      variable.assign(value)
+
+  require(
+    not missing,
+    f'{len(missing)} of {len(variables)} variables get no gradient: {missing[:3]}',
+  )
+
+
+def _gradients(
+  loss: Callable[[], tf.Tensor], variables: Sequence[tf.Variable]
+) -> list[tf.Tensor | None]:
+  with tf.GradientTape() as tape:
+    value = loss()
+  return tape.gradient(value, variables)
+
+
+def _unreached(
+  variables: Sequence[tf.Variable], gradients: Sequence[tf.Tensor | None]
+) -> list[str]:
+  """Returns the names of the variables whose gradient is absent or zero."""
+  pairs = zip(variables, gradients, strict=True)
+  return [variable.name for variable, gradient in pairs if gradient is None or not np.any(gradient)]
+
+
+def require_repeatable_start(start: Callable[[], None], variables: Sequence[tf.Variable]) -> None:
+  """Requires that a start from data is finite, and the same when it is repeated.
+
+  Args:
+    start: Function that starts from data.
+    variables: Variables that it may set.
+
+  Raises:
+    NonConformance: if a value is not finite, or depends on what was there before.
+  """
+  start()
+  first = [variable.numpy() for variable in variables]
+  start()
+  for variable, value in zip(variables, first, strict=True):
+    require(np.isfinite(value), f'{variable.name} is not finite after the start from data')
+    difference = np.max(np.abs(variable.numpy() - value), initial=0)
+    require(
+      difference == 0,
+      f'{variable.name} is {difference:.3g} apart where the start from data is repeated',
+    )
+
+
 def across(low: float, high: float, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
   """Returns latents with which a gradient is integrated over an interval.
 

@@ -3,7 +3,13 @@
 import numpy as np
 import tensorflow as tf
 
-from tfusq.testing.requirements import require, require_same_when_traced
+from tfusq.testing.requirements import (
+  NotApplicable,
+  require,
+  require_gradients,
+  require_repeatable_start,
+  require_same_when_traced,
+)
 from tfusq.transforms import Transforms
 
 _STRIDE = 16
@@ -58,18 +64,36 @@ def trains_every_variable(transforms: Transforms) -> None:
   analysis = transforms.analysis(_FILTERS, _LATENT_CHANNELS)
   synthesis = transforms.synthesis(_FILTERS, _LATENT_CHANNELS)
   images = _images(*_SIZES[-1])
-  with tf.GradientTape() as tape:
-    error = tf.reduce_mean(tf.square(synthesis(analysis(images)) - images))
 
-  variables = analysis.trainable_variables + synthesis.trainable_variables
-  without_gradient = []
-  for variable, gradient in zip(variables, tape.gradient(error, variables)):
-    if gradient is None or not np.any(gradient):
-      without_gradient.append(variable.name)
+  def error():
+    return tf.reduce_mean(tf.square(synthesis(analysis(images)) - images))
+
+  error()  # creates the variables
+  require_gradients(error, analysis.trainable_variables + synthesis.trainable_variables)
+
+
+def starts_from_data(transforms: Transforms) -> None:
+  """A start from images is repeatable, and does not raise the squared error of these images."""
+  analysis = transforms.analysis(_FILTERS, _LATENT_CHANNELS)
+  synthesis = transforms.synthesis(_FILTERS, _LATENT_CHANNELS)
+  layers = [layer for layer in (analysis, synthesis) if hasattr(layer, 'initialize_from_data')]
+  if not layers:
+    raise NotApplicable('it does not start from data')
+  images = _images(*_SIZES[-1])
+
+  def error():
+    return float(tf.reduce_mean(tf.square(synthesis(analysis(images)) - images)))
+
+  def start():
+    for layer in layers:
+      layer.initialize_from_data(images.numpy())
+
+  before = error()
+  require_repeatable_start(start, analysis.variables + synthesis.variables)
+  after = error()
   require(
-    not without_gradient,
-    f'{len(without_gradient)} of {len(variables)} variables get no gradient: '
-    f'{without_gradient[:3]}',
+    after <= before,
+    f'the squared error of images rises from {before:.4g} to {after:.4g} by a start from them',
   )
 
 
@@ -111,6 +135,7 @@ transforms_checks = [
   analysis_has_stride_16,
   synthesis_restores_the_size,
   trains_every_variable,
+  starts_from_data,
   images_are_independent,
   agrees_when_traced,
 ]

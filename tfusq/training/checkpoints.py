@@ -135,6 +135,18 @@ class Checkpoints:
     for old in self._steps_up_to(step)[:-_KEPT]:
       self._remove(old)
 
+  def discard_after(self, step: int) -> None:
+    """Removes the checkpoints after a step, if there is one up to it, which then is the newest.
+
+    Args:
+      step: Number of steps that went well.
+    """
+    good = self._steps_up_to(step)
+    if good:
+      self._write_state(good[-1])
+      for bad in set(steps(self._folder)) - set(good):
+        self._remove(bad)
+
   def _write_state(self, step: int) -> None:
     lines = [f'model_checkpoint_path: "ckpt-{step}"']
     for kept in self._steps_up_to(step)[-_KEPT:]:

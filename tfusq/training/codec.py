@@ -7,7 +7,9 @@ import tensorflow as tf
 from tfusq.models import CentredModel, Model, Part, RoundingVisitor
 from tfusq.quantization.estimators import Undefined
 from tfusq.quantization.quantizer import Quantizer
-from tfusq.training import execution
+from tfusq.training import distribute, execution, fixed_order
+from tfusq.training.averages import MovingAverages
+from tfusq.training.divergence import Divergence
 from tfusq.training.failure import FirstFailure
 from tfusq.training.loss import RateDistortion, SurrogateVisitor, rate_distortion
 from tfusq.training.loss_scale import LossScale
@@ -21,12 +23,14 @@ class Codec(tf.keras.Model):
   quantized zero-centre.
 
   Attributes:
-    model: Networks and entropy models; what a checkpoint holds beside the optimizer.
+    model: Networks and entropy models.
     centred_model: The same with its centring: what coding and exporting need.
     quantizers: Quantizers of the rate and of the distortion, by the name of the latent.
     lmbda: Weight of the distortion.
     train_encoder: Whether the networks are trained that decoding does not need.
     loss_scale: Scale of the loss in training, where networks compute in float16; else None.
+    averages: Moving averages of the weights, or None.
+    divergence: Watch over the run's loss.
   """
 
   def __init__(
@@ -97,6 +101,8 @@ class Codec(tf.keras.Model):
     self._failure = FirstFailure()
     # Only networks in float16 need it.
     self.loss_scale = LossScale() if execution.scales_losses() else None
+    self.averages: MovingAverages | None = None
+    self.divergence = Divergence()
     # The scalars that a step returns are already those of all replicas.
     self.distribute_reduction_method = 'first'
 
@@ -212,10 +218,10 @@ class Codec(tf.keras.Model):
       loss = terms.loss(self.lmbda)
       scaled_loss = self.loss_scale.scaled(loss) if self.loss_scale else loss
     variables = self.trainable_variables
-    gradients = tape.gradient(scaled_loss, variables)
+    gradients = fixed_order.gradients(tape, scaled_loss, variables)
     if self.loss_scale:
       gradients = self.loss_scale.unscaled(gradients)
-    gradients = _mean_of_replicas(gradients)
+    gradients = distribute.mean_of_replicas(gradients)
 
     terms = _of_all_replicas(terms)
     norms = self._gradient_norms(variables, gradients)
@@ -231,17 +237,22 @@ class Codec(tf.keras.Model):
     self._failure.note(
       {'rate': terms.bpp, 'distortion': terms.mse, 'gradient': norms['gradient']}, step
     )
+    self.divergence.note(terms.bpp, terms.distortion(self.lmbda), step)
+    if self.averages:
+      self.averages.update(step)
     return self._mean(self._scalars(terms)) | self._mean(norms, is_applied)
 
-  def require_finite(self) -> None:
-    """Refuses to go on after a step in which something was not finite.
+  def require_progress(self) -> None:
+    """Refuses to go on where something was not finite or the loss diverges.
 
     A step does not stop for that itself: the host would have to wait for the device each time.
 
     Raises:
-      NotFinite: if there was such a step; names the first one and what was not finite.
+      NotFinite: if a term or gradient was not finite; names the first step.
+      Diverged: if the loss was far above its lowest for many steps.
     """
     self._failure.require_none()
+    self.divergence.require_none()
 
   def test_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Validates on one batch, with rounding and with the training-time forward calculation.
@@ -336,13 +347,7 @@ def _check_quantizers(quantizers: dict[str, Quantizer]) -> None:
       )
 
 
-def _mean_of_replicas(values: list[tf.Tensor]) -> list[tf.Tensor]:
-  """Returns means over the replicas, which hold equal shares of a batch."""
-  context = tf.distribute.get_replica_context()
-  return context.all_reduce(tf.distribute.ReduceOp.MEAN, values)
-
-
 def _of_all_replicas(terms: RateDistortion) -> RateDistortion:
   """Returns rate and distortion of the joint batch, with this replica's reconstruction."""
-  bpp, mse = _mean_of_replicas([terms.bpp, terms.mse])
+  bpp, mse = distribute.mean_of_replicas([terms.bpp, terms.mse])
   return terms._replace(bpp=bpp, mse=mse)

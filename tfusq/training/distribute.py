@@ -7,7 +7,7 @@ replicas together compute what one with the whole batch does, up to the order of
 import contextlib
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
 
@@ -48,6 +48,33 @@ def agree(text: str) -> bool:
   gather = tf.function(lambda: tf.distribute.get_replica_context().all_gather(checksum, 0))
   checksums = strategy.experimental_local_results(strategy.run(gather))[0]
   return bool(tf.reduce_all(checksums == checksum))
+
+
+def mean_of_replicas(values: list[tf.Tensor]) -> list[tf.Tensor]:
+  """Returns means over the replicas, which hold equal shares of a batch; called by each of them."""
+  context = tf.distribute.get_replica_context()
+  return context.all_reduce(tf.distribute.ReduceOp.MEAN, values)
+
+
+def copy_from_chief(variables: Sequence[tf.Variable]) -> None:
+  """Gives variables the values that the chief has, on all workers in scope.
+
+  Args:
+    variables: Variables, of equal number and shapes on all workers.
+  """
+  strategy = tf.distribute.get_strategy()
+  if strategy.num_replicas_in_sync == 1:
+    return
+
+  def sum_of_one(values):
+    context = tf.distribute.get_replica_context()
+    is_chief = tf.equal(context.replica_id_in_sync_group, 0)
+    own = [tf.where(is_chief, value, tf.zeros_like(value)) for value in values]
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, own)
+
+  values = [variable.numpy() for variable in variables]
+  for variable, value in zip(variables, strategy.run(tf.function(sum_of_one), (values,))):
+    variable.assign(strategy.experimental_local_results(value)[0])
 
 
 @contextlib.contextmanager

@@ -26,7 +26,10 @@ _FREE = re.compile(
 )
 
 # Lines that say what all runs did before there was a choice, and which their recipes lack.
-_AS_BEFORE = re.compile(r'(.*/)?Patches\.(scales = \(1\.0, 1\.0\)|(flip|transpose) = False)')
+_AS_BEFORE = re.compile(
+  r'(.*/)?Patches\.(scales = \(1\.0, 1\.0\)|(flip|transpose) = False)'
+  r'|train\.(initialization_patches = 0|average_decay = None)'
+)
 
 # Lines with the versions that the last digits of a training depend on.
 _VERSION = re.compile(r'^# (tfusq|tensorflow|tf_keras)(?:-cpu)? (\S+)$', re.MULTILINE)

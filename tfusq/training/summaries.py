@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfusq.training import checkpoints
 from tfusq.training.checkpoints import Checkpoints
 from tfusq.training.codec import Codec
+from tfusq.training.divergence import Diverged
 from tfusq.training.patches import Patches
 from tfusq.training.recipes import TrainingError
 from tfusq.transforms import pixels
@@ -49,21 +50,40 @@ class Record(tf.keras.callbacks.Callback):
       batch = next(iter(validation.dataset()))
       self._originals = pixels.from_uint8(batch['image'][:_SHOWN])
 
-  def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-    """Writes what an interval has given, if all of it was finite; Keras calls intervals epochs."""
-    self.model.require_finite()
-    step = int(self.model.optimizer.iterations.numpy())
-    with self._writing():
-      self._write_means(logs or {}, step)
-      self._write_settings(step)
-      if self._originals is not None:
-        self._write_images(step)
-      for writer in self._writers.values():
-        writer.flush()
+  def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
+    """Has the moving averages validated, where there are some."""
+    if self.model.averages:
+      self.model.averages.exchange()
 
-    # Last: a run that is killed here resumes from the checkpoint before, and writes these summaries
-    # again; the other way round they would be missing.
-    self._saver.save(step)
+  def on_test_end(self, logs: dict[str, float] | None = None) -> None:
+    """Has the weights themselves trained on."""
+    if self.model.averages:
+      self.model.averages.exchange()
+
+  def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+    """Writes what an interval has given, if it went well; Keras calls intervals epochs."""
+    self._require_progress()
+    step = int(self.model.optimizer.iterations.numpy())
+    with self.model.averages.in_force() if self.model.averages else contextlib.nullcontext():
+      with self._writing():
+        self._write_means(logs or {}, step)
+        self._write_settings(step)
+        if self._originals is not None:
+          self._write_images(step)
+        for writer in self._writers.values():
+          writer.flush()
+
+      # Last: a run that is killed here resumes from the checkpoint before, and writes these
+      # summaries again; the other way round they would be missing.
+      self._saver.save(step)
+
+  def _require_progress(self) -> None:
+    """Ends a run that does not go well, with the checkpoints before that."""
+    try:
+      self.model.require_progress()
+    except Diverged as error:
+      self._saver.discard_after(error.step)
+      raise
 
   @contextlib.contextmanager
   def _writing(self) -> Iterator[None]:

@@ -22,12 +22,16 @@ from tfusq.training import (
   distribute,
   events,
   execution,
+  fixed_order,
+  initialization,
   photographs,
   recipes,
   transfer,
 )
+from tfusq.training.averages import MovingAverages
 from tfusq.training.checkpoints import Checkpoints
 from tfusq.training.codec import Codec
+from tfusq.training.divergence import Diverged
 from tfusq.training.failure import NotFinite
 from tfusq.training.patches import Patches
 from tfusq.training.recipes import TrainingError
@@ -49,6 +53,8 @@ def train(
   interval: int,
   validation: Patches | None = None,
   validation_batches: int = 4,
+  initialization_patches: int = 0,
+  average_decay: float | None = None,
   init_from: str | None = None,
   dry_run: bool = False,
   accept_changed_photographs: bool = False,
@@ -70,6 +76,10 @@ def train(
     validation: Validation patches; measured with the training-time forward calculation and with
       rounding.
     validation_batches: Number of validation batches.
+    initialization_patches: Number of training patches that the model of a new run starts from, by
+      `Model.initialize_from_data`; with 0, it does not. What `init_from` gives takes precedence.
+    average_decay: Decay of moving averages of the weights, which then are validated, exported, and
+      taken over by `init_from`; None for the weights themselves.
     init_from: Run directory whose networks a new run starts from, as far as they fit.
     dry_run: Whether only to build everything and evaluate one batch, writing nothing.
     accept_changed_photographs: Whether a run is resumed though its photographs have changed, with
@@ -83,7 +93,7 @@ def train(
   Raises:
     TrainingError: if an argument is out of range, the run has another recipe, other photographs or
       other versions, or lacks its checkpoints, workers differ or one is gone, a term of the loss is
-      not finite, or the run can't be written; the last checkpoint stays.
+      not finite or the loss diverges, or the run can't be written; the last good checkpoint stays.
     TransferError: if a checkpoint does not fit.
     ImageError: if photographs can't be read; names all of them.
   """
@@ -91,12 +101,12 @@ def train(
     if folder is not None:
       checkpoints.check_name(folder)
   _check(codec, optimizer, data, validation)
-  _check_numbers(steps, interval, validation_batches)
+  _check_numbers(steps, interval, validation_batches, initialization_patches)
   codec.compile(optimizer)
   optimizer.build(codec.trainable_variables)
 
   latest = checkpoints.newest_whole(model_dir)
-  recipe_text = _recipe_of_start(codec, recipe(), model_dir, latest, init_from)
+  recipe_text, loaded = _recipe_of_start(codec, recipe(), model_dir, latest, init_from)
   seen = photographs.settle(
     model_dir,
     {'train': data} if validation is None else {'train': data, 'validation': validation},
@@ -111,13 +121,19 @@ def train(
   try:
     # Before any of them writes what another might read.
     _require_agreement(model_dir, latest, recipe_text)
+    if latest is None:
+      initialization.initialize_from_data(codec, data, initialization_patches, kept=loaded)
     if dry_run:
       return _dry_run(codec, data, steps)
-    with distribute.own_folder(model_dir) as folder:
-      scale = {'loss_scale': codec.loss_scale} if codec.loss_scale else {}
-      checkpoint = tf.train.Checkpoint(model=codec.model, optimizer=codec.optimizer, **scale)
+    with distribute.own_folder(model_dir) as folder, fixed_order.additions():
+      if average_decay is not None:
+        codec.averages = MovingAverages(codec.trainable_variables, average_decay)
+      state = _state(codec)
+      checkpoint = tf.train.Checkpoint(**state)
       if latest is not None:
-        _restore(checkpoint, model_dir, latest)
+        _restore(state, model_dir, latest)
+        if codec.averages:
+          codec.averages.exchange()
       start = int(codec.optimizer.iterations.numpy())
       if start >= steps:
         return f'the run is complete: {start} of {steps} steps'
@@ -137,7 +153,7 @@ def train(
         callbacks=[Record(codec, saver, folder, validation), Report(steps, interval)],
         **_validation_options(validation, validation_batches),
       )
-  except NotFinite as error:
+  except (NotFinite, Diverged) as error:
     good = checkpoints.newest(model_dir)
     path = None if good is None else checkpoints.path_of(model_dir, good)
     raise TrainingError(f'{error}; the last good checkpoint is {path}') from None
@@ -173,15 +189,18 @@ def _check(
       )
 
 
-def _check_numbers(steps: int, interval: int, validation_batches: int) -> None:
+def _check_numbers(
+  steps: int, interval: int, validation_batches: int, initialization_patches: int
+) -> None:
   """Refuses numbers that are out of range, by their names in gin."""
-  for name, value in (
-    ('steps', steps),
-    ('interval', interval),
-    ('validation_batches', validation_batches),
+  for name, value, least in (
+    ('steps', steps, 1),
+    ('interval', interval, 1),
+    ('validation_batches', validation_batches, 1),
+    ('initialization_patches', initialization_patches, 0),
   ):
-    if not isinstance(value, int) or value < 1:
-      raise TrainingError(f'train.{name} must be an integer of at least 1, not {value!r}')
+    if not isinstance(value, int) or value < least:
+      raise TrainingError(f'train.{name} must be an integer of at least {least}, not {value!r}')
 
   if steps % interval:
     raise TrainingError(
@@ -191,7 +210,7 @@ def _check_numbers(steps: int, interval: int, validation_batches: int) -> None:
 
 def _recipe_of_start(
   codec: Codec, recipe_text: str, model_dir: str, latest: int | None, init_from: str | None
-) -> str:
+) -> tuple[str, list[tf.Variable]]:
   """Compares the recipe with the run's, or takes over the networks that a new run starts from.
 
   Args:
@@ -202,15 +221,17 @@ def _recipe_of_start(
     init_from: Run directory that is given as the origin of the networks.
 
   Returns:
-    The recipe with the origin of the networks.
+    The recipe with the origin of the networks, and the variables that come from there.
   """
   origin = None if init_from is None else _origin(init_from)
   if latest is not None:
-    return recipes.recipe_to_resume(recipe_text, origin, recipes.newest_recipe(model_dir))
+    return recipes.recipe_to_resume(recipe_text, origin, recipes.newest_recipe(model_dir)), []
 
   _require_nothing_begun(model_dir)
+  loaded: list[tf.Variable] = []
   if origin is not None:
-    for line in transfer.transfer(codec, origin.path):
+    loaded, lines = transfer.transfer(codec, origin.path)
+    for line in lines:
       logging.warning('%s', line)
     recipe_text = recipes.with_origin(recipe_text, origin)
   elif not codec.train_encoder:
@@ -219,7 +240,7 @@ def _recipe_of_start(
   interrupted = files.to_path(model_dir) / 'operative_config-0.gin'
   if interrupted.exists():
     recipes.require_same(recipe_text, interrupted)
-  return recipe_text
+  return recipe_text, loaded
 
 
 def _origin(init_from: str) -> recipes.Origin:
@@ -251,9 +272,22 @@ def _require_agreement(model_dir: str, latest: int | None, recipe_text: str) -> 
     )
 
 
-def _restore(checkpoint: tf.train.Checkpoint, model_dir: str, step: int) -> None:
+def _state(codec: Codec) -> dict[str, object]:
+  """Returns what a checkpoint holds, by its name there."""
+  state = {'model': codec.model, 'optimizer': codec.optimizer, 'divergence': codec.divergence}
+  if codec.loss_scale:
+    state['loss_scale'] = codec.loss_scale
+  if codec.averages:
+    state['averages'] = codec.averages.others
+  return state
+
+
+def _restore(state: dict[str, object], model_dir: str, step: int) -> None:
   with transfer.restoring(model_dir, step) as path:
-    checkpoint.restore(path).assert_consumed()
+    stored = {name.split('/')[0] for name in checkpoints.reader(path).get_variable_to_shape_map()}
+    if 'divergence' not in stored:  # as before there was a watch for it
+      state = {name: value for name, value in state.items() if name != 'divergence'}
+    tf.train.Checkpoint(**state).restore(path).assert_consumed()
   logging.info('resuming from %s', checkpoints.path_of(model_dir, step))
 
 

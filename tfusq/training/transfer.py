@@ -3,6 +3,7 @@
 import collections
 import contextlib
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import tensorflow as tf
 from absl import logging
@@ -18,6 +19,19 @@ _VALUE = '/.ATTRIBUTES/VARIABLE_VALUE'
 
 class TransferError(Error, RuntimeError):
   """A checkpoint that is absent, damaged, or of other networks."""
+
+
+class Transfer(NamedTuple):
+  """What a codec has taken over from a run.
+
+  Attributes:
+    loaded: Variables that were loaded.
+    lines: One line for each weight that is not loaded: those of the codec that stay new, then those
+      of the run that are left out.
+  """
+
+  loaded: list[tf.Variable]
+  lines: list[str]
 
 
 @contextlib.contextmanager
@@ -94,16 +108,12 @@ def restore_checkpoint(codec: Codec, run: str, step: int) -> None:
     status.expect_partial().assert_existing_objects_matched()
 
 
-def transfer(codec: Codec, run: str) -> list[str]:
+def transfer(codec: Codec, run: str) -> Transfer:
   """Loads the weights of a run's newest checkpoint that have equal path and shape in a codec.
 
   Args:
     codec: Created codec; its model, size or entropy model may differ from the run's.
     run: Run directory.
-
-  Returns:
-    One line for each weight that is not loaded: those of the codec that stay new, then those of
-    the run that are left out.
 
   Raises:
     TransferError: if there is no checkpoint, nothing fits, or the encoder is frozen and the
@@ -136,7 +146,7 @@ def transfer(codec: Codec, run: str) -> list[str]:
   for name in stored:
     if name not in variables:
       lines.append(f'{_plain(name)} is left out: no such weights here')
-  return lines
+  return Transfer([variables[name] for name in sorted(fitting)], lines)
 
 
 def _newest(run: str) -> int:

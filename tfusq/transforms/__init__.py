@@ -10,6 +10,7 @@ from tfusq.transforms.hyper import (
   residual_hyper_analysis,
   residual_hyper_synthesis,
 )
+from tfusq.transforms.klt import KLT
 from tfusq.transforms.layers import (
   GDN,
   LINEAR,
@@ -23,6 +24,7 @@ from tfusq.transforms.layers import (
   pad_to_multiple,
   sizes,
 )
+from tfusq.transforms.light import Light
 from tfusq.transforms.residual import Bottleneck, Residual
 
 __all__ = [
@@ -32,7 +34,9 @@ __all__ = [
   'Convolutional',
   'Dense',
   'GDN',
+  'KLT',
   'LINEAR',
+  'Light',
   'Network',
   'Residual',
   'Subpixel',

@@ -12,6 +12,10 @@ class Transforms(abc.ABC):
 
   A model takes one object for its analysis and one for its synthesis, of which it uses that half.
   A subclass must define both. Equal objects make equal networks, each time with new variables.
+
+  A layer that either returns may have a method `initialize_from_data(x)`, with training images `x`,
+  `float32[batch, height, width, 3]`, 0 to 1. It sets variables to where training starts, to values
+  that the images alone decide (see `tfusq.models.Model.initialize_from_data`).
   """
 
   @abc.abstractmethod

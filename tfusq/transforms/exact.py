@@ -1,64 +1,160 @@
-"""Convolutions with the same result on every machine: fixed point, carried by float64.
+"""Convolutions with the same result on every machine: sums of integers, carried by float32.
 
 Encoder and decoder must compute equal entropy parameters, but the order in which a convolution adds
 depends on processor, number of threads, version and shape. Here activations and weights are rounded
-to grids on which every product and every partial sum is a multiple of 2^-28 below 2^25: float64
-holds them exactly, so the order does not matter. The result is rounded to the activations' grid,
-which float32 holds. What lies between (biases, leaky ReLU) are single operations, which IEEE 754
-defines to the last bit.
+to integers so small that every product and every partial sum is an integer of at most 2^24. Float32
+holds these exactly, so that the order does not matter.
 
-    activations     multiples of 2^-12, clipped to +-2^12
-    weights         multiples of 2^-16; absolute values that meet in one output sum to 2^12 at most
-    biases, sums    multiples of 2^-28
+    weights         integers times a power of two, the step of each output: it leaves them a mean
+                    magnitude of 32 to 64
+    activations     integers times a power of two, the step of each image, or of each position
+                    where kernels have one tap: so fine that just no sum can exceed 2^24
+    blocks          a sum over many inputs is cut into several, which are added as integers
 
-Activations and results beyond +-4096 are clipped, at both ends alike. Layers use it while
-`arithmetic()` is in force; an exported codec is traced in it wherever table indexes are decided.
+So few bits suffice: a relative error of half a percent in what a network says of a density costs
+some 0.001 % of the bits. The sums are scaled and the biases added in float32; these, and what else
+lies between (leaky ReLU), are single operations, which IEEE 754 defines to the last bit.
 
-It runs on the processor, also where there is a GPU, whose products of float32 may be rounded to 10
-bits. A processor can be told to do the same (oneDNN to bfloat16, or TensorFlow to 16 bits):
-`holds` computes products that would then be wrong.
+Layers use it while `arithmetic()` is in force; an exported codec is traced in it wherever table
+indexes are decided. It runs on the processor, also where there is a GPU, whose products of float32
+may be rounded to 10 bits. A processor can be told to do the same (oneDNN to bfloat16, or TensorFlow
+to 16 bits): `holds` computes products that would then be wrong.
 """
 
 import contextlib
+import functools
 import threading
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import tensorflow as tf
+from scipy import signal
 
-# Version of the arithmetic, which files name: another one computes other table indexes.
+# Version of what is computed here, which files name: another one computes other table indexes.
+# Version 1 summed integers of 52 bits in float64.
 VERSION = 2
 
-_ACTIVATION_BITS = 12
-_WEIGHT_BITS = 16
-_SUM_BITS = _ACTIVATION_BITS + _WEIGHT_BITS
-ACTIVATION_STEPS = 2**_ACTIVATION_BITS  # to 1
-_LOG2_ACTIVATION_LIMIT = 12
-_ACTIVATION_LIMIT = 2.0**_LOG2_ACTIVATION_LIMIT
+# Scope of the operations whose sums are exact, in graphs.
+SCOPE = 'exact_arithmetic'
 
-# Greatest sum of the absolute weights that meet in one output: of the 53 bits of a float64, 28 are
-# the grid's, 12 the greatest activation's, and one is left for the bias.
-MAX_WEIGHT_SUM = 2.0 ** (53 - _SUM_BITS - _LOG2_ACTIVATION_LIMIT - 1)
+# Greatest sum of absolute weights that may meet in one output: with it, a dozen layers in a row
+# stay far from float32's greatest number.
+MAX_WEIGHT_SUM = 2.0**12
+# Results are clipped to this, and activations are not scaled by more, for the same reason.
+_LIMIT = 2.0**20
+_LEAST_POWER = 2.0**-60
+
+# Integers up to this one are exact in float32.
+_EXACT = 2.0**24
+
+# The mean magnitude of an output's weights, in steps, is at least 2 to this power and less than
+# twice that, or more where the inputs are so few that their sum is still less than 2 to the other.
+_LOG2_MEAN_WEIGHT = 5
+_LOG2_SMALL_SUM = 13
+_FINEST_LOG2_STEP = -40
+# Activations are so many steps of the power of two below the greatest, or bounded by as many parts.
+_PARTS = 2.0**9
+# Greatest sum of the absolute weights of a block that meet in one output, in steps. If all channels
+# had their greatest activation at once, 9 bits would still be left to activations.
+_MAX_BLOCK_SUM = 2**14 - 32
+# Sums of so many blocks fit into an `int32`.
+_MAX_INT32_BLOCKS = 127
 
 # Symbols that a context weighs are clipped to this. It leaves 15 bits of float32 to the weights.
 _SYMBOL_LIMIT = 2**9 - 1
-_MAX_COARSER_BITS = 40  # a weight of 2^24 is 2^40 steps of the finest grid
+_FINEST_LOG2_SYMBOL_STEP = -16
+
+# Bits of a float32 that are the exponent's.
+_EXPONENT = 0x7F800000
 
 _state = threading.local()
+
+T = TypeVar('T')
+
+
+class Weights(NamedTuple):
+  """A layer's kernel and bias for exact sums; arrays, or tensors of them.
+
+  Attributes:
+    kernels: Kernel of each block of inputs, `float32`, integers: the weights are `step * kernel`.
+    sums: Weights of each block in steps, summed over the taps that meet in one output,
+      `float32[2, inputs of the block, outputs x phases]`: of the positive ones, and of the
+      magnitudes of the negative ones.
+    step: Step of each output, a power of two, `float32[outputs]`.
+    bias: `float32[outputs]`, or of the result's shape.
+  """
+
+  kernels: list[Any]
+  sums: list[Any]
+  step: Any
+  bias: Any
+
+
+class Store:
+  """Weights that were rounded once, as variables that a SavedModel can hold.
+
+  An exported codec has them beside its graph, so that they are not rounded in every call.
+
+  Attributes:
+    variables: Variables of all of them.
+  """
+
+  def __init__(self) -> None:
+    self.variables: list[tf.Variable] = []
+    self._by_key: dict[tuple, Any] = {}
+
+  def weights(self, key: tuple, make: Callable[[], T]) -> T:
+    """Returns the weights that are known by a key, and makes them the first time.
+
+    Args:
+      key: Hashable name of the weights.
+      make: Function that makes them, a nested structure of arrays.
+    """
+    if key not in self._by_key:
+      self._by_key[key] = tf.nest.map_structure(self._variable, make())
+    return self._by_key[key]
+
+  def _variable(self, value: np.ndarray) -> tf.Variable:
+    variable = tf.Variable(value, trainable=False, name='exact')
+    self.variables.append(variable)
+    return variable
+
+
+@contextlib.contextmanager
+def storing(store: Store) -> Iterator[None]:
+  """Keeps the weights that are rounded in this thread meanwhile, and uses those that were."""
+  before = getattr(_state, 'store', None)
+  _state.store = store
+  try:
+    yield
+  finally:
+    _state.store = before
 
 
 @contextlib.contextmanager
 def arithmetic() -> Iterator[None]:
   """Makes the layers that can compute exactly do so, in this thread, while they are called.
 
-  What is traced meanwhile runs on the processor.
+  What is traced meanwhile runs on the processor, and with the weights that the layers then have.
   """
+  with _active(True), tf.device('/cpu:0'):
+    yield
+
+
+@contextlib.contextmanager
+def floats() -> Iterator[None]:
+  """Makes layers compute in floats inside of `arithmetic()`, for what decides no table index."""
+  with _active(False):
+    yield
+
+
+@contextlib.contextmanager
+def _active(value: bool) -> Iterator[None]:
   before = active()
-  _state.active = True
+  _state.active = value
   try:
-    with tf.device('/cpu:0'):
-      yield
+    yield
   finally:
     _state.active = before
 
@@ -68,87 +164,198 @@ def active() -> bool:
   return getattr(_state, 'active', False)
 
 
-def holds(size: tf.Tensor) -> tf.Tensor:
-  """Returns whether products are exact where this runs, as the arithmetic takes them to be.
+def weights(key: tuple, make: Callable[[], T]) -> T:
+  """Returns rounded weights: from the store that is in force, else made anew.
 
   Args:
-    size: Positive integer, a scalar, that is known when the graph runs. TensorFlow would compute
-      products of constants when it prepares the graph, in another way than those that count.
-
-  Returns:
-    A boolean scalar.
+    key: Hashable name of the weights, which holds the layer that they are of.
+    make: Function that makes them, a nested structure of arrays.
   """
-  with tf.device('/cpu:0'):
-    one = tf.sign(size)
-    # 6 times 13 bits, of which 64 fill the 24 of a float32: any rounding of a factor shows.
-    symbols = tf.fill([12, 16, 64], 63 * tf.cast(one, tf.float32))
-    sums = tf.matmul(symbols, tf.fill([12, 64, 32], 4099 * tf.cast(one, tf.float32)))
-    are_exact = tf.reduce_all(sums == 63 * 4099 * 64)
-
-    # 24 times 25 bits, of which 9 fill the 53 of a float64.
-    activation, weight = 2**24 - 1, 2**25 - 1
-    one = tf.cast(one, tf.float64)
-    kernel = tf.fill([3, 3, 1, 1], weight * one)
-    sums = tf.nn.conv2d(tf.fill([1, 4, 4, 1], activation * one), kernel, 1, 'VALID')
-    return are_exact & tf.reduce_all(sums == 9 * activation * weight)
+  store = getattr(_state, 'store', None)
+  make = tf.autograph.experimental.do_not_convert(make)
+  # Values of variables are known outside of a graph only.
+  with tf.init_scope():
+    if store is None:
+      return tf.nest.map_structure(tf.constant, make())
+    return store.weights(key, make)
 
 
-class Weights(NamedTuple):
-  """A layer's kernel and bias on their grids.
+def round_weights(
+  kernel: np.ndarray, bias: np.ndarray, output_axis: int = -1, stride: int = 1
+) -> Weights:
+  """Rounds a layer's kernel to integers times a step for each output.
 
-  Attributes:
-    kernel: `float64`, the kernel's shape, multiples of 2^-16.
-    bias: `float64[outputs]` or of the result's shape, multiples of 2^-28.
-  """
-
-  kernel: tf.Tensor
-  bias: tf.Tensor
-
-
-def round_weights(kernel: tf.Tensor, bias: tf.Tensor) -> Weights:
-  """Rounds a layer's kernel and bias to their grids.
+  The steps depend on sums of integers alone, and are therefore the same everywhere.
 
   Args:
-    kernel: `float32`, any shape; see `MAX_WEIGHT_SUM`.
+    kernel: `float32[..., inputs, outputs]`, or with the last two axes exchanged; finite, see
+      `MAX_WEIGHT_SUM`.
     bias: `float32[outputs]`.
+    output_axis: Axis of the kernel that runs over outputs, -1 or -2.
+    stride: Stride of a transposed convolution, of whose taps only each `stride`-th, along both
+      sides, meets others in one output.
 
   Returns:
-    The kernel and the bias in float64.
+    The kernel in blocks, the steps, and the bias.
   """
-  return Weights(_to_grid(kernel, _WEIGHT_BITS), _to_grid(bias, _SUM_BITS))
+  ordered = kernel if output_axis == -1 else kernel.swapaxes(-1, -2)
+  log2_step = _log2_steps(ordered)
+  integers = _integers(ordered, log2_step)
+
+  # Of an output to which one channel alone is too much for a block, the steps are doubled.
+  while True:
+    is_too_much = (_sums(np.abs(integers), stride) > _MAX_BLOCK_SUM).any((0, 1))
+    if not is_too_much.any():
+      break
+    log2_step = log2_step + is_too_much
+    integers = _integers(ordered, log2_step)
+
+  signed = np.stack([_sums(np.maximum(sign * integers, 0), stride) for sign in (1, -1)])
+  signed = signed.reshape(*signed.shape[:2], -1)
+  kernels, sums = [], []
+  for inputs in _blocks(signed.sum(0)):
+    block = integers[..., inputs, :]
+    kernels.append(block if output_axis == -1 else block.swapaxes(-1, -2))
+    sums.append(np.float32(signed[:, inputs]))
+
+  kernels = [np.ascontiguousarray(block, np.float32) for block in kernels]
+  return Weights(kernels, sums, np.float32(2.0**log2_step), np.float32(bias))
+
+
+def _log2_steps(kernel: np.ndarray) -> np.ndarray:
+  """Returns the binary logarithm of each output's step; `kernel` is `[..., inputs, outputs]`."""
+  magnitudes = np.round(np.abs(kernel.astype(np.float64)) * 2.0**-_FINEST_LOG2_STEP)
+  total = magnitudes.astype(np.int64).reshape(-1, kernel.shape[-1]).sum(0)
+  count = kernel.size // kernel.shape[-1]
+
+  # The mean is at least 2^(exponent - 1), and less than 2^exponent.
+  _, exponent = np.frexp(total / count)
+  log2_mean = max(_LOG2_MEAN_WEIGHT, _LOG2_SMALL_SUM - count.bit_length())
+  return np.maximum(exponent - 1 - log2_mean, 0) + _FINEST_LOG2_STEP
+
+
+def _integers(kernel: np.ndarray, log2_step: np.ndarray) -> np.ndarray:
+  return np.round(kernel.astype(np.float64) * 2.0**-log2_step)
+
+
+def _sums(integers: np.ndarray, stride: int) -> np.ndarray:
+  """Returns the sums over the taps that meet in one output, `float64[inputs, phases, outputs]`."""
+  inputs, outputs = integers.shape[-2:]
+  taps = integers.reshape(*integers.shape[:-2] or (1, 1), inputs, outputs)
+
+  sums = []
+  for row in range(stride):
+    for column in range(stride):
+      sums.append(taps[row::stride, column::stride].sum((0, 1)))
+  return np.stack(sums, 1)
+
+
+def _blocks(sums: np.ndarray) -> list[slice]:
+  """Cuts the inputs into as few blocks as may be, none of whose sums is too great.
+
+  Args:
+    sums: Sums of absolute weights, `float64[inputs, sums]`, each at most `_MAX_BLOCK_SUM`.
+  """
+  blocks = []
+  start, total = 0, np.zeros(sums.shape[1])
+  for number, more in enumerate(sums):
+    if (total + more > _MAX_BLOCK_SUM).any():
+      blocks.append(slice(start, number))
+      start, total = number, np.zeros(sums.shape[1])
+    total = total + more
+  return [*blocks, slice(start, len(sums))]
 
 
 def convolve(
   convolution: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], x: tf.Tensor, weights: Weights
 ) -> tf.Tensor:
-  """Returns `convolution(x, kernel) + bias` on the activations' grid.
+  """Returns `convolution(x, kernel) + bias` of rounded activations and weights.
 
   Args:
-    convolution: Linear map of activations and a kernel, both float64, such as `tf.nn.conv2d`.
-    x: Activations, float32; clipped to +-4096 and rounded to multiples of 2^-12.
-    weights: Kernel and bias on their grids. The bias is broadcast to the result.
+    convolution: Linear map of activations and a kernel, both float32, such as `tf.nn.conv2d`.
+    x: Activations, `float32[batch, height, width, inputs]`; the step of each image is its own.
+    weights: Weights from `round_weights`.
 
   Returns:
-    Float32, in the same range and on the same grid as the activations.
+    `float32[batch, ..., outputs]`, clipped to +-2^20.
   """
-  return _to_activations(accumulate(convolution, x, weights))
+  with tf.name_scope(SCOPE):
+    return _scaled_sums(convolution, x, _steps_of_images(x, weights), weights)
 
 
-def accumulate(
-  convolution: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], x: tf.Tensor, weights: Weights
-) -> tf.Tensor:
-  """Returns the exact sum that `convolve` rounds.
+def multiply(x: tf.Tensor, weights: Weights) -> tf.Tensor:
+  """Returns `x @ kernel + bias` of rounded activations and weights.
 
   Args:
-    convolution: Linear map of activations and a kernel, both float64, such as `tf.nn.conv2d`.
-    x: Activations, float32; clipped to +-4096 and rounded to multiples of 2^-12.
-    weights: Kernel and bias on their grids. The bias is broadcast to the result.
+    x: Activations, `float32[..., inputs]`; the step of each position is its own, so that the result
+      does not depend on which positions are computed at once.
+    weights: Weights from `round_weights`. The bias is broadcast to the result.
 
   Returns:
-    Float64, multiples of 2^-28.
+    `float32[..., outputs]`, clipped to +-2^20.
   """
-  activations = _to_grid(_clip(x), _ACTIVATION_BITS)
-  return convolution(activations, weights.kernel) + weights.bias
+  with tf.name_scope(SCOPE):
+    # Activations of up to 1024 steps, times the weights of a block, are less than 2^24.
+    greatest = tf.reduce_max(tf.abs(x), -1, keepdims=True)
+    unit = tf.maximum(_power_below(greatest), _LEAST_POWER) / _PARTS
+    return _scaled_sums(lambda x, kernel: tf.tensordot(x, kernel, 1), x, unit, weights)
+
+
+def _scaled_sums(convolution, x, unit, weights):
+  """Returns the clipped sums of activations, which are rounded to multiples of `unit`."""
+  whole = tf.int32 if len(weights.kernels) <= _MAX_INT32_BLOCKS else tf.int64
+  total = None
+  start = 0
+  for kernel, sums in zip(weights.kernels, weights.sums, strict=True):
+    stop = start + sums.shape[1]
+    # One block after the other, or all of their sums would be in memory at once.
+    with tf.control_dependencies([] if total is None else [total]):
+      block = convolution(tf.round(x[..., start:stop] / unit), kernel)
+    if len(weights.kernels) > 1:
+      block = tf.cast(block, whole)
+    total = block if total is None else total + block
+    start = stop
+
+  # Products with powers of two are exact, so that a fused multiplication and addition is no other.
+  scaled = tf.cast(total, tf.float32) * unit * weights.step
+  return _clip(scaled + weights.bias)
+
+
+def _steps_of_images(x: tf.Tensor, weights: Weights) -> tf.Tensor:
+  """Returns the finest steps of activations that are safe, `float32[batch, 1, 1, 1]`.
+
+  What a sum can reach on its way, in any order, is the sum of its positive terms, or that of its
+  negative ones: with activations from `-l_c` to `h_c` in channel c, in steps, and sums `p_co` of
+  positive and `n_co` of negative weights,
+
+      max_o max(sum_c (h_c p_co + l_c n_co), sum_c (h_c n_co + l_c p_co)).
+  """
+  highest, lowest = tf.reduce_max(x, [1, 2]), tf.reduce_min(x, [1, 2])
+  reach = tf.maximum(tf.stack([highest, -lowest]), 0.0)
+  power = tf.maximum(_power_below(tf.reduce_max(reach, [0, 2])), _LEAST_POWER)
+  # Integers up to twice the number of parts, and one for the half by which rounding may add.
+  above, below = tf.unstack(tf.math.ceil(reach * (_PARTS / power)[:, None]) + 1)
+
+  bounds = []
+  start = 0
+  for sums in weights.sums:
+    channels = slice(start, start + sums.shape[1])
+    positive, negative = sums[0], sums[1]
+    for high, low in ((above, below), (below, above)):
+      # Integers of at most 2^24, exact in any order.
+      bounds.append(tf.matmul(high[:, channels], positive) + tf.matmul(low[:, channels], negative))
+    start = channels.stop
+  bound = tf.maximum(tf.reduce_max(tf.stack(bounds), [0, 2]), 1.0)
+
+  # The bound is less than twice the power of two below it.
+  unit = power * (2 * _power_below(bound) / (_PARTS * _EXACT))
+  return unit[:, None, None, None]
+
+
+def _power_below(x: tf.Tensor) -> tf.Tensor:
+  """Returns the greatest power of two that is at most `x`, which is positive; 0 for 0."""
+  exponent = tf.bitwise.bitwise_and(tf.bitcast(x, tf.int32), _EXPONENT)
+  return tf.bitcast(exponent, tf.float32)
 
 
 class SymbolWeights(NamedTuple):
@@ -157,20 +364,19 @@ class SymbolWeights(NamedTuple):
   Attributes:
     kernel: `float32[taps, inputs, outputs]`, integers: the weights are `step * kernel`.
     step: `float64[outputs]`, the grid of each output, a power of two.
-    bias: `float64[outputs]`, multiples of 2^-28.
+    bias: `float64[outputs]`.
   """
 
-  kernel: tf.Tensor
-  step: tf.Tensor
-  bias: tf.Tensor
+  kernel: Any
+  step: Any
+  bias: Any
 
 
-def round_symbol_weights(kernel: tf.Tensor, bias: tf.Tensor) -> SymbolWeights:
+def round_symbol_weights(kernel: np.ndarray, bias: np.ndarray) -> SymbolWeights:
   """Rounds a context's kernel to the finest grids, none finer than 2^-16, that admit exact sums.
 
-  A float32 holds integers of up to 2^24. With symbols of at most 511, the weights of one tap and
-  one output may sum to 2^24 / 511 steps in absolute value. The grid is chosen by comparing
-  integers, and is therefore the same everywhere.
+  With symbols of at most 511, the weights of one tap and one output may sum to 2^24 / 511 steps in
+  absolute value. The grid is chosen by comparing integers, and is therefore the same everywhere.
 
   Args:
     kernel: `float32[taps, inputs, outputs]`, finite.
@@ -179,39 +385,34 @@ def round_symbol_weights(kernel: tf.Tensor, bias: tf.Tensor) -> SymbolWeights:
   Returns:
     The kernel in steps, the steps, and the bias.
   """
-  finest = tf.cast(_to_grid(kernel, _WEIGHT_BITS) * 2.0**_WEIGHT_BITS, tf.int64)
-  sums = tf.reduce_max(tf.reduce_sum(tf.abs(finest), 1), 0)
-
-  # Rounding to a coarser grid adds a half at most to each of the inputs' weights.
-  inputs = kernel.shape[1]
-  max_sum = 2**24 // _SYMBOL_LIMIT - inputs // 2 - 1
-  # The number of shifts by which an output's sum remains too large is the shift that it needs.
-  coarser_sums = tf.bitwise.right_shift(sums[:, None], tf.range(_MAX_COARSER_BITS, dtype=tf.int64))
-  coarser_bits = tf.reduce_sum(tf.cast(coarser_sums >= max_sum, tf.int32), 1)
-  grids = 2.0 ** (np.arange(_MAX_COARSER_BITS + 1) - _WEIGHT_BITS)
-  step = tf.gather(tf.constant(grids), coarser_bits)
-
-  kernel_in_steps = tf.round(kernel / tf.cast(step, tf.float32))
-  return SymbolWeights(kernel_in_steps, step, _to_grid(bias, _SUM_BITS))
+  log2_step = np.full(kernel.shape[-1], _FINEST_LOG2_SYMBOL_STEP)
+  while True:
+    integers = _integers(kernel, log2_step)
+    is_too_much = (np.abs(integers).sum(1) * _SYMBOL_LIMIT > _EXACT).any(0)
+    if not is_too_much.any():
+      break
+    log2_step = log2_step + is_too_much
+  return SymbolWeights(integers.astype(np.float32), 2.0**log2_step, bias.astype(np.float64))
 
 
 def weigh_symbols(symbols: tf.Tensor, weights: SymbolWeights) -> tf.Tensor:
-  """Returns the sum over taps of symbols times weights, plus the bias, on the activations' grid.
+  """Returns the sum over taps of symbols times weights, plus the bias.
 
-  Does what `convolve` does, for integers and five times as fast, because each tap is summed in
-  float32: with weights on coarser grids, and with symbols clipped to +-511.
+  Does what `convolve` does, with one step for all: symbols are integers as they are, here clipped
+  to +-511.
 
   Args:
     symbols: `float32[taps, n, inputs]`, integers.
     weights: Result of `round_symbol_weights`.
 
   Returns:
-    `float32[n, outputs]`.
+    `float32[n, outputs]`, clipped to +-2^20.
   """
-  symbols = tf.clip_by_value(symbols, -float(_SYMBOL_LIMIT), float(_SYMBOL_LIMIT))
-  sums = tf.matmul(symbols, weights.kernel)
-  total = tf.reduce_sum(tf.cast(sums, tf.float64), 0)
-  return _to_activations(total * weights.step + weights.bias)
+  with tf.name_scope(SCOPE):
+    symbols = tf.clip_by_value(symbols, -float(_SYMBOL_LIMIT), float(_SYMBOL_LIMIT))
+    sums = tf.matmul(symbols, weights.kernel)
+    total = tf.reduce_sum(tf.cast(sums, tf.float64), 0)
+    return _clip(tf.cast(total * weights.step + weights.bias, tf.float32))
 
 
 def weight_sum(kernel: np.ndarray, output_axis: int) -> float:
@@ -230,14 +431,41 @@ def weight_sum(kernel: np.ndarray, output_axis: int) -> float:
   return float(magnitudes.sum(summed_axes).max())
 
 
-def _to_activations(x):
-  return tf.cast(_to_grid(_clip(x), _ACTIVATION_BITS), tf.float32)
+def holds(size: tf.Tensor) -> tf.Tensor:
+  """Returns whether products are exact where this runs, as the arithmetic takes them to be.
+
+  Factors that are rounded to fewer bits show, and so do convolutions by transforms (Winograd's),
+  whose intermediate sums are other ones.
+
+  Args:
+    size: Positive integer, a scalar, that is known when the graph runs. TensorFlow would compute
+      products of constants when it prepares the graph, in another way than those that count.
+
+  Returns:
+    A boolean scalar.
+  """
+  with tf.device('/cpu:0'):
+    one = tf.cast(tf.sign(size), tf.float32)
+    # 6 times 13 bits, of which 64 fill the 24 of a float32: any rounding of a factor shows.
+    symbols = tf.fill([12, 16, 64], 63 * one)
+    sums = tf.matmul(symbols, tf.fill([12, 64, 32], 4099 * one))
+    are_exact = tf.reduce_all(sums == 63 * 4099 * 64)
+
+    image, kernel, expected = _probe()
+    convolved = tf.nn.conv2d(image * one, kernel * one, 1, 'VALID')
+    return are_exact & tf.reduce_all(convolved == expected)
 
 
-def _clip(x):
-  return tf.clip_by_value(x, -_ACTIVATION_LIMIT, _ACTIVATION_LIMIT)
+@functools.cache
+def _probe() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  """Returns an image and a kernel of integers, and their convolution, which fills 24 bits."""
+  rng = np.random.default_rng(0)
+  image = rng.integers(1024, 2049, [1, 10, 10, 16])
+  kernel = rng.integers(28, 57, [3, 3, 16, 16])
+  expected = [signal.correlate(image, kernel[None, ..., o], 'valid') for o in range(16)]
+  sums = np.concatenate(expected, -1)
+  return image.astype(np.float32), kernel.astype(np.float32), sums.astype(np.float32)
 
 
-def _to_grid(x, bits):
-  """Rounds to multiples of `2^-bits`, in float64."""
-  return tf.round(tf.cast(x, tf.float64) * 2.0**bits) / 2.0**bits
+def _clip(x: tf.Tensor) -> tf.Tensor:
+  return tf.raw_ops.ClipByValue(t=x, clip_value_min=-_LIMIT, clip_value_max=_LIMIT)

@@ -14,7 +14,7 @@ keras_2.require()
 # Side of a tile in positions of the latent, which take some thousand bytes in exact arithmetic.
 _TILE_SIDE = 128
 
-Initializer: TypeAlias = str | tf.keras.initializers.Initializer
+Initializer: TypeAlias = str | tf.keras.initializers.Initializer | Callable[..., tf.Tensor]
 
 
 class Sequential(tf.keras.Sequential):
@@ -37,8 +37,7 @@ class Network(Sequential):
   """Layers one after the other, whose result is float32, whatever they compute in themselves.
 
   Quantizers, entropy models and losses take it so where a training has its networks compute in
-  16 bits. In exact arithmetic, whose results do not depend on it, large inputs are computed in
-  tiles.
+  16 bits. In exact arithmetic large inputs are computed in tiles, the same ones everywhere.
   """
 
   def call(
@@ -68,6 +67,7 @@ class _SamePadded:
     strides: int = 1,
     kernel_initializer: Initializer = 'glorot_uniform',
     bias_initializer: Initializer = 'zeros',
+    dtype: str | None = None,
   ):
     """Initializer.
 
@@ -77,6 +77,7 @@ class _SamePadded:
       strides: Factor between the sizes of input and output, on both sides.
       kernel_initializer: Initializer of the kernel.
       bias_initializer: Initializer of the bias.
+      dtype: Precision in which the layer computes; by default that of Keras' policy.
     """
     # Whichever convolution of Keras a subclass names as its other base.
     super().__init__(  # type: ignore[call-arg]
@@ -86,6 +87,7 @@ class _SamePadded:
       padding='same',
       kernel_initializer=kernel_initializer,
       bias_initializer=bias_initializer,
+      dtype=dtype,
     )
 
 
@@ -100,11 +102,19 @@ class Conv2D(_SamePadded, tf.keras.layers.Conv2D):
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
     if exact.active():
-      weights = exact.round_weights(self.kernel, self.bias)
-      return exact.convolve(self.convolution_op, inputs, weights)
+      return exact.convolve(self._same_padded, inputs, self.exact_weights())
     if inputs.dtype.size == 2:
       return add_bias(self.convolution_op(inputs, self.kernel), self.bias)
     return super().call(inputs)
+
+  def exact_weights(self) -> exact.Weights:
+    """Returns the weights for exact arithmetic."""
+    return exact.weights(
+      (self,), lambda: exact.round_weights(self.kernel.numpy(), self.bias.numpy())
+    )
+
+  def _same_padded(self, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    return tf.nn.conv2d(x, kernel, self.strides, 'SAME')
 
 
 class Conv2DTranspose(_SamePadded, tf.keras.layers.Conv2DTranspose):
@@ -125,13 +135,20 @@ class Conv2DTranspose(_SamePadded, tf.keras.layers.Conv2DTranspose):
       return tf.nn.conv2d_transpose(x, kernel, shape, self.strides, 'SAME')
 
     if exact.active():
-      weights = exact.round_weights(self.kernel, self.bias)
-      outputs = exact.convolve(convolution, inputs, weights)
+      outputs = exact.convolve(convolution, inputs, self.exact_weights())
       outputs.set_shape([None, None, None, self.filters])
       return outputs
     if inputs.dtype.size == 2:
       return add_bias(convolution(inputs, self.kernel), self.bias)
     return super().call(inputs)
+
+  def exact_weights(self) -> exact.Weights:
+    """Returns the weights for exact arithmetic."""
+    (stride,) = set(self.strides)
+    return exact.weights(
+      (self,),
+      lambda: exact.round_weights(self.kernel.numpy(), self.bias.numpy(), self.output_axis, stride),
+    )
 
 
 class Dense(tf.keras.layers.Dense):
@@ -149,14 +166,17 @@ class Dense(tf.keras.layers.Dense):
     super().__init__(units)
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
-    def product(x, kernel):
-      return tf.tensordot(x, kernel, 1)
-
     if exact.active():
-      return exact.convolve(product, inputs, exact.round_weights(self.kernel, self.bias))
+      return exact.multiply(inputs, self.exact_weights())
     if inputs.dtype.size == 2:
-      return add_bias(product(inputs, tf.convert_to_tensor(self.kernel)), self.bias)
+      return add_bias(tf.tensordot(inputs, tf.convert_to_tensor(self.kernel), 1), self.bias)
     return super().call(inputs)
+
+  def exact_weights(self) -> exact.Weights:
+    """Returns the weights for exact arithmetic."""
+    return exact.weights(
+      (self,), lambda: exact.round_weights(self.kernel.numpy(), self.bias.numpy())
+    )
 
 
 # Layers with a kernel that are exact where `exact.arithmetic()` is in force.

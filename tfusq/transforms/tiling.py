@@ -76,7 +76,8 @@ def find_reach(function: Function, channels: int, cell: int) -> Reach | None:
   Returns:
     The reach; None if outputs depend on the whole input, or on where in it they lie.
   """
-  with tf.init_scope():
+  # In exact arithmetic one NaN would spread to a whole picture, whose steps it makes NaN.
+  with tf.init_scope(), exact.floats():
     before, after = [], []
     for axis in (1, 2):
       found = _reach_along(function, channels, cell, axis)

@@ -6,6 +6,8 @@ import tensorflow as tf
 from tfusq import image_files
 from tfusq.analysis.studies import code_length
 from tfusq.export import bitstream, container
+from tfusq.models import visitors
+from tfusq.transforms import exact
 from tfusq.transforms.pixels import from_uint8
 
 
@@ -20,9 +22,12 @@ def test_code_length_is_the_exported_codecs_and_near_the_ideal(trained, exported
   assert [length.latent for length in lengths] == ['z', 'y']
   sections = container.read_header(exported_codec.compress(image)).sections
   assert tuple(length.coded for length in lengths) == sections and min(sections) > 20
-  bpp = trained.hard(from_uint8(image)[None]).bpp
+  x = from_uint8(image)[None]
+  visitor = visitors.RoundingVisitor(trained.model, x, trained.centred_model.centre)
+  with exact.arithmetic():
+    trained.model.walk(visitor, 1, 200, 256)
   assert sum(length.ideal for length in lengths) == pytest.approx(
-    float(bpp) * 200 * 256 / 8, rel=1e-3
+    sum(map(float, visitor.bits)) / 8, rel=1e-3
   )
   assert all(length.coded < 1.001 * length.ideal + 4 for length in lengths)
 
@@ -42,6 +47,6 @@ def test_a_report_has_the_sums_over_images(trained, image, tmp_path):
     assert float(columns[4]) == 2 * length.coded
     assert float(columns[5]) == pytest.approx(2 * length.ideal, abs=0.1)
   assert 'minus 4 bytes' in explanation
-  # The forward calculation in floats differs from the exact one by rounding errors only.
+  # In floats, a symbol at the border of two may be the other one.
   assert forward.startswith('batched forward relative to codec: rate ')
-  assert abs(float(forward.split()[6])) < 0.1
+  assert abs(float(forward.split()[6])) < 1  # one symbol of these images is half a percent

@@ -128,9 +128,11 @@ def report(codec: Codec, folder: str) -> str:
   coders = make_coders(codec.centred_model)
   by_latent: dict[str, list[Length]] = {latent: [] for latent in coders}
   totals = []
+  store = exact.Store()
   for path in progress.track(list_images(folder), 'image'):
     image = tf.constant(read_image(path))
-    coded, y_hat = _encode(codec.centred_model, coders, image)
+    with exact.storing(store):
+      coded, y_hat = _encode(codec.centred_model, coders, image)
     for length in coded:
       by_latent[length.latent].append(length)
     totals.append(_total(codec, image, coded, y_hat))
