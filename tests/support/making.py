@@ -13,7 +13,7 @@ from tfusq.export import bands
 from tfusq.models import in_tiles
 from tfusq.sweeps.sweep import Sweep
 from tfusq.training import patches
-from tfusq.transforms import layers
+from tfusq.transforms import networks
 
 IMAGES = Path(tfusq.__file__).resolve().parent / 'images'
 
@@ -69,7 +69,7 @@ def code_in_small_pieces(monkeypatch):
   """
   monkeypatch.setattr(in_tiles, 'SIDE', 64)
   monkeypatch.setattr(in_tiles, 'LATENT_SIDE', 4)
-  monkeypatch.setattr(layers, '_TILE_SIDE', 4)
+  monkeypatch.setattr(networks, '_TILE_SIDE', 4)
   monkeypatch.setattr(bands, 'POSITIONS', 12)
 
 

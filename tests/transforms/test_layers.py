@@ -3,7 +3,6 @@ import pytest
 import tensorflow as tf
 
 from tfusq import transforms
-from tfusq.transforms.layers import Sequential
 
 
 def make_gdn(inverse, channels=6, **options):
@@ -77,26 +76,6 @@ def test_padding_repeats_the_edge_and_leaves_multiples_alone(mode):
     padded[0, :, :, 0], [[0, 1, 2, 2], [3, 4, 5, 5], [3, 4, 5, 5], [3, 4, 5, 5]]
   )
   np.testing.assert_array_equal(transforms.pad_to_multiple(padded, 4), padded)
-
-
-class Training(tf.keras.layers.Layer):
-  """Adds 1 in training."""
-
-  def call(self, inputs, training=None):
-    return inputs + (1.0 if training else 0.0)
-
-
-def test_layers_in_sequence_give_what_keras_gives_and_hear_of_training():
-  last = Sequential([transforms.Dense(5), Training()])
-  stack = [transforms.Conv2D(4, 3), Training(), transforms.GDN(), last]
-  ours, keras = Sequential(stack), tf.keras.Sequential(stack)
-  x = tf.random.stateless_normal([2, 6, 7, 3], [1, 2])
-  traced = tf.function(ours, input_signature=[tf.TensorSpec([None, None, None, 3])])
-  for training in (False, True):
-    np.testing.assert_array_equal(ours(x, training=training), keras(x, training=training))
-  np.testing.assert_allclose(traced(x), keras(x), rtol=1e-5, atol=1e-6)
-  assert np.abs(ours(x, training=True) - ours(x)).max() > 0.5
-  assert len(ours.variables) == len(keras.variables) == 6
 
 
 @pytest.mark.parametrize('size', [300, np.int64(300), tf.constant([300, 304])])

@@ -12,7 +12,7 @@ because Serving's REST interface encodes those names in base64.
 The networks' variables and the integer tables are in it; the training class is not. Encoder and
 decoder walk the model in the same way and in the same shapes, and turn what the networks say into
 table indexes before anything is coded; a fingerprint of the indexes detects another machine's
-floats, see `tfusq.export.bitstream`.
+floats, see `tfusq.export.visitors`.
 """
 
 import json
@@ -25,7 +25,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.saved_model import save_context
 
 from tfusq import files
-from tfusq.export import arguments, bitstream
+from tfusq.export import arguments, bitstream, visitors
 from tfusq.export.bitstream import ExportError
 from tfusq.export.client import DESCRIPTION
 from tfusq.export.identity import codec_identity, encoder_variables
@@ -163,7 +163,7 @@ class CodecModule(tf.Module):
 
     def evaluate(image):
       with exact.storing(store):
-        encoded = bitstream.encode(centred_model, coders, identity, image, bitstream.PricedEncoder)
+        encoded = bitstream.encode(centred_model, coders, identity, image, visitors.PricedEncoder)
       reconstruction = in_tiles.reconstruct(
         centred_model.model, encoded.y_hat, encoded.height, encoded.width
       )

@@ -17,7 +17,6 @@ from tfusq.transforms.layers import (
   Conv2D,
   Conv2DTranspose,
   Dense,
-  Network,
   Subpixel,
   ceil_div,
   leaky,
@@ -25,6 +24,7 @@ from tfusq.transforms.layers import (
   sizes,
 )
 from tfusq.transforms.light import Light
+from tfusq.transforms.networks import Network
 from tfusq.transforms.residual import Bottleneck, Residual
 
 __all__ = [

@@ -4,7 +4,8 @@ import abc
 
 import tensorflow as tf
 
-from tfusq.transforms.layers import GDN, Network, down, image_bias, up
+from tfusq.transforms.layers import GDN, down, image_bias, up
+from tfusq.transforms.networks import Network
 
 
 class Transforms(abc.ABC):

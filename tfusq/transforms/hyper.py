@@ -4,7 +4,8 @@ The hyperlatent is coded first and conditions the latent's densities. A hyper sy
 in exact arithmetic when coding, by layers that can do so (see `tfusq.transforms.exact`).
 """
 
-from tfusq.transforms.layers import Conv2D, Conv2DTranspose, Network, down, leaky, up
+from tfusq.transforms.layers import Conv2D, Conv2DTranspose, down, leaky, up
+from tfusq.transforms.networks import Network
 
 
 def hyper_analysis(filters: int) -> Network:

@@ -3,7 +3,8 @@
 import tensorflow as tf
 
 from tfusq.transforms.base import Transforms
-from tfusq.transforms.layers import Conv2D, Network, Subpixel, image_bias, leaky
+from tfusq.transforms.layers import Conv2D, Subpixel, image_bias, leaky
+from tfusq.transforms.networks import Network
 from tfusq.transforms.residual import Sum
 
 _SIDE = 8

@@ -6,14 +6,13 @@ from tfusq.transforms.base import Transforms
 from tfusq.transforms.layers import (
   GDN,
   Conv2D,
-  Network,
-  Sequential,
   Subpixel,
   down,
   image_bias,
   leaky,
   up,
 )
+from tfusq.transforms.networks import Network, Sequential
 
 # In both families, attention modules stand where the size is a quarter of the image's and at the
 # latent: after the second and the last of the analysis' four stages, and mirrored in the synthesis.

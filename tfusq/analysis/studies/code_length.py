@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from tfusq import progress
 from tfusq.coding import Coder
-from tfusq.export.bitstream import Encoder, make_coders
+from tfusq.export.bitstream import make_coders
+from tfusq.export.visitors import Encoder
 from tfusq.image_files import list_images, read_image
 from tfusq.models import CentredModel
 from tfusq.training.codec import Codec
