@@ -43,8 +43,9 @@ def test_every_stage_and_pair_of_quantizers_builds(quantizers, stage):
   assert codec.model.entropy_models['y'].bound == (0.11 if stage.startswith('joint') else 1e-6)
 
 
-# Class and centring of the paper's nine models.
+# Class and centring of the paper's nine models, and of the one that starts as a transform coder.
 MODELS = {
+  'klt_hyper_zero': ('MSHyper', True),
   'ms_hyper': ('MSHyper', False),
   'ms_hyper_zero': ('MSHyper', True),
   'ms_context': ('MSContext', False),
@@ -71,8 +72,8 @@ def test_every_model_builds_at_its_size(name):
   assert type(codec.model).__name__ == cls and codec.centred_model.zero_centre['y'] == zero_centre
   mixture = type(codec.model.entropy_models['y']).__name__ == 'GaussianMixture'
   assert mixture == name.startswith('cheng')
-  small = name.endswith('_small')
-  assert (codec.model.hyper_analysis.layers[-1].filters == 192) != small
+  is_of_paper = not name.endswith('_small') and not name.startswith('klt')
+  assert (codec.model.hyper_analysis.layers[-1].filters == 192) == is_of_paper
   attention = [layer for layer in codec.model.submodules if isinstance(layer, Attention)]
   assert len(attention) == 4 * (name.startswith(('cheng_attn', 'elic_zero')))
 

@@ -26,7 +26,7 @@ BUILT_IN = {
   'tfusq.schedules': ['Constant', 'Exponential', 'Linear', 'Piecewise'],
   'tfusq.entropy_models': ['Factorized', 'Gaussian', 'GaussianMixture', 'Laplacian'],
   'tfusq.models': ['Charm', 'Cheng', 'ELIC', 'MSContext', 'MSHyper'],
-  'tfusq.transforms': ['Bottleneck', 'Convolutional', 'Residual'],
+  'tfusq.transforms': ['Bottleneck', 'Convolutional', 'KLT', 'Light', 'Residual'],
 }
 
 

@@ -46,7 +46,7 @@ def test_the_first_frame_is_compressed_where_that_is_wanted(cli, exported_path, 
 def test_info_shows_a_file(cli, compressed):
   code, out, _ = cli('info', compressed)
   assert code == 0
-  assert '100x80' in out and f'{compressed.stat().st_size}: header 34' in out
+  assert '100x80' in out and f'{compressed.stat().st_size}: header 38' in out
   assert 'checksum  right' in out
 
 
