@@ -127,6 +127,28 @@ def test_two_devices_are_one_with_the_joint_batch(one, tmp_path):
   )
 
 
+@pytest.mark.slow
+def test_two_devices_share_one_scale_of_the_loss(tmp_path):
+  steps = 10  # The first scales are too large.
+  bindings = ['execution.precision = "mixed_float16"', f'train.interval = {steps}']
+  arguments = words(tmp_path / 'one', *bindings, steps=steps)
+  assert command_line.main(command_line.parser().parse_args(arguments)) == 0
+  result = on_two_devices(tmp_path / 'two', *bindings, steps=steps)
+  assert result.returncode == 0, result.stderr[-2000:]
+
+  one, two = contents(tmp_path / 'one'), contents(tmp_path / 'two')
+  assert one.keys() == two.keys()
+  taken = [value for name, value in two.items() if 'good_steps' in name]
+  assert taken and 0 < taken[0] < steps
+  for name, value in one.items():
+    if name.startswith('loss_scale'):
+      np.testing.assert_array_equal(two[name], value)
+    elif name.startswith('model'):
+      # Sums of half a batch are rounded to 11 bits.
+      error = 0.01 * np.abs(value).max()
+      np.testing.assert_allclose(two[name], value, rtol=0, atol=error, err_msg=name)
+
+
 def test_a_batch_that_is_not_shared_equally_is_refused(tmp_path):
   result = on_two_devices(tmp_path, 'validation/Patches.batch_size = 3')
   assert result.returncode == 1

@@ -64,7 +64,7 @@ def test_gin_binds_it_and_recipes_of_others_do_not_mention_it(cli, tmp_path):
     arguments += ['--gin_bindings', binding]
   code, _, err = cli('train', *arguments)
   assert code == 1
-  assert 'execution.precision must be float32, mixed_bfloat16, mixed_float16' in err
+  assert 'execution.precision must be one of float32, mixed_bfloat16, mixed_float16' in err
 
   config.parse(['quickstart.gin', 'execution/mixed_bfloat16.gin'], TINY, [])
   with config.execution():

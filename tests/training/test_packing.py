@@ -179,6 +179,13 @@ def test_a_complete_pack_is_replaced_only_by_force(folder, tmp_path):
   assert read.read(read.files[0]) == (folder / 'a.png').read_bytes()
 
 
+def test_a_pack_is_not_packed(folder, tmp_path):
+  pack(folder, tmp_path / 'pack')
+  with pytest.raises(ImageError, match='pack is a pack already; give the folder'):
+    pack(tmp_path / 'pack', tmp_path / 'other')
+  assert not (tmp_path / 'other').exists()
+
+
 def test_a_folder_of_something_else_is_left_alone(folder, tmp_path):
   with pytest.raises(files.Exists, match='which is no part of a pack; name another'):
     pack(folder, folder, force=True)

@@ -30,7 +30,8 @@ def execution(
     ValueError: if there is no such precision.
   """
   if precision not in PRECISIONS:
-    raise ValueError(f'execution.precision must be {", ".join(PRECISIONS)}, not {precision!r}')
+    allowed = ', '.join(PRECISIONS)
+    raise ValueError(f'execution.precision must be one of {allowed}, not {precision!r}')
   return _in_force(precision, bool(jit_compile))
 
 

@@ -64,10 +64,13 @@ def pack(folder: str, out: str, shard_bytes: int, force: bool = False) -> Packed
     force: Whether a complete pack may be replaced.
 
   Raises:
-    ImageError: if photographs can't be read; names all of them. The shards of the others are kept.
+    ImageError: if the folder is a pack, or photographs can't be read; names all of them. The shards
+      of the others are kept.
     Exists: if `out` exists and may not be replaced.
     OSError: if a file can't be written; names it.
   """
+  if packs.is_pack(files.to_path(folder)):
+    raise ImageError(f'{folder} is a pack already; give the folder of the photographs')
   paths = image_files.list_images(folder)
   target = files.to_path(out)
   _prepare(target, force)
