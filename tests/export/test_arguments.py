@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfusq.coding import range_coder
 from tfusq.export import arguments, container
 
 IMAGE = np.arange(2 * 5 * 3, dtype=np.uint8).reshape(2, 5, 3)
@@ -32,7 +31,6 @@ def loaded(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def codec(exported_path):
-  range_coder.operations()  # another worker may have exported it
   return tf.saved_model.load(str(exported_path))
 
 
