@@ -16,6 +16,7 @@ import tensorflow as tf
 from making import IMAGES, eager, make_codec, make_patches
 from tfusq import cli as command_line
 from tfusq import image_files, plugins
+from tfusq.coding import range_coder
 from tfusq.export import client, saved_model
 from tfusq.training import train
 
@@ -108,6 +109,7 @@ def trained(of_all_workers):
 
 @pytest.fixture(scope='session')
 def exported_path(trained, of_all_workers):
+  range_coder.operations()  # of what another worker has exported, too
   with of_all_workers('exported') as folder:
     path = folder / 'codec'
     if not path.exists():
