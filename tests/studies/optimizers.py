@@ -18,6 +18,7 @@ that was stopped is resumed: kill the process group, and give the same command.
 import argparse
 import concurrent.futures
 import csv
+import functools
 import json
 import math
 import multiprocessing
@@ -43,12 +44,10 @@ INTERVAL = 100
 CHOICE_SEED = 100
 SIDE = 512
 
-# The time of a step is the median over blocks of ten, within which SOAP changes its bases once, and
-# the lower one of two processes'.
+# The time of a step is the median over blocks of ten, within which SOAP changes its bases once.
 BLOCK = 10
 BLOCKS = 12
 BLOCKS_LEFT_OUT = 2
-ROUNDS = 2
 
 FILES = (
   'models/klt_hyper_zero.gin',
@@ -80,15 +79,22 @@ class Run(NamedTuple):
   images: str
 
 
-def configure(run):
-  """Parses the configuration of a run, in a process of its own."""
+@functools.cache
+def register():
+  """Registers the optimizers with gin."""
   import gin
 
   import kernel_optimizers
-  from tfusq import config
 
   for cls in (kernel_optimizers.SOAP, kernel_optimizers.Muon):
     gin.external_configurable(cls, module='kernel_optimizers')
+
+
+def configure(run):
+  """Parses the configuration of a run, in a process of its own."""
+  from tfusq import config
+
+  register()
 
   bindings = {
     'LMBDA': LMBDA,
@@ -107,42 +113,49 @@ def configure(run):
   return config
 
 
-def time_of_a_step(run):
-  """Measures the steps of an optimizer.
+def times_of_steps(runs):
+  """Measures the steps of several optimizers in turn, so that other work slows all of them alike.
 
   Args:
-    run: Run whose first steps are measured; nothing is written.
+    runs: Runs of which the first steps are measured; nothing is written.
 
   Returns:
-    Seconds of a step: of processor time, the median over blocks, and of wall time, the least.
+    Seconds of a step by run: processor time, the median over blocks, and wall time, the least.
   """
+  from tfusq.training import fixed_order
+
+  data = configure(runs[0]).build_parameter('train.data')
+  data.survey([])  # as a run does before its first step
+  with fixed_order.additions():
+    steps = [first_steps(run, data) for run in runs]
+    times = [[] for _ in runs]
+    for number in range(BLOCKS_LEFT_OUT + BLOCKS):
+      for step, measured in zip(steps, times):
+        start = time.process_time(), time.monotonic()
+        for _ in range(BLOCK):
+          step()
+        end = time.process_time(), time.monotonic()
+        if number >= BLOCKS_LEFT_OUT:
+          measured.append(np.subtract(end, start) / BLOCK)
+  return [(float(np.median(of_run, 0)[0]), float(np.min(of_run, 0)[1])) for of_run in times]
+
+
+def first_steps(run, data):
+  """Returns a function that takes the next step of a run on patches, and waits for it."""
   config = configure(run)
 
-  import tensorflow as tf
-
-  from tfusq.training import distribute, fixed_order
+  from tfusq.training import distribute
   from tfusq.training.averages import MovingAverages
 
-  times = []
-
-  class Clock(tf.keras.callbacks.Callback):
-    def on_train_batch_end(self, batch, logs=None):
-      if (batch + 1) % BLOCK == 0:
-        times.append((time.process_time(), time.monotonic()))
-
-  codec, optimizer, data = [
-    config.build_parameter(f'train.{name}') for name in ('codec', 'optimizer', 'data')
-  ]
+  codec = config.build_parameter('train.codec')
+  optimizer = config.build_parameter('train.optimizer')
   codec.compile(optimizer)
   optimizer.build(codec.trainable_variables)
   codec.averages = MovingAverages(codec.trainable_variables, 0.998)
-  data.survey([])  # as a run does before its first step
-  with fixed_order.additions():
-    codec.fit(
-      distribute.batches(data), steps_per_epoch=BLOCK * BLOCKS, verbose=0, callbacks=[Clock()]
-    )
-  processor, wall = np.diff(times, axis=0)[BLOCKS_LEFT_OUT:].T / BLOCK
-  return float(np.median(processor)), float(np.min(wall))
+
+  train_step = codec.make_train_function()
+  batches = iter(distribute.batches(data))
+  return lambda: float(train_step(batches)['loss'])
 
 
 def train_and_evaluate(run):
@@ -203,11 +216,11 @@ def evaluate(model_dir, images):
   return by_image
 
 
-def in_own_process(function, run):
-  """Returns what a function of a run returns, called in a new process."""
+def in_own_process(function, argument):
+  """Returns what a function returns, called in a new process."""
   context = multiprocessing.get_context('spawn')
   with concurrent.futures.ProcessPoolExecutor(1, context) as pool:
-    return pool.submit(function, run).result()
+    return pool.submit(function, argument).result()
 
 
 def stored(path, make):
@@ -236,15 +249,11 @@ class Study:
 
   def calibrate(self):
     """Measures the time of a step of each optimizer."""
-    times = {name: [] for name in self._arguments.optimizers}
-    for number in range(ROUNDS):
-      for name, measured in times.items():
-        run = self._run('time', name, FIRST_RATES[name][1], 0, 1000)
-        path = self._out / f'time_{name}_{number}.json'
-        measured.append(stored(path, lambda run=run: in_own_process(time_of_a_step, run)))
-
-    for name, measured in times.items():
-      processor, wall = np.min(measured, axis=0)
+    names = self._arguments.optimizers
+    runs = [self._run('time', name, FIRST_RATES[name][1], 0, 1000) for name in names]
+    path = self._out / f'time_{"_".join(names)}.json'
+    measured = stored(path, lambda: in_own_process(times_of_steps, runs))
+    for name, (processor, wall) in zip(names, measured, strict=True):
       self._seconds[name] = processor
       print(f'{name}: {processor:.3f} s of processor time a step, {wall:.3f} s at its fastest')
 
