@@ -132,12 +132,13 @@ class CodecModule(tf.Module):
     The weights that are rounded for exact arithmetic are made meanwhile; those that they were made
     of are not needed any more.
     """
-    read: set = set()
+    # A function's `variables` are also those that were read while it was traced, to be rounded.
+    read: set[int] = set()
     for function in self.served.values():
       concrete = function.get_concrete_function()
-      read.update(variable.ref() for variable in concrete.variables)
+      read.update(id(captured) for captured in concrete.captured_inputs)
     variables = [*self._variables, *self._exact.variables]
-    self._variables = [variable for variable in variables if variable.ref() in read]
+    self._variables = [variable for variable in variables if id(variable.handle) in read]
 
   def _compress_function(self, centred_model):
     coders, identity, store = self._coders, self.identity, self._exact

@@ -30,6 +30,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import tensorflow as tf
 from scipy import signal
+from tensorflow.python.ops.resource_variable_ops import ResourceVariable
 
 # Version of what is computed here, which files name: another one computes other table indexes.
 # Version 1 summed integers of 52 bits in float64.
@@ -116,7 +117,8 @@ class Store:
     return self._by_key[key]
 
   def _variable(self, value: np.ndarray) -> tf.Variable:
-    variable = tf.Variable(value, trainable=False, name='exact')
+    # A function that notices a variable being made, as it does of `tf.Variable`, is traced again.
+    variable = ResourceVariable(value, trainable=False, name='exact')
     self.variables.append(variable)
     return variable
 
