@@ -50,7 +50,8 @@ def test_tfci_compresses_and_decompresses(paths, exported_codec, photograph):
 @pytest.mark.parametrize(
   'options',
   [
-    {'model': tfusq.MSContext},
+    # The same loop with a simpler entropy model.
+    pytest.param({'model': tfusq.MSContext}, marks=pytest.mark.slow),
     {
       'model': functools.partial(
         tfusq.Cheng,

@@ -69,13 +69,14 @@ def test_a_step_of_every_model_stays_on_the_device_and_trains_all_that_the_stage
   enliven(codec)
   compile_and_build(codec, 1e-3)
   before = [variable.numpy() for variable in codec.trainable_variables]
-  step = tf.function(codec.train_step)
+  step = tf.function(codec.train_step, autograph=False)
   traced = step.get_concrete_function(batch)
   # No operation is admitted on the host, and no copy to it.
   assert not placement.findings(traced)
   # Runs are equal bit for bit.
   assert placement.most_terms(traced) <= 2
-  assert np.isfinite(float(step(batch)['loss']))
+  # Once, in eager execution: TensorFlow optimizes a graph for longer than many steps take.
+  assert np.isfinite(float(codec.train_step(batch)['loss']))
   codec.require_progress()
   still = [
     variable.name
