@@ -208,7 +208,7 @@ def _traced(
   Nothing here branches in Python on a tensor, which AutoGraph takes as long to find as the rest of
   an export takes. Another's model may do so, as in training.
   """
-  ours = ('tfusq', 'keras')
+  ours = ('tfusq', 'keras', 'tf_keras')
   owners = {type(part).__module__.partition('.')[0] for part in (model, *model.submodules)}
   return tf.function(function, signature, autograph=not owners.issubset(ours))
 
