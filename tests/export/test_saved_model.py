@@ -253,8 +253,8 @@ PRODUCT = [
 # The fast tests take all entropy models with one model, and one with each other kind of context
 # (a model's conformance decodes what it encodes with all of them, and test_in_tiles traces it).
 QUICK = [(tfusq.Cheng, tfusq.GaussianMixture, False), (tfusq.ELIC, tfusq.Gaussian, True)]
-# The one that they export; others are the fixture's (MSHyper with Gaussian), that of
-# test_tfc_client (Cheng with its mixture) and those of the earlier runs (MSContext with it, too).
+# The one that they export; others are the fixture's (MSHyper with Gaussian), and those of
+# test_tfc_client and of the earlier runs (MSContext, whose walk Cheng has too, with the mixture).
 EXPORTED = (tfusq.MSHyper, tfusq.GaussianMixture, True)
 
 
