@@ -1,5 +1,7 @@
 """Distortions against NumPy, SciPy and finite differences, and codecs that are trained for them."""
 
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -70,12 +72,12 @@ def test_where_a_similarity_is_negative_the_gradient_leads_back(pair):
   x, _ = tensors(*pair)
   y = tf.Variable(1 - x)
   values = []
-  for _ in range(20):
+  for _ in range(8):
     with tf.GradientTape() as tape:
       value = MSSSIM()(x, y)
     gradient = tape.gradient(value, y)
     values.append(float(value))
-    y.assign_sub(20 * gradient / tf.norm(gradient))
+    y.assign_sub(40 * gradient / tf.norm(gradient))
   assert values[0] == 1
   assert values[-1] < 0.9
 
@@ -202,7 +204,7 @@ def test_the_network_of_a_measure_is_neither_trained_nor_saved(tmp_path, capsys)
 
   # The lines tell the distortion in its unit, which the PSNR does not.
   lines = capsys.readouterr().out.splitlines()
-  assert len(lines) == 2 and all(' dB  distortion ' in line for line in lines)
+  assert len(lines) == 2 and all(re.search(r' dB  D \d', line) for line in lines)
 
 
 def test_patches_that_are_too_small_are_refused_before_anything_is_written(tmp_path):
@@ -231,6 +233,7 @@ def test_one_gin_file_trains_the_light_model_for_ms_ssim(tmp_path, caplog):
     'distortions/ms_ssim.gin',
   ]
   bindings = ['LMBDA = 16.64', 'STEPS = 1', 'train.interval = 1', 'CosineDecay.warmup_steps = 0']
+  bindings.append('Patches.batch_size = 1')
   config.parse(files, [*TINY, *bindings], [])
   config.build('train')(model_dir=str(tmp_path / 'run'), recipe=config.recipe)
   recipe = (tmp_path / 'run' / 'operative_config-0.gin').read_text()

@@ -89,8 +89,7 @@ class RunPoint(ExportedPoint):
       yield lambda image: {**measure_exported(image), **mismatch(image)}
 
   def _compare(self, image, decoded):
-    x, reconstruction = (pixels.from_uint8(picture)[None] for picture in (image, decoded))
-    return _distortion('distortion', self._codec, x, reconstruction)
+    return trained_distortion(self._codec, image, decoded)
 
 
 class AnchorPoint:
@@ -205,6 +204,22 @@ def compare(image: np.ndarray, decoded: np.ndarray, size: int) -> dict[str, floa
   }
 
 
+def trained_distortion(codec: Codec, image: np.ndarray, decoded: np.ndarray) -> dict[str, float]:
+  """Returns the distortion of a decoded image that its codec is trained for.
+
+  Args:
+    codec: A codec.
+    image: Original, `uint8[height, width, 3]`, RGB.
+    decoded: Decoded image of the same size.
+
+  Returns:
+    `distortion`, in its unit; NaN if the image is too small for it. Nothing where it is the mean
+    squared error, which the PSNR tells.
+  """
+  x, reconstruction = (pixels.from_uint8(picture)[None] for picture in (image, decoded))
+  return _distortion('distortion', codec, x, reconstruction)
+
+
 def train_test_mismatch(codec: Codec, step: int) -> Measure:
   """Returns the function from an image to its train-test mismatch (Sec. 4.2, 4.3).
 
@@ -259,16 +274,7 @@ def train_test_mismatch(codec: Codec, step: int) -> Measure:
 def _distortion(
   key: str, codec: Codec, x: tf.Tensor, reconstruction: tf.Tensor
 ) -> dict[str, float]:
-  """Returns the distortion that a codec is trained for, in its unit; NaN for too small an image.
-
-  Nothing where it is the mean squared error, which the PSNR tells.
-
-  Args:
-    key: Key of the result.
-    codec: The codec.
-    x: Image, `[1, height, width, 3]`, 0 to 1.
-    reconstruction: Reconstruction of the same shape.
-  """
+  """Returns what `trained_distortion` does under a key, given images of floats from 0 to 1."""
   if codec.is_for_squared_error:
     return {}
   distortion = codec.distortion_measure

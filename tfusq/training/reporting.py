@@ -81,7 +81,7 @@ def duration(seconds: float) -> str:
 def _terms(means: dict[str, float]) -> str:
   terms = f'loss {means["loss"]:.4f}  {means["bpp"]:.4f} bpp  {means["psnr"]:.2f} dB'
   if 'measured' in means:
-    terms += f'  distortion {means["measured"]:.4g}'
+    terms += f'  D {means["measured"]:.4f}'
   return terms
 
 
