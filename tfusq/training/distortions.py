@@ -59,8 +59,7 @@ class Distortion(abc.ABC):
 
     Args:
       x: Images, `float32[batch, height, width, 3]`, 0 to 1.
-      reconstruction: What is decoded instead of them, of the same shape; neither rounded nor
-        clipped in training.
+      reconstruction: Decoded images, of the same shape; neither rounded nor clipped in training.
 
     Returns:
       The mean over images, a scalar float32 tensor.
@@ -146,7 +145,7 @@ def mean_squared_error(x: tf.Tensor, reconstruction: tf.Tensor) -> tf.Tensor:
 
   Args:
     x: Images, `[batch, height, width, 3]`.
-    reconstruction: What is decoded instead of them, of the same shape.
+    reconstruction: Decoded images, of the same shape.
   """
   return tf.reduce_mean(tf.square(x - reconstruction))
 
