@@ -29,7 +29,6 @@ from tfusq import (
 from tfusq.export import container_ops
 from tfusq.testing import instances
 from tfusq.training.learning_rate import PiecewiseConstantDecay
-from tfusq.training.loss import rate_distortion
 from tfusq.transforms.pixels import from_uint8
 
 
@@ -231,7 +230,7 @@ def test_gradients_of_the_latent_are_those_of_both_terms():
   for step in (0.02, -0.02):
     visitor = codec._surrogate_visitor(x, index)
     visitor.latents['y'] += step * direction
-    figures = rate_distortion(codec.model, x, visitor)
+    figures = codec._rate_distortion(x, visitor)
     ends.append((float(figures.bpp), float(codec.lmbda * 255**2 * figures.mse)))
   for gradient, upper, lower in zip(gradients, *ends):
     assert float(tf.reduce_sum(gradient * direction)) == pytest.approx(
