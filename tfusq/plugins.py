@@ -19,6 +19,7 @@ GROUPS = {
   'tfusq.entropy_models': 'tfusq.entropy_models:EntropyModel',
   'tfusq.models': 'tfusq.models:Model',
   'tfusq.transforms': 'tfusq.transforms:Transforms',
+  'tfusq.distortions': 'tfusq.training.distortions:Distortion',
 }
 
 # What gin configures beside the plugins, by gin module and name. No plugin can have these names.

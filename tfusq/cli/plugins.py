@@ -26,7 +26,8 @@ def add(commands: Commands) -> None:
 
   command = add_command(commands, 'check', check, 'run the conformance checks on a plugin')
   command.add_argument(
-    'name', help='surrogate, estimator, schedule, entropy model, transforms or codec model'
+    'name',
+    help='surrogate, estimator, schedule, entropy model, transforms, distortion or codec model',
   )
   add_gin_bindings(
     command, "such as 'SUA.alpha = 3.0'; temperatures that are not bound take typical values"

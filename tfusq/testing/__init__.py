@@ -1,9 +1,10 @@
 """Conformance checks for the classes of tfusq and of its plugins.
 
-There are checks for surrogates, estimators, schedules, entropy models, transforms and codec models.
-Each is a plain function of one object. It returns when the object has the property that it tests,
-and raises `NonConformance`, with one sentence and a number, when it has not. The checks test
-mathematics, not form. Two front ends run the same lists: `tfusq check NAME`, and with pytest
+There are checks for surrogates, estimators, schedules, entropy models, transforms, distortions and
+codec models. Each is a plain function of one object. It returns when the object has the property
+that it tests, and raises `NonConformance`, with one sentence and a number, when it has not. The
+checks test mathematics, not form. Two front ends run the same lists: `tfusq check NAME`, and with
+pytest
 
     @tfusq.testing.conformance(MySurrogate(), MyEntropyModel())
     def test_conformance(check):
@@ -27,6 +28,7 @@ from tfusq.quantization.temperature import (
   present_temperatures,
   typical_temperatures,
 )
+from tfusq.testing.distortions import distortion_checks
 from tfusq.testing.entropy_models import entropy_model_checks
 from tfusq.testing.estimators import estimator_checks
 from tfusq.testing.models import model_checks
@@ -34,6 +36,7 @@ from tfusq.testing.requirements import NonConformance, NotApplicable
 from tfusq.testing.schedules import schedule_checks
 from tfusq.testing.surrogates import surrogate_checks
 from tfusq.testing.transforms import transforms_checks
+from tfusq.training.distortions import Distortion
 from tfusq.transforms import Transforms
 
 __all__ = [
@@ -44,6 +47,7 @@ __all__ = [
   'checks_of',
   'conformance',
   'describe',
+  'distortion_checks',
   'entropy_model_checks',
   'estimator_checks',
   'instances',
@@ -62,9 +66,12 @@ CHECKS: dict[type, list[Callable]] = {
   Schedule: schedule_checks,
   EntropyModel: entropy_model_checks,
   Transforms: transforms_checks,
+  Distortion: distortion_checks,
   Model: model_checks,
 }
-_KINDS = 'surrogates, estimators, schedules, entropy models, transforms and codec models'
+_KINDS = (
+  'surrogates, estimators, schedules, entropy models, transforms, distortions and codec models'
+)
 
 
 class Unchecked(Error, TypeError):

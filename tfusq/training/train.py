@@ -187,6 +187,12 @@ def _check(
         f"train.{name}'s batch of {patches.batch_size} can't be shared equally "
         f'by {replicas} replicas'
       )
+    measure = codec.distortion_measure
+    if patches is not None and patches.patch_size < measure.least_side:
+      raise TrainingError(
+        f"train.{name}'s patches of {patches.patch_size} pixels a side are too small for "
+        f'{type(measure).__name__}, which needs at least {measure.least_side}'
+      )
 
 
 def _check_numbers(
