@@ -6,7 +6,7 @@ one with `b` inputs and `a` outputs. All other variables are trained by Adam.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -60,13 +60,6 @@ class _Optimizer(tf.keras.optimizers.Optimizer):
     self._built = True
     self._slots = [self._make_slots(variable) for variable in var_list]
 
-  def get_config(self) -> dict[str, Any]:
-    """Returns the arguments of the initializer."""
-    return {
-      'learning_rate': self._serialize_hyperparameter(self._learning_rate),
-      'global_clipnorm': self.global_clipnorm,
-    }
-
   def _make_slots(self, variable: tf.Variable) -> Slots:
     momentum = self.add_variable_from_reference(variable, 'm')
     velocity = self.add_variable_from_reference(variable, 'v')
@@ -115,18 +108,8 @@ class SOAP(_Optimizer):
     self.frequency = frequency
     self.largest = largest
 
-  def get_config(self) -> dict[str, Any]:
-    """Returns the arguments of the initializer."""
-    names = 'beta_1', 'beta_2', 'epsilon', 'frequency', 'largest'
-    return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
   def update_step(self, gradient: tf.Tensor, variable: tf.Variable) -> None:
-    """Takes the step of one variable.
-
-    Args:
-      gradient: Gradient, of the variable's shape.
-      variable: Variable that the optimizer was built for.
-    """
+    """Takes the step of one variable, with its gradient."""
     slots = self._slots_of(variable)
     shape = slots.momentum.shape
     gradient = tf.reshape(gradient, shape)
@@ -146,9 +129,7 @@ class SOAP(_Optimizer):
     variable.assign_sub(rate * tf.reshape(update, variable.shape))
 
     for axis, factor in zip(self._axes(shape), slots.factors):
-      others = [other for other in range(shape.rank) if other != axis]
-      second_moment = tf.tensordot(gradient, gradient, [others, others])
-      factor.assign_add((1 - self.beta_2) * (second_moment - factor))
+      factor.assign_add((1 - self.beta_2) * (_second_moment(gradient, axis) - factor))
     self._assign(slots, momentum, velocity)
 
   def _make_slots(self, variable):
@@ -257,18 +238,8 @@ class Muon(_Optimizer):
     super().__init__('Muon', learning_rate, beta_1, beta_2, epsilon, global_clipnorm)
     self.momentum = momentum
 
-  def get_config(self) -> dict[str, Any]:
-    """Returns the arguments of the initializer."""
-    names = 'momentum', 'beta_1', 'beta_2', 'epsilon'
-    return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
   def update_step(self, gradient: tf.Tensor, variable: tf.Variable) -> None:
-    """Takes the step of one variable.
-
-    Args:
-      gradient: Gradient, of the variable's shape.
-      variable: Variable that the optimizer was built for.
-    """
+    """Takes the step of one variable, with its gradient."""
     slots = self._slots_of(variable)
     if self._is_matrix(variable):
       update = self._of_matrix(gradient, slots)
@@ -309,16 +280,25 @@ def is_kernel(variable: tf.Variable) -> bool:
 def orthogonal(matrix: tf.Tensor) -> tf.Tensor:
   """Returns a matrix with singular values from about 0.7 to 1.2 in the place of its own.
 
+  An iteration `x <- (a + b x x^T + c (x x^T)^2) x` multiplies by a polynomial of `x x^T`. These are
+  multiplied with each other, and `x` by all of them at once: of a long matrix that is a small part
+  of the operations.
+
   Args:
     matrix: `[rows, columns]`, float32; a matrix of zeros remains one.
   """
   rows, columns = matrix.shape
   x = matrix if rows <= columns else tf.transpose(matrix)
   x /= tf.norm(x) + 1e-7
+  square = tf.matmul(x, x, transpose_b=True)
+  identity = tf.eye(min(rows, columns))
+  product = identity
   a, b, c = _QUINTIC
   for _ in range(_ITERATIONS):
-    square = tf.matmul(x, x, transpose_b=True)
-    x = a * x + (b * square + c * square @ square) @ x
+    factor = a * identity + b * square + c * square @ square
+    product = factor @ product
+    square = factor @ square @ factor
+  x = product @ x
   return x if rows <= columns else tf.transpose(x)
 
 
@@ -340,12 +320,29 @@ def _rotated_back(x: tf.Tensor, bases: Sequence[tf.Tensor | None]) -> tf.Tensor:
 
 
 def _contracted(x: tf.Tensor, matrices: Sequence[tf.Tensor | None], side: int) -> tf.Tensor:
-  if all(matrix is None for matrix in matrices):
+  """Returns the sums over each axis with an axis of its matrix, 0 or 1."""
+  if x.shape.rank != 3:
     return x
-  # The first axis becomes the last one, once for each axis.
-  for matrix in matrices:
-    if matrix is None:
-      x = tf.transpose(x, [*range(1, x.shape.rank), 0])
-    else:
-      x = tf.tensordot(x, matrix, [[0], [side]])
-  return x
+  positions, _, channels = x.shape
+  first, second, third = matrices
+  # Products of matrices, without the transpositions of `tf.tensordot`.
+  y = x
+  if third is not None:
+    y = tf.reshape(tf.matmul(tf.reshape(y, [-1, channels]), third, transpose_b=side == 1), x.shape)
+  if second is not None:
+    y = tf.matmul(second, y, transpose_a=side == 0)
+  if first is not None:
+    y = tf.reshape(tf.matmul(first, tf.reshape(y, [positions, -1]), transpose_a=side == 0), x.shape)
+  return y
+
+
+def _second_moment(x: tf.Tensor, axis: int) -> tf.Tensor:
+  """Returns the products of an axis with itself, summed over the other two."""
+  positions, _, channels = x.shape
+  if axis == 0:
+    rows = tf.reshape(x, [positions, -1])
+    return tf.matmul(rows, rows, transpose_b=True)
+  if axis == 1:
+    return tf.reduce_sum(tf.matmul(x, x, transpose_b=True), 0)
+  columns = tf.reshape(x, [-1, channels])
+  return tf.matmul(columns, columns, transpose_a=True)

@@ -1,15 +1,15 @@
 """Adam, SOAP and Muon on the light codec that begins as a transform coder, at equal processor time.
 
-    python tests/studies/optimizers.py --train FOLDER --images FOLDER --out FOLDER
+    python tests/studies/optimizers.py --train FOLDER --heldout FOLDER --out FOLDER
       [--minutes 8] [--choice_minutes 3] [--seeds 3]
 
 Minutes are those of two cores, so that a run of 8 takes 16 minutes of processor time. First the
 processor time of a step is measured of each optimizer, which gives the number of its steps. Its
-learning rate is then chosen on the images among three, with another seed, and further ones by
-factors of two as long as the best is the least or the largest. Then all are trained with each seed:
-the same patches, noise and weights at the start, and a learning rate that falls to zero along a
-cosine. Printed is R + lambda D with rounding, of the moving averages of the weights, over a crop
-of 512x512 pixels in the middle of each image; `optimizers.csv` in the folder has all runs.
+learning rate is then chosen on the held-out photographs, with another seed, among three, and
+further ones by factors of two as long as the best is the least or the largest. Then all are trained
+with each seed: the same patches, noise and weights at the start, and a learning rate that falls to
+zero along a cosine. Printed is R + lambda D with rounding, of the moving averages of the weights,
+over the middle 512x512 pixels of each photograph; `optimizers.csv` in the folder has all runs.
 
 Each run is a process of its own, one after another. Results in the folder are used again, and a run
 that was stopped is resumed: kill the process group, and give the same command.
@@ -28,6 +28,8 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.stats
+
+from tfusq import files
 
 # The first learning rates by optimizer: that of the recipe in the middle for Adam, and for the
 # others, whose steps have its size, up to near 3e-3, which SOAP's authors recommend.
@@ -49,6 +51,17 @@ BLOCK = 10
 BLOCKS = 12
 BLOCKS_LEFT_OUT = 2
 
+COLUMNS = [
+  'stage',
+  'optimizer',
+  'learning_rate',
+  'seed',
+  'steps',
+  'cost',
+  'bpp',
+  'psnr',
+  'seconds_per_step',
+]
 FILES = (
   'models/klt_hyper_zero.gin',
   'quantizers/sua_ep_sua_ste.gin',
@@ -67,7 +80,7 @@ class Run(NamedTuple):
     seed: Seed of patches, noise and weights.
     steps: Number of steps.
     train: Folder of photographs to train on.
-    images: Folder of photographs to evaluate on.
+    heldout: Folder of photographs to evaluate on.
   """
 
   folder: Path
@@ -76,7 +89,7 @@ class Run(NamedTuple):
   seed: int
   steps: int
   train: str
-  images: str
+  heldout: str
 
 
 @functools.cache
@@ -183,17 +196,17 @@ def train_and_evaluate(run):
       raise
     return {'cost': math.inf, 'bpp': math.nan, 'psnr': math.nan, 'error': str(error)}
   seconds = time.process_time() - start
-  by_image = evaluate(model_dir, run.images)
+  by_image = evaluate(model_dir, run.heldout)
   means = {name: float(np.mean(values)) for name, values in by_image.items()}
   return {**means, 'costs': by_image['cost'], 'seconds': seconds, 'timed_steps': run.steps - first}
 
 
-def evaluate(model_dir, images):
+def evaluate(model_dir, heldout):
   """Evaluates the moving averages of a run, with rounding and estimated rates.
 
   Args:
     model_dir: Run directory.
-    images: Folder of photographs, of at least 512x512 pixels.
+    heldout: Folder of photographs, of at least 512x512 pixels.
 
   Returns:
     Values by image of `cost`, `bpp` and `psnr`.
@@ -204,9 +217,14 @@ def evaluate(model_dir, images):
   from tfusq.transforms import pixels
 
   codec = runs.load_run(model_dir, [])
-  rate_and_error = tf.function(lambda x: codec.hard(pixels.from_uint8(x))[:2])
+
+  @tf.function
+  def rate_and_error(x):
+    terms = codec.hard(pixels.from_uint8(x))
+    return terms.bpp, terms.mse
+
   by_image = {'cost': [], 'bpp': [], 'psnr': []}
-  for path in image_files.list_images(images):
+  for path in image_files.list_images(heldout):
     image = image_files.read_image(path)
     top, left = [(side - SIDE) // 2 for side in image.shape[:2]]
     bpp, mse = rate_and_error(image[None, top : top + SIDE, left : left + SIDE])
@@ -227,10 +245,7 @@ def stored(path, make):
   """Returns the JSON value in a file, made and written first where there is none."""
   if not path.is_file():
     path.parent.mkdir(parents=True, exist_ok=True)
-    value = make()
-    partial = path.with_suffix('.partial')
-    partial.write_text(json.dumps(value))
-    partial.replace(path)
+    files.write(path, json.dumps(make()).encode())
   return json.loads(path.read_text())
 
 
@@ -280,7 +295,9 @@ class Study:
     path = run.folder / 'result.json'
     result = stored(path, lambda: in_own_process(train_and_evaluate, run))
     row = [stage, name, rate, seed, steps, result['cost'], result['bpp'], result['psnr']]
-    row.append(result['seconds'] / result['timed_steps'] if 'seconds' in result else math.nan)
+    # A process that found a run complete has timed none.
+    timed_steps = result.get('timed_steps')
+    row.append(result['seconds'] / timed_steps if timed_steps else math.nan)
     self.rows.append(row)
     print(f'{stage:<7}{name:<5} {rate:.3g}, seed {seed}, {steps} steps: {result["cost"]:.4f}')
     self._write()
@@ -288,37 +305,33 @@ class Study:
 
   def _run(self, stage, name, rate, seed, steps):
     folder = self._out / f'{stage}_{name}_{rate:.3g}_{seed}_{steps}'
-    return Run(folder, name, rate, seed, steps, self._arguments.train, self._arguments.images)
+    return Run(folder, name, rate, seed, steps, self._arguments.train, self._arguments.heldout)
 
   def _write(self):
     with (self._out / 'optimizers.csv').open('w', newline='') as file:
       writer = csv.writer(file)
-      writer.writerow(
-        ['stage', 'optimizer', 'learning_rate', 'seed', 'steps', 'cost', 'bpp', 'psnr']
-        + ['seconds_per_step']
-      )
+      writer.writerow(COLUMNS)
       writer.writerows(self.rows)
 
 
 def interval_of_mean(values):
   """Returns the mean of a few values and half the length of its interval of 95 % confidence."""
-  deviation = np.std(values, ddof=1) if len(values) > 1 else math.nan
-  quantile = scipy.stats.t.ppf(0.975, len(values) - 1) if len(values) > 1 else math.nan
-  return float(np.mean(values)), float(quantile * deviation / math.sqrt(len(values)))
+  quantile = scipy.stats.t.ppf(0.975, len(values) - 1)
+  return float(np.mean(values)), float(quantile * scipy.stats.sem(values))
 
 
 def report(costs, rates):
   """Prints means and spreads, and the differences of pairs of equal seeds.
 
   Args:
-    costs: Costs by optimizer, in order of the seeds.
+    costs: Costs by optimizer, two or more, in order of the seeds.
     rates: Learning rates by optimizer.
   """
   print(f'\n{"":<6}{"rate":>9}{"mean":>9}{"std":>9}  by seed')
   for name, values in costs.items():
-    deviation = np.std(values, ddof=1) if len(values) > 1 else math.nan
     by_seed = ' '.join(f'{value:.4f}' for value in values)
-    print(f'{name:<6}{rates[name]:>9.3g}{np.mean(values):>9.4f}{deviation:>9.4f}  {by_seed}')
+    mean, deviation = np.mean(values), np.std(values, ddof=1)
+    print(f'{name:<6}{rates[name]:>9.3g}{mean:>9.4f}{deviation:>9.4f}  {by_seed}')
 
   print("\ndifference of pairs, % of the second one's cost, with 95 % confidence")
   names = list(costs)
@@ -331,10 +344,10 @@ def report(costs, rates):
 
 
 def main():
-  """Prints costs and differences after each seed."""
+  """Prints costs, and differences from the second seed on."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument('--train', required=True, help='photographs to train on')
-  parser.add_argument('--images', required=True, help='photographs to choose and compare on')
+  parser.add_argument('--heldout', required=True, help='photographs to choose and compare on')
   parser.add_argument('--out', required=True, help='folder for runs and results')
   parser.add_argument('--minutes', type=float, default=8, help='of two cores, for each run')
   parser.add_argument('--choice_minutes', type=float, default=3, help='of two cores, to choose')
@@ -349,7 +362,8 @@ def main():
   for seed in range(arguments.seeds):
     for name in arguments.optimizers:
       costs[name].append(study.cost('study', name, rates[name], seed))
-    report(costs, rates)
+    if seed:
+      report(costs, rates)
 
 
 if __name__ == '__main__':

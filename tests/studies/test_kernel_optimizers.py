@@ -192,10 +192,3 @@ def test_a_gradient_that_is_not_finite_changes_nothing(make, number, gradients):
   for variable, value in zip(kept, before, strict=True):
     np.testing.assert_array_equal(variable, value)
   assert optimizer.iterations == number + 1
-
-
-@pytest.mark.parametrize('make', OPTIMIZERS)
-def test_the_configuration_makes_the_same_optimizer(make):
-  optimizer = make(0.25, beta_1=0.5, beta_2=0.75, epsilon=1.0, global_clipnorm=2.0)
-  again = make.from_config(optimizer.get_config())
-  assert again.get_config() == optimizer.get_config()
