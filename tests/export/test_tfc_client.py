@@ -47,20 +47,17 @@ def test_tfci_compresses_and_decompresses(paths, exported_codec, photograph):
   np.testing.assert_array_equal(back, reconstruction[None])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
   'model',
   [
     tfusq.MSContext,
-    # The same walk and entropy model, with other networks.
-    pytest.param(
-      functools.partial(
-        tfusq.Cheng,
-        hidden=12,
-        # Fewer layers than its own, to be traced and frozen.
-        analysis=tfusq.Convolutional(),
-        synthesis=tfusq.Convolutional(),
-      ),
-      marks=pytest.mark.slow,
+    functools.partial(
+      tfusq.Cheng,
+      hidden=12,
+      # Fewer layers than its own, to be traced and frozen.
+      analysis=tfusq.Convolutional(),
+      synthesis=tfusq.Convolutional(),
     ),
   ],
 )

@@ -10,6 +10,7 @@ import placement
 from making import TINY, make_codec, make_patches
 from tfusq import MSE, MSSSIM, Distortion, WeightedSum, config
 from tfusq.evaluation import metrics
+from tfusq.testing.requirements import gradient_of
 from tfusq.training import fixed_order, train
 from tfusq.training.execution import execution
 from tfusq.training.recipes import TrainingError
@@ -58,9 +59,9 @@ def test_ms_ssim_is_tensorflows_beyond_0_and_1(pair):
 
 
 @pytest.mark.parametrize('measure', [MSSSIM(), WeightedSum([MSE(), MSSSIM()], [1.0, 500.0])])
-def test_gradients_are_those_of_finite_differences(measure, pair, gradients):
+def test_gradients_are_those_of_finite_differences(measure, pair):
   x, y = tensors(*pair)
-  _, (gradient,) = gradients(lambda y: measure(x, y), y)
+  _, (gradient,) = gradient_of(lambda y: measure(x, y), y)
   # Along the gradient, where the change is largest beside the rounding errors of float32.
   direction = gradient / tf.norm(gradient)
   upper, lower = (float(measure(x, y + step * direction)) for step in (0.5, -0.5))
@@ -142,13 +143,9 @@ def test_a_compiled_gradient_is_the_plain_one_up_to_rounding(pair):
   np.testing.assert_allclose(compiled, plain, atol=1e-3 * np.abs(plain).max())
 
 
-def ms_ssim_batch():
-  return next(iter(make_patches(patch_size=176).dataset()))
-
-
 @pytest.mark.parametrize('precision', ['float32', 'mixed_float16'])
 def test_a_loss_is_the_rate_plus_lambda_times_the_measure(precision):
-  batch = ms_ssim_batch()
+  batch = next(iter(make_patches(1, patch_size=176).dataset()))
   x = from_uint8(batch['image'])
   with execution(precision):
     codec = make_codec(distortion_measure=MSSSIM(), lmbda=16.64)
@@ -223,8 +220,7 @@ def test_patches_that_are_too_small_are_refused_before_anything_is_written(tmp_p
   assert not (tmp_path / 'run').exists()
 
 
-@pytest.mark.usefixtures('eagerly')
-def test_one_gin_file_trains_the_light_model_for_ms_ssim(tmp_path, caplog):
+def test_one_gin_file_has_the_light_model_trained_for_ms_ssim(caplog):
   files = [
     'models/klt_hyper_zero.gin',
     'quantizers/sua_ep_sua_ste.gin',
@@ -232,19 +228,21 @@ def test_one_gin_file_trains_the_light_model_for_ms_ssim(tmp_path, caplog):
     'data/folder.gin',
     'distortions/ms_ssim.gin',
   ]
-  bindings = ['LMBDA = 16.64', 'STEPS = 1', 'train.interval = 1', 'CosineDecay.warmup_steps = 0']
-  bindings.append('Patches.batch_size = 1')
-  config.parse(files, [*TINY, *bindings], [])
-  config.build('train')(model_dir=str(tmp_path / 'run'), recipe=config.recipe)
-  recipe = (tmp_path / 'run' / 'operative_config-0.gin').read_text()
-  assert 'Codec.distortion_measure = @MSSSIM()' in recipe and 'Patches.patch_size = 192' in recipe
-  assert 'is not used' not in caplog.text
-
+  config.parse(files, ['LMBDA = 16.64', 'Patches.batch_size = 1', *TINY], [])
   codec = config.build_parameter('train.codec')
+  data = config.build_parameter('train.data')
+  config.recipe()
+  assert not [line for line in caplog.messages if 'MSSSIM' in line or 'SQUARED_ERROR' in line]
+
   codec.create()
   kernel = codec.model.synthesis.linear.kernel.numpy().reshape(768, 6)
   step = block_bases.quantization_step(16.64 / 2500)
   np.testing.assert_allclose(np.linalg.norm(kernel, axis=0), step, rtol=1e-5)
+
+  batch = next(iter(data.dataset()))
+  terms = codec.hard(from_uint8(batch['image']))
+  assert data.patch_size == 192 and 0 < float(terms.measured) < 0.5
+  assert terms.unit == 1 and codec.lmbda == 16.64
 
 
 def test_gin_binds_a_weighted_sum():
