@@ -1,6 +1,7 @@
 """Conformance checks for the classes of tfusq and of its plugins.
 
-There are checks for surrogates, estimators, schedules, entropy models, transforms and codec models.
+There are checks for surrogates, estimators, schedules, entropy models, transforms and codec models,
+and for exported codecs, as objects of `tfusq.export.client.ExportedCodec`.
 Each is a plain function of one object. It returns when the object has the property that it tests,
 and raises `NonConformance`, with one sentence and a number, when it has not. The checks test
 mathematics, not form. Two front ends run the same lists: `tfusq check NAME`, and with pytest
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 
 from tfusq.entropy_models import EntropyModel
 from tfusq.errors import Error
+from tfusq.export.client import ExportedCodec
 from tfusq.models import Model
 from tfusq.quantization import temperature
 from tfusq.quantization.base import Surrogate
@@ -27,6 +29,7 @@ from tfusq.quantization.temperature import (
   present_temperatures,
   typical_temperatures,
 )
+from tfusq.testing.codecs import codec_checks
 from tfusq.testing.entropy_models import entropy_model_checks
 from tfusq.testing.estimators import estimator_checks
 from tfusq.testing.models import model_checks
@@ -42,6 +45,7 @@ __all__ = [
   'NotApplicable',
   'Unchecked',
   'checks_of',
+  'codec_checks',
   'conformance',
   'describe',
   'entropy_model_checks',
@@ -63,8 +67,11 @@ CHECKS: dict[type, list[Callable]] = {
   EntropyModel: entropy_model_checks,
   Transforms: transforms_checks,
   Model: model_checks,
+  ExportedCodec: codec_checks,
 }
-_KINDS = 'surrogates, estimators, schedules, entropy models, transforms and codec models'
+_KINDS = (
+  'surrogates, estimators, schedules, entropy models, transforms, codec models and exported codecs'
+)
 
 
 class Unchecked(Error, TypeError):
