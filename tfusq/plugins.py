@@ -5,7 +5,7 @@ class's name and what gin writes after `@` are the same. The built-in classes ar
 distribution tfusq.
 
 An exported codec is a plugin too, in the group `CODECS`. Its entry point names a package whose
-folder is that of the codec. The package is found and never imported, and gin does not know the name.
+folder is that of the codec. The package is found and not imported, and gin does not know its name.
 """
 
 import functools

@@ -129,7 +129,7 @@ def _codec(name: str, gin_bindings: list[str]) -> tuple[str, object]:
   """
   from tfusq.export import client, installed
 
-  names = [codec.name for codec in plugins.codecs()]
+  names = installed.names()
   if name not in names and not client.described(name):
     available = ', '.join(sorted({*plugins.by_name(), *names}))
     raise plugins.PluginError(

@@ -44,6 +44,11 @@ class Choice(NamedTuple):
     return f'{self.place} ({self.codec.identity})'
 
 
+def names() -> list[str]:
+  """Returns the names of the installed codecs, sorted."""
+  return sorted({plugin.name for plugin in plugins.codecs()})
+
+
 def read(plugin: plugins.Plugin) -> Choice:
   """Reads the description of an installed codec.
 
@@ -183,6 +188,5 @@ def _remark(text: str, claimed: list[plugins.Plugin]) -> str:
 
 
 def _unknown(text: str) -> CodecError:
-  names = ', '.join(sorted({plugin.name for plugin in plugins.codecs()}))
-  listing = f'those installed are {names}' if names else 'none is installed'
+  listing = f'those installed are {", ".join(names())}' if names() else 'none is installed'
   return CodecError(f'no exported codec in {text}, and no codec of that name; {listing}')

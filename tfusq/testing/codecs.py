@@ -84,7 +84,7 @@ def _image(height: int, width: int) -> np.ndarray:
 def _operations(codec: ExportedCodec) -> set[str]:
   """Returns the names of the operations in a codec's SavedModel."""
   data = (codec.path / 'saved_model.pb').read_bytes()
-  operations = set()
+  operations: set[str] = set()
   for meta_graph in saved_model_pb2.SavedModel.FromString(data).meta_graphs:
     graph = meta_graph.graph_def
     functions = [function.node_def for function in graph.library.function]
