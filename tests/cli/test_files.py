@@ -158,6 +158,27 @@ def test_stores_are_refused_where_they_cannot_be(run, capsysbinary):
     assert b'is in a store' in capsysbinary.readouterr().err
 
 
+def test_without_a_name_files_go_beside_their_images(
+  run, exported_path, source, standard_input, tmp_path, monkeypatch
+):
+  monkeypatch.chdir(tmp_path)
+  code, out, _ = run('compress', '--codec', exported_path, source)
+  assert code == 0 and out.startswith(f'{tmp_path}/in.usq: 50x40, '.encode())
+  code, _, err = run('compress', '--codec', exported_path, 'in.png')
+  assert code == 1 and 'in.usq exists; --force replaces it' in err
+  data = (tmp_path / 'in.usq').read_bytes()
+
+  (tmp_path / 'sub').mkdir()
+  (tmp_path / 'sub' / 'a.b.png').write_bytes(source.read_bytes())
+  code, out, _ = run('compress', '--codec', exported_path, '.')
+  assert code == 0 and out.startswith(b'.: 1 files, 1 existing files are kept')
+  assert (tmp_path / 'sub' / 'a.b.usq').read_bytes() == data
+
+  standard_input(source.read_bytes())
+  code, out, err = run('compress', '--codec', exported_path, '-')
+  assert code == 0 and out == data and err.startswith('standard output: ')
+
+
 def test_info_takes_several_files(run, exported_codec, image, tmp_path):
   data = exported_codec.compress(image)
   (tmp_path / 'a.usq').write_bytes(data)

@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -48,6 +49,14 @@ def test_a_codec_is_loaded_without_them(copy, exported_codec, photograph):
   with pytest.raises(WeightsError, match='has no weights.npz.*or its run') as error:
     transfer.transfer(make_codec(), str(copy))
   assert '\n' not in str(error.value)
+
+
+def test_a_codec_of_an_earlier_version_is_refused():
+  codec = Path(__file__).parents[1] / 'fixtures' / 'codecs' / 'version_1'
+  assert exported_weights.is_exported(str(codec))
+  for function in (exported_weights.read, exported_weights.digest):
+    with pytest.raises(WeightsError, match='version_1 has no weights.npz'):
+      function(str(codec))
 
 
 def test_another_network_takes_what_fits(exported_path):

@@ -81,7 +81,7 @@ def train(arguments: argparse.Namespace) -> None:
   if not (arguments.gin_file or arguments.gin_bindings):
     raise config.ConfigError('say what to train: give --gin_file')
 
-  init_from = _init_from(arguments.init_from)
+  init_from = _init_from(arguments.init_from, arguments.model_dir)
   config.parse(arguments.gin_file, arguments.gin_bindings, arguments.gin_search_path)
   with config.execution():
     print(machine.describe(), flush=True)
@@ -96,11 +96,21 @@ def train(arguments: argparse.Namespace) -> None:
   print(outcome)
 
 
-def _init_from(text: str | None) -> str | None:
-  """Returns the folder of a run or a codec, or that of the installed codec of a name."""
+def _init_from(text: str | None, model_dir: str) -> str | None:
+  """Finds the networks that a run starts from.
+
+  Args:
+    text: Folder of a run or of an exported codec, or name of an installed codec; None for none.
+    model_dir: Run directory. A run that is resumed needs no more what it was begun with.
+
+  Returns:
+    The folder.
+  """
   from tfusq.export import installed
 
-  if text is None or text not in installed.names() or files.to_path(text).exists():
+  if text is None or files.to_path(text).exists():
+    return text
+  if text not in installed.names() and files.to_path(model_dir).exists():
     return text
   return str(installed.named(text).codec.path)
 
