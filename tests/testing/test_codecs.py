@@ -19,7 +19,8 @@ class Changed:
     return getattr(self._codec, name)
 
 
-def test_an_exported_codec_keeps_its_contract(exported_codec):
+def test_an_exported_codec_keeps_its_contract(exported_codec, monkeypatch):
+  monkeypatch.setattr(codecs, '_SIZES', ((1, 1), (17, 23)))  # others are other tests'
   checks = testing.checks_of(exported_codec)
   assert [check.check.__name__ for check in checks] == [
     'decodes_its_files',
