@@ -1,10 +1,11 @@
 """The codec that a command takes: named, of the variable, `./codec`, or installed."""
 
+import argparse
 import json
 
 import pytest
 
-from tfusq.cli import codecs
+from tfusq.cli import codecs, comparing, training
 from tfusq.export.client import CodecError
 
 LOCAL, INSTALLED, OTHER = ('1' * 16, '2' * 16, '3' * 16)
@@ -81,3 +82,31 @@ def test_files_find_their_codecs(place, capsys):
   assert capsys.readouterr().err == (
     f'codec: photo of third 2 ({INSTALLED})\ncodec: ./codec ({LOCAL})\n'
   )
+
+
+def test_evaluate_takes_names_and_folders(place, tmp_path, capsys):
+  write_codec(place / 'mine', LOCAL)
+
+  def folders(*texts, anchor=None):
+    arguments = argparse.Namespace(codec=list(texts), model_dir=[], anchor=anchor)
+    return comparing._codecs(arguments)
+
+  assert folders('photo', 'mine') == [str(tmp_path / 'package_photo'), 'mine']
+  assert folders(anchor='jpeg') == []
+  assert not capsys.readouterr().err
+  assert folders() == [str(tmp_path / 'package_photo')]
+  assert capsys.readouterr().err == f'codec: photo of third 2 ({INSTALLED})\n'
+
+
+def test_a_run_begins_with_a_folder_or_a_name(place, tmp_path):
+  assert training._init_from(None, 'run') is None
+  assert training._init_from('photo', 'run') == str(tmp_path / 'package_photo')
+  with pytest.raises(
+    CodecError, match='in phto, and no codec of that name; those installed are pho'
+  ):
+    training._init_from('phto', 'run')
+  (place / 'photo').mkdir()
+  assert training._init_from('photo', 'run') == 'photo'
+  # A run that is resumed does not need what it was begun with.
+  (place / 'run').mkdir()
+  assert training._init_from('gone', 'run') == 'gone'

@@ -44,7 +44,7 @@ def add_codec(command: argparse.ArgumentParser, meaning: str) -> None:
 
   Args:
     command: Parser of the command.
-    meaning: What can be named, for the help.
+    meaning: Codecs that can be named, for the help.
   """
   command.add_argument('--codec', type=any_path, help=f'{meaning}; {DEFAULT_CODEC_HELP}')
 
