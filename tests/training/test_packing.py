@@ -22,6 +22,12 @@ def write(path, seed):
   path.write_bytes(image_files.encode(noise, 'png'))
 
 
+def replace_by_an_older_one(path):
+  noise = np.random.default_rng(9).integers(0, 256, [21, 24, 3], np.uint8)
+  path.write_bytes(image_files.encode(noise, 'png'))
+  os.utime(path, ns=(10**9, 10**9))
+
+
 @pytest.fixture
 def folder(tmp_path):
   """Five photographs, and a file that is none."""
@@ -131,6 +137,7 @@ def test_whole_shards_of_an_interrupted_call_are_kept(folder, tmp_path, monkeypa
     (lambda folder: write(folder / 'e.png', 9), 2),  # before `sub`
     (lambda folder: (folder / 'b.png').unlink(), 2),
     (lambda folder: os.utime(folder / 'sub' / 'c.png', ns=(2**62, 2**62)), 1),
+    (lambda folder: replace_by_an_older_one(folder / 'sub' / 'c.png'), 1),
   ],
 )
 def test_shards_of_other_photographs_are_written_again(

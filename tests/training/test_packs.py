@@ -78,7 +78,8 @@ def test_a_damaged_record_is_named_when_it_is_met(own_pack):
 
 def test_a_damaged_record_stops_a_dataset_with_its_name(own_pack):
   path = own_pack / 'photographs-00000.tfrecord'
-  path.write_bytes(path.read_bytes()[:1000])
+  data = path.read_bytes()
+  path.write_bytes(data[:1000] + bytes(len(data) - 1000))
   with pytest.raises(Exception, match='ImageError: .*00000.tfrecord is damaged: '):
     for _, _ in zip(Patches(str(own_pack), 64, 2, cache_bytes=0).dataset(), range(4)):
       pass
@@ -94,18 +95,22 @@ def test_a_damaged_record_stops_a_dataset_with_its_name(own_pack):
     ('photographs-00001.json', 'no JSON', '00001.json is damaged: JSONDecodeError'),
     ('pack.json', '[]', 'pack.json is damaged: TypeError'),
     ('pack.json', '{"version": 2, "shards": 1}', 'version 2; this tfusq reads version 1'),
-    ('photographs-00001.tfrecord', None, 'cannot read raccoon.webp in .*00001.tfrecord'),
+    ('photographs-00001.tfrecord', None, 'the pack lacks .*00001.tfrecord: No such file'),
+    ('photographs-00001.tfrecord', 'short', '00001.tfrecord is damaged: it has less than the'),
+    ('photographs-00001.json', '{"photographs": []}', 'tells of 4 photographs, and its shards of'),
+    ('pack.json', '{"version": 1, "shards": 1, "photographs": 4}', 'of 4 photographs, and its'),
+    ('pack.json', '{"version": 1, "shards": 0, "photographs": 0}', 'of 0 photographs, and its'),
+    ('pack.json', '{"version": 1, "shards": -1, "photographs": 0}', 'of 0 photographs, and its'),
+    ('pack.json', '{"version": 1, "shards": 2}', "pack.json is damaged: KeyError 'photographs'"),
   ],
 )
 def test_a_part_that_is_missing_or_damaged_is_named(name, text, message, own_pack):
   (own_pack / name).unlink()
   if text is not None:
     (own_pack / name).write_text(text)
+  # Before a run begins.
   with pytest.raises(ImageError, match=message):
-    patches = Patches(str(own_pack), 64, 2)
-    for index in range(4):
-      patches.files = [own_pack / 'raccoon.webp']
-      patches.patch(index)
+    Patches(str(own_pack), 64, 2)
 
 
 def test_what_tells_that_a_pack_is_complete(pack):

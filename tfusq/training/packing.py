@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import functools
 import hashlib
 import os
 import re
@@ -55,7 +56,7 @@ def pack(folder: str, out: str, shard_bytes: int, force: bool = False) -> Packed
   """Packs the photographs of a folder, each of which is decoded once.
 
   Whole shards of an interrupted call are kept, where the photographs in them are those of the
-  folder still, in name and time.
+  folder still, in name, length and time.
 
   Args:
     folder: Folder of images, sub-folders included.
@@ -151,7 +152,7 @@ class _Packing:
     packed = paths[: len(entries)]
     if [entry.name for entry in entries] != [self._name(path) for path in packed]:
       return []
-    if any(_is_newer(path, shard.entries) for path in packed):
+    if any(map(functools.partial(_is_changed, shard), packed, entries)):
       return []
 
     length = sum(entry.bytes for entry in entries)
@@ -257,11 +258,16 @@ def _remove_shards(target: AnyPath, first: int) -> None:
       path.unlink()
 
 
-def _is_newer(path: AnyPath, other: AnyPath) -> bool:
-  """Returns whether a file was changed after another, where their times are known."""
-  if isinstance(path, RemotePath) or isinstance(other, RemotePath):
+def _is_changed(shard: Shard, path: AnyPath, entry: Entry) -> bool:
+  """Returns whether a photograph is another than was packed, where that is known."""
+  if isinstance(path, RemotePath):
     return False
-  return path.stat().st_mtime_ns > other.stat().st_mtime_ns
+  status = path.stat()
+  if status.st_size != entry.bytes:  # copies may have earlier times
+    return True
+  if isinstance(shard.entries, RemotePath):
+    return False
+  return status.st_mtime_ns > shard.entries.stat().st_mtime_ns
 
 
 @contextlib.contextmanager

@@ -76,17 +76,27 @@ class Pack:
       folder: Folder of a pack.
 
     Raises:
-      ImageError: if the pack is damaged, or of a later version; names the file.
+      ImageError: if the pack is damaged, as far as is seen without reading the photographs, or of
+        a later version; names the file.
     """
     self.folder = folder
     self.files: list[AnyPath] = []
     self._places: dict[AnyPath, tuple[Shard, Entry]] = {}
-    for number in range(_shard_count(folder / MARKER)):
+    shards, photographs = _read_marker(folder / MARKER)
+    for number in range(shards):
       shard = shard_of(folder, number)
-      for entry in read_entries(shard):
+      entries = read_entries(shard)
+      _require_whole(shard, entries)
+      for entry in entries:
         path = folder / entry.name
         self.files.append(path)
         self._places[path] = (shard, entry)
+
+    if not self.files or len(self.files) != photographs:
+      raise ImageError(
+        f'{folder} is damaged: {MARKER} tells of {photographs} photographs, and its shards of '
+        f'{len(self.files)}'
+      )
 
   def read(self, path: AnyPath) -> bytes:
     """Returns the content of a photograph's file.
@@ -190,11 +200,30 @@ def marker_text(shards: int, photographs: int) -> bytes:
   return json.dumps(content, indent=1).encode()
 
 
-def _shard_count(marker: AnyPath) -> int:
-  version, shards = _read_json(marker, lambda content: (content['version'], content['shards']))
+def _read_marker(marker: AnyPath) -> tuple[int, int]:
+  """Returns the numbers of shards and of photographs."""
+  content = _read_json(marker, lambda content: content)
+  version = _parse(marker, lambda: content['version'])
   if version != VERSION:
     raise ImageError(f'{marker} is of version {version}; this tfusq reads version {VERSION}')
-  return _parse(marker, lambda: int(shards))
+  return _parse(marker, lambda: (int(content['shards']), int(content['photographs'])))
+
+
+def _require_whole(shard: Shard, entries: Sequence[Entry]) -> None:
+  """Refuses a shard that is absent, or ends before its last photograph does."""
+  end = _parse(
+    shard.entries, lambda: max((entry.offset + entry.bytes for entry in entries), default=0)
+  )
+  if not end:
+    return
+  try:
+    last = files.read_part(shard.records, end - 1, 1)
+  except OSError as error:
+    raise ImageError(f'the pack lacks {shard.records}: {os.strerror(error.errno or 0)}') from error
+  if not last:
+    raise ImageError(
+      f'{shard.records} is damaged: it has less than the {end} bytes of its photographs'
+    )
 
 
 def _read_json(path: AnyPath, get: Callable[[Any], Any]) -> Any:
