@@ -41,7 +41,10 @@ def add(commands: Commands) -> None:
     'output',
     nargs='?',
     type=any_path,
-    help=f"file to write; by default the input's name with the suffix .usq; {_OUTPUT_HELP}",
+    help=(
+      "file to write; by default the input's name with the suffix .usq, each image's for a folder; "
+      f'{_OUTPUT_HELP}'
+    ),
   )
   command.add_argument(
     '--first_frame',
