@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -73,8 +75,24 @@ def folder(name, tmp_path, monkeypatch):
   return tmp_path / name
 
 
-def test_an_earlier_run_is_exported_to_the_same_codec(name, folder, cli):
-  code, _, err = cli('export', '--model_dir', folder, '--out', 'codec')
+@pytest.fixture
+def command(name, cli):
+  """Runs a command here, and those on the run of a serial context as a shell starts them.
+
+  In such a process, nobody has imported TensorFlow before, nor left a mark on the environment.
+  """
+
+  def run_in_a_process(*words):
+    environment = {key: value for key, value in os.environ.items() if key != 'TF2_BEHAVIOR'}
+    arguments = [sys.executable, '-m', 'tfusq', *map(str, words)]
+    result = subprocess.run(arguments, text=True, capture_output=True, env=environment)
+    return result.returncode, result.stdout, result.stderr
+
+  return run_in_a_process if name == 'serial_context' else cli
+
+
+def test_an_earlier_run_is_exported_to_the_same_codec(name, folder, command, cli):
+  code, _, err = command('export', '--model_dir', folder, '--out', 'codec')
   assert code == 0, err
   assert json.loads(Path('codec/codec.json').read_text())['identity'] == IDENTITIES[name]
 
@@ -89,9 +107,9 @@ def test_an_earlier_run_is_exported_to_the_same_codec(name, folder, cli):
   assert np.abs(decoded - read_image(folder / 'decoded.png')).max() <= 1
 
 
-def test_an_earlier_run_resumes(name, folder, cli):
+def test_an_earlier_run_resumes(name, folder, command):
   options = () if tf.__version__.startswith('2.14.') else ('--accept_other_versions',)
-  code, _, err = cli('train', '--model_dir', folder, '--gin_file', f'{name}.gin', *options)
+  code, _, err = command('train', '--model_dir', folder, '--gin_file', f'{name}.gin', *options)
   assert code == 0, err
 
   checkpoint = tf.train.latest_checkpoint(str(folder))

@@ -27,6 +27,7 @@ BUILT_IN = {
   'tfusq.entropy_models': ['Factorized', 'Gaussian', 'GaussianMixture', 'Laplacian'],
   'tfusq.models': ['Charm', 'Cheng', 'ELIC', 'MSContext', 'MSHyper'],
   'tfusq.transforms': ['Bottleneck', 'Convolutional', 'KLT', 'Light', 'Residual'],
+  'tfusq.distortions': ['MSE', 'MSSSIM', 'WeightedSum'],
 }
 
 

@@ -59,6 +59,10 @@ if TYPE_CHECKING:
   from tfusq.quantization.schedules import Schedule as Schedule
   from tfusq.quantization.temperature import Temperature as Temperature
   from tfusq.training.codec import Codec as Codec
+  from tfusq.training.distortions import MSE as MSE
+  from tfusq.training.distortions import MSSSIM as MSSSIM
+  from tfusq.training.distortions import Distortion as Distortion
+  from tfusq.training.distortions import WeightedSum as WeightedSum
   from tfusq.training.patches import Patches as Patches
   from tfusq.transforms import Bottleneck as Bottleneck
   from tfusq.transforms import Convolutional as Convolutional
@@ -119,6 +123,10 @@ _HOME = {
   'Piecewise': 'tfusq.quantization.schedules',
   'Temperature': 'tfusq.quantization.temperature',
   'Codec': 'tfusq.training.codec',
+  'Distortion': 'tfusq.training.distortions',
+  'MSE': 'tfusq.training.distortions',
+  'MSSSIM': 'tfusq.training.distortions',
+  'WeightedSum': 'tfusq.training.distortions',
   'Patches': 'tfusq.training.patches',
   'Transforms': 'tfusq.transforms',
   'Convolutional': 'tfusq.transforms',
@@ -137,6 +145,7 @@ __all__ = [
   'Coder',
   'Constant',
   'Convolutional',
+  'Distortion',
   'ELIC',
   'EP',
   'EntropyModel',
@@ -152,7 +161,9 @@ __all__ = [
   'Light',
   'Linear',
   'MSContext',
+  'MSE',
   'MSHyper',
+  'MSSSIM',
   'Model',
   'PGE',
   'Part',
@@ -179,6 +190,7 @@ __all__ = [
   'UQs',
   'Undefined',
   'Visitor',
+  'WeightedSum',
   'lower_bound',
   'quantize',
   'upper_bound',

@@ -24,6 +24,7 @@ GROUPS = {
   'tfusq.entropy_models': 'tfusq.entropy_models:EntropyModel',
   'tfusq.models': 'tfusq.models:Model',
   'tfusq.transforms': 'tfusq.transforms:Transforms',
+  'tfusq.distortions': 'tfusq.training.distortions:Distortion',
 }
 
 # Group of the packages that hold exported codecs.

@@ -69,7 +69,7 @@ def test_their_examples_are_bound_by_gin(generated, tmp_path):
   folders = [generated(kind, f'Bound{number}') for number, kind in enumerate(KINDS)]
   code = (
     'import sys\nfrom tfusq import config\n'
-    'for folder in sys.path[1:7]:\n'
+    f'for folder in sys.path[1 : 1 + {len(KINDS)}]:\n'
     f'  config.parse([folder + "/example.gin"], {list(BINDINGS)!r}, [])\n'
     '  config.build_configurable("Codec")\n'
     '  print(config.recipe())\n'

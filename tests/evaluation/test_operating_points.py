@@ -1,4 +1,5 @@
 import json
+import math
 
 import numpy as np
 import pytest
@@ -66,6 +67,40 @@ def test_mismatch_is_of_the_training_time_forward_calculation_against_rounding(p
   assert measurements['distortion-mismatch'] == pytest.approx(
     255**2 * float(soft.mse - hard.mse), abs=1e-2
   )
+
+
+class Absolute(tfusq.Distortion):
+  """Mean absolute error, for sides of 64 pixels or more."""
+
+  unit = 255.0
+  least_side = 64
+
+  def __call__(self, x, reconstruction):
+    return tf.reduce_mean(tf.abs(x - reconstruction))
+
+
+@pytest.mark.usefixtures('eagerly')
+def test_a_run_is_measured_by_the_distortion_that_it_is_trained_for(photograph, exported_codec):
+  codec = make_codec(distortion_measure=Absolute())
+  image = photograph[:64, :80]
+  mismatch = operating_points.train_test_mismatch(codec, 30)
+  found = mismatch(image)
+  index = tf.constant([int(image_hash(image)[:8], 16)], tf.int64)
+  x = pixels.from_uint8(image)[None]
+  error = np.mean(np.abs(x - codec.soft(x, index).reconstruction))
+  assert found['surrogate-distortion'] == pytest.approx(255 * error, rel=1e-4)
+  small = mismatch(image[:48])
+  assert math.isnan(small['surrogate-distortion']) and small['surrogate-bpp'] > 0
+
+  decoded = operating_points.measure(
+    exported_codec,
+    image,
+    lambda image, decoded: operating_points.trained_distortion(codec, image, decoded),
+  )
+  pixel_values = exported_codec.decompress(exported_codec.compress(image)).astype(int)
+  assert decoded['distortion'] == pytest.approx(np.mean(np.abs(image - pixel_values)), rel=1e-5)
+  assert 'distortion' not in measure(exported_codec, image)
+  assert operating_points.trained_distortion(make_codec(), image, image) == {}
 
 
 @pytest.mark.usefixtures('eagerly')

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfusq.export import arguments, container
+from tfusq.export import arguments, bitstream, container
 
 IMAGE = np.arange(2 * 5 * 3, dtype=np.uint8).reshape(2, 5, 3)
 FLOATS = IMAGE / np.float64(255)
@@ -169,10 +169,13 @@ def test_a_codec_refuses_sizes_that_no_file_has(height, width, codec):
   assert refusal(codec.compress, image) == container.IMAGE_LIMITS
 
 
-def test_a_codec_refuses_more_pixels_than_a_file_has(codec):
-  image = np.zeros([65535, 2049, 3], np.uint8)
-  codec.compress.get_concrete_function(arguments.IMAGE)
-  assert refusal(codec.compress, image) == f'more than {container.MAX_PIXELS} pixels'
+def test_more_pixels_than_a_file_has_are_refused(trained, monkeypatch):
+  """An exported codec has the limit itself, as its refusal of a forged size says."""
+  monkeypatch.setattr(container, 'MAX_PIXELS', 6000)
+  coding = trained.centred_model, bitstream.make_coders(trained.centred_model), bytes(8)
+  assert bitstream.encode(*coding, tf.zeros([60, 100, 3], tf.uint8)).data.dtype == tf.string
+  with pytest.raises(tf.errors.InvalidArgumentError, match='more than 6000 pixels'):
+    bitstream.encode(*coding, tf.zeros([60, 101, 3], tf.uint8))
 
 
 def test_a_size_is_refused_though_the_trace_knows_it(codec):

@@ -12,9 +12,9 @@ import tfusq
 from making import last_convolution, make_codec
 from tfusq import files, plugins
 from tfusq.coding import range_coder
-from tfusq.export import client, container, container_ops, saved_model
+from tfusq.export import bitstream, client, container, container_ops, saved_model, visitors
 from tfusq.export.container import ContainerError
-from tfusq.models import visitors
+from tfusq.models.visitors import RoundingVisitor
 from tfusq.transforms import exact
 
 # What TensorFlow Compression adds; everything else is TensorFlow's own.
@@ -70,7 +70,7 @@ def test_the_codec_says_what_the_trained_model_says(trained, exported_codec, pho
   assert bits.sum() <= unpriced
 
   # In floats, a symbol may be another one where the mean is within its error of the border of two.
-  visitor = visitors.RoundingVisitor(model, x, trained.centred_model.centre)
+  visitor = RoundingVisitor(model, x, trained.centred_model.centre)
   y_hat = model.walk(visitor, 1, 128, 192)
   (_, in_floats) = visitor.parameters[-1]
   symbols_in_floats = tf.round(latents['y'] - in_floats.mean)
@@ -239,32 +239,31 @@ def built_in(group):
   ]
 
 
-# Every model with every entropy model; the fast tests take all of them with one model, and one
-# with each kind of context (a model's conformance has it for all).
-QUICK = {tfusq.Cheng: (tfusq.GaussianMixture, False), tfusq.ELIC: (tfusq.Gaussian, True)}
 # Analysis and synthesis, which are alike in encoder and decoder, have fewer layers than their own.
 PLAIN = {'analysis': tfusq.Convolutional(), 'synthesis': tfusq.Convolutional()}
 SMALLER = {tfusq.Cheng: {'hidden': 12, **PLAIN}, tfusq.ELIC: {'groups': (3, 7), **PLAIN}}
 PRODUCT = [
-  pytest.param(
-    model,
-    cls,
-    zero_centre,
-    id=f'{model.__name__}-{cls.__name__}-{zero_centre}',
-    marks=[pytest.mark.slow]
-    * (model is not tfusq.MSHyper and (cls, zero_centre) != QUICK.get(model)),
-  )
+  (model, cls, zero_centre)
   for model in built_in('tfusq.models')
   for cls in built_in('tfusq.entropy_models')
   if cls.channels
   for zero_centre in (True, False)
   if not (zero_centre and model.serial)
 ]
+# The fast tests take all entropy models with one model, and one with each other kind of context
+# (a model's conformance decodes what it encodes with all of them, and test_in_tiles traces it).
+QUICK = [(tfusq.Cheng, tfusq.GaussianMixture, False), (tfusq.ELIC, tfusq.Gaussian, True)]
+# The one that they export; others are the fixture's (MSHyper with Gaussian), and those of
+# test_tfc_client and of the earlier runs (MSContext, whose walk Cheng has too, with the mixture).
+EXPORTED = (tfusq.MSHyper, tfusq.GaussianMixture, True)
 
 
-@pytest.mark.parametrize('model, cls, zero_centre', PRODUCT)
-def test_evaluation_is_the_decoder(model, cls, zero_centre, photograph):
-  """Bit for bit, and the estimate is of the symbols that are coded."""
+def cases(is_fast):
+  return [pytest.param(case, marks=[pytest.mark.slow] * (not is_fast(case))) for case in PRODUCT]
+
+
+def lively_codec(model, cls, zero_centre):
+  """Makes a codec whose latents are several symbols large."""
   codec = make_codec(
     4,
     10,
@@ -276,14 +275,45 @@ def test_evaluation_is_the_decoder(model, cls, zero_centre, photograph):
     variable.assign_add(0.1 * tf.random.stateless_normal(variable.shape, [1, 2]))
   last = last_convolution(codec.model.analysis)
   last.kernel.assign(30 * last.kernel)
-  module = saved_model.CodecModule(codec.centred_model)
+  return codec
+
+
+def require_near_lengths(data, bits):
+  """Asserts that the estimate of each section is near its length."""
+  lengths = np.array([8 * length for length in container.read_header(data).sections])
+  assert lengths[1] > 500
+  assert (np.abs(lengths - bits) < 0.01 * lengths + 40).all()
+
+
+def named(case):
+  return '-'.join(getattr(value, '__name__', str(value)) for value in case)
+
+
+@pytest.mark.parametrize(
+  'case', cases(lambda case: case[0] is tfusq.MSHyper or case in QUICK), ids=named
+)
+def test_every_model_with_every_entropy_model_decodes_and_estimates(case, photograph):
+  """Bit for bit, and the estimate is of the symbols that are coded; in eager execution."""
+  centred_model = lively_codec(*case).centred_model
+  coding = centred_model, bitstream.make_coders(centred_model), bytes(8)
+  image = tf.constant(photograph[100:149, 100:170])
+  encoded = bitstream.encode(*coding, image, visitors.PricedEncoder)
+  assert bitstream.encode(*coding, image).data == encoded.data
+  y_hat, height, width = bitstream.decode(*coding, encoded.data)
+  np.testing.assert_array_equal(y_hat, encoded.y_hat)
+  assert (height, width) == (49, 70)
+  require_near_lengths(encoded.data.numpy(), np.array(list(encoded.encoder.bits().values())))
+
+
+@pytest.mark.parametrize('case', cases(lambda case: case == EXPORTED), ids=named)
+def test_evaluation_is_the_decoder(case, photograph):
+  """Bit for bit, and the estimate is of the symbols that are coded."""
+  module = saved_model.CodecModule(lively_codec(*case).centred_model)
   image = photograph[:83, :130]
   result = module.evaluate(image)
   np.testing.assert_array_equal(module.decompress(result['data']), result['reconstruction'])
   assert module.compress(image) == result['data']
-  lengths = [8 * length for length in container.read_header(result['data'].numpy()).sections]
-  assert lengths[1] > 500
-  assert (np.abs(lengths - result['bits'].numpy()) < 0.01 * np.array(lengths) + 40).all()
+  require_near_lengths(result['data'].numpy(), result['bits'].numpy())
 
 
 def test_weights_too_large_for_exact_arithmetic_are_refused():

@@ -48,24 +48,25 @@ def test_tfci_compresses_and_decompresses(paths, exported_codec, photograph):
 
 
 @pytest.mark.parametrize(
-  'options',
+  'model',
   [
-    {'model': tfusq.MSContext},
-    {
-      'model': functools.partial(
+    tfusq.MSContext,
+    # The same walk and entropy model, with other networks.
+    pytest.param(
+      functools.partial(
         tfusq.Cheng,
         hidden=12,
         # Fewer layers than its own, to be traced and frozen.
         analysis=tfusq.Convolutional(),
         synthesis=tfusq.Convolutional(),
       ),
-      'entropy_model': tfusq.GaussianMixture(),
-    },
+      marks=pytest.mark.slow,
+    ),
   ],
 )
-def test_a_serial_context_survives(options, photograph, tmp_path):
+def test_a_serial_context_survives(model, photograph, tmp_path):
   """The loop is still right when weights are constants and the graph is pruned."""
-  codec = make_codec(4, 6, zero_centre=False, **options)
+  codec = make_codec(4, 6, zero_centre=False, model=model, entropy_model=tfusq.GaussianMixture())
   last = last_convolution(codec.model.analysis)
   last.kernel.assign(100 * last.kernel)
   # TensorFlow must not take the names for patterns.

@@ -30,8 +30,12 @@ def make_codec(
   rate=None,
   entropy_model=None,
   model=tfusq.MSHyper,
+  **options,
 ):
-  """Makes a codec small enough for tests; by default MS-hyper with `SUA+EP | SUA+STE`."""
+  """Makes a codec small enough for tests; by default MS-hyper with `SUA+EP | SUA+STE`.
+
+  Further options are those of `Codec`.
+  """
   tf.keras.utils.set_random_seed(seed)
   model = model(
     entropy_model or tfusq.Gaussian(bound), tfusq.Factorized(), filters, latent_channels
@@ -47,6 +51,7 @@ def make_codec(
     zero_centre=zero_centre,
     train_encoder=train_encoder,
     seed=seed,
+    **options,
   )
   codec.create()
   return codec

@@ -68,7 +68,9 @@ def require_every_defined_case(cls):
   surrogate = instances(cls)[0]
   run, names = all_cases(surrogate)
   temperatures = [getattr(surrogate, name) for name in temperature_parameters(cls)]
-  traced = tf.function(run, input_signature=[tf.TensorSpec([None] * 4, tf.float32)] * 4)
+  traced = tf.function(
+    run, input_signature=[tf.TensorSpec([None] * 4, tf.float32)] * 4, autograph=False
+  )
   for function, dtype in ((traced, tf.float32), (run, tf.float64)):
     values = inputs(dtype)
     for value in TEMPERATURES if temperatures else [None]:
@@ -85,7 +87,7 @@ def require_every_defined_case(cls):
   hard = inputs(tf.float32)
   y = tf.random.stateless_normal(hard[0].shape, [3, 4])
   arguments = y, 0.3 * y, tf.zeros_like(y), surrogate.noise(y, [5, 6])
-  compiled = tf.function(lambda *arguments: traced(*arguments), jit_compile=True)
+  compiled = tf.function(lambda *arguments: traced(*arguments), autograph=False, jit_compile=True)
   expected = traced(*arguments)
   for other in (run(*arguments), compiled(*arguments)):
     for name, ours, theirs in zip(names, expected, other):

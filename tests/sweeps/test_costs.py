@@ -7,6 +7,8 @@ from sweep_results import NO_PAPER, PAPER, results_of, write_result
 from tfusq.curves.curve import Curve, CurveError
 from tfusq.sweeps import costs
 
+COST, _ = costs.MEASURES
+
 
 def cost_curve(lmbda, rows):
   codecs = [{'point': 'x', 'lmbda': lmbda}]
@@ -24,12 +26,23 @@ def test_the_cost_is_of_each_images_squared_error():
     ],
   )
   expected = 0.7 + 0.01 * 255**2 * (1e-3 + 1e-4) / 3
-  assert costs.costs(curve, 'bpp', 'psnr-rgb') == {0.01: pytest.approx(expected)}
+  assert costs.costs(curve, COST) == {0.01: pytest.approx(expected)}
+
+
+def test_the_cost_is_of_the_distortion_that_a_run_is_trained_for():
+  rows = [
+    {'bpp': 0.5, 'psnr-rgb': 30.0, 'distortion': 0.02},
+    {'bpp': 0.7, 'psnr-rgb': None, 'distortion': 0.04},
+  ]
+  assert costs.costs(cost_curve(16.64, rows), COST) == {16.64: pytest.approx(0.6 + 16.64 * 0.03)}
+  rows[0]['distortion'] = None  # of too small an image
+  with pytest.raises(CurveError, match='c has an image whose distortion has no value'):
+    costs.costs(cost_curve(16.64, rows), COST)
 
 
 def test_an_image_without_the_measurements_has_no_cost():
   with pytest.raises(CurveError, match='c has no bpp and psnr-rgb of each image'):
-    costs.costs(cost_curve(0.01, [{'bpp': 0.5}]), 'bpp', 'psnr-rgb')
+    costs.costs(cost_curve(0.01, [{'bpp': 0.5}]), COST)
 
 
 def test_costs_are_relative_to_one_cell_and_the_surrogates_to_its_like(tmp_path):

@@ -29,7 +29,6 @@ from tfusq import (
 from tfusq.export import container_ops
 from tfusq.testing import instances
 from tfusq.training.learning_rate import PiecewiseConstantDecay
-from tfusq.training.loss import rate_distortion
 from tfusq.transforms.pixels import from_uint8
 
 
@@ -69,13 +68,14 @@ def test_a_step_of_every_model_stays_on_the_device_and_trains_all_that_the_stage
   enliven(codec)
   compile_and_build(codec, 1e-3)
   before = [variable.numpy() for variable in codec.trainable_variables]
-  step = tf.function(codec.train_step)
+  step = tf.function(codec.train_step, autograph=False)
   traced = step.get_concrete_function(batch)
   # No operation is admitted on the host, and no copy to it.
   assert not placement.findings(traced)
   # Runs are equal bit for bit.
   assert placement.most_terms(traced) <= 2
-  assert np.isfinite(float(step(batch)['loss']))
+  # Once, in eager execution: TensorFlow optimizes a graph for longer than many steps take.
+  assert np.isfinite(float(codec.train_step(batch)['loss']))
   codec.require_progress()
   still = [
     variable.name
@@ -230,7 +230,7 @@ def test_gradients_of_the_latent_are_those_of_both_terms():
   for step in (0.02, -0.02):
     visitor = codec._surrogate_visitor(x, index)
     visitor.latents['y'] += step * direction
-    figures = rate_distortion(codec.model, x, visitor)
+    figures = codec._rate_distortion(x, visitor)
     ends.append((float(figures.bpp), float(codec.lmbda * 255**2 * figures.mse)))
   for gradient, upper, lower in zip(gradients, *ends):
     assert float(tf.reduce_sum(gradient * direction)) == pytest.approx(

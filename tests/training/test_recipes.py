@@ -65,6 +65,7 @@ def test_changes_of_patches_may_be_missing_but_not_made(tmp_path):
     f'{earlier}Patches.flip = False\ntrain/Patches.scales = (1.0, 1.0)\nPatches.transpose = False\n'
   )
   recipes.require_same(present, path)
+  recipes.require_same(f'{present}synthesis/KLT.squared_error = 1.0\n', path)
   for old, new in (('flip = False', 'flip = True'), ('(1.0, ', '(0.9, ')):
     with pytest.raises(TrainingError, match='another configuration'):
       recipes.require_same(present.replace(old, new), path)

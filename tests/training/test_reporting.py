@@ -54,6 +54,15 @@ def test_lines_of_the_longest_runs_are_not_too_wide(temperatures):
   assert 'gradient' not in text
 
 
+def test_a_distortion_that_the_psnr_does_not_tell_is_shown_too():
+  means = {**MEANS, 'measured': 0.0123456}
+  lines = interval_line(1120000, 1125000, means, {'y/rate/SUA.alpha': 11.875}, 0.123456, 9e5)
+  lines = [*lines.splitlines(), validation_line(1125000, means)]
+  assert '31.23 dB  D 0.0123  ' in lines[0]
+  assert ' dB  D 0.0123  training-time loss ' in lines[-1]
+  assert max(map(len, lines)) <= WIDTH
+
+
 def test_temperatures_are_named_as_shortly_as_they_can_be():
   def shown(temperatures):
     return interval_line(1, 2, MEANS, temperatures, 0.1, 60)
@@ -83,6 +92,8 @@ class Terminal(io.StringIO):
 
 
 class Model:
+  is_for_squared_error = True
+
   def temperatures(self):
     return {}
 

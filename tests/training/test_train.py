@@ -426,10 +426,11 @@ def is_writing(model_dir, number):
   )
 
 
-def test_a_killed_process_resumes_to_the_same_run(tmp_path):
+def test_a_killed_process_resumes_to_the_same_run(cli, tmp_path):
   once, killed = tmp_path / 'once', tmp_path / 'killed'
   program = '-c', EAGER
-  subprocess.run(command(once, 8, program=program), check=True, capture_output=True)
+  with eager():
+    assert cli(*command(once, 8)[3:])[0] == 0
   process = subprocess.Popen(
     command(killed, 8, program=program), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
   )

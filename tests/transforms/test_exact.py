@@ -27,8 +27,8 @@ def exactly(network, x):
     return network(x).numpy()
 
 
-def step_of_activations(x, weights):
-  """The step of one image's activations, in Python's integers and fractions."""
+def step_of_activations(x, kernel):
+  """The step of one image's activations in a block, in Python's integers and fractions."""
   channels = x.reshape(-1, x.shape[-1])
   highest = [max(Fraction(float(value)), 0) for value in channels.max(0)]
   lowest = [max(Fraction(-float(value)), 0) for value in channels.min(0)]
@@ -36,39 +36,35 @@ def step_of_activations(x, weights):
   above = [math.ceil(512 * value / power) + 1 for value in highest]
   below = [math.ceil(512 * value / power) + 1 for value in lowest]
 
-  bound, start = 0, 0
-  for kernel in weights.kernels:
-    inputs = range(start, start + kernel.shape[-2])
-    for output in range(kernel.shape[-1]):
-      positive = negative = 0
-      for number, channel in enumerate(inputs):
-        for weight in kernel[..., number, output].ravel().astype(int).tolist():
-          reach = (above, below) if weight > 0 else (below, above)
-          positive += abs(weight) * reach[0][channel]
-          negative += abs(weight) * reach[1][channel]
-      bound = max(bound, positive, negative)
-    start = inputs.stop
+  bound = 0
+  for output in range(kernel.shape[-1]):
+    positive = negative = 0
+    for channel in range(kernel.shape[-2]):
+      for weight in kernel[..., channel, output].ravel().astype(int).tolist():
+        reach = (above, below) if weight > 0 else (below, above)
+        positive += abs(weight) * reach[0][channel]
+        negative += abs(weight) * reach[1][channel]
+    bound = max(bound, positive, negative)
   return float(power * 2 ** bound.bit_length() / 2**33)
-
-
-def step_of_position(x):
-  """The step of one position's activations."""
-  power = 2.0 ** (math.frexp(float(np.abs(x).max()))[1] - 1)
-  return power / 512
 
 
 def in_integers(x, layer, weights):
   """A 3x3 convolution padded with zeros, in Python's own integers."""
-  kernel = np.concatenate(weights.kernels, -2).astype(np.int64).astype(object)
-  unit = step_of_activations(x, weights)
-  integers = np.round(x.astype(np.float64) / unit).astype(np.int64).astype(object)
-  padded = np.zeros([x.shape[1] + 2, x.shape[2] + 2, x.shape[3]], dtype=object)
-  padded[1:-1, 1:-1] = integers[0]
+  total = np.full([1, *x.shape[1:3], layer.filters], Fraction(0))
+  start = 0
+  for kernel in weights.kernels:
+    block = x[..., start : start + kernel.shape[-2]]
+    start += kernel.shape[-2]
+    step = step_of_activations(block, kernel)
+    integers = np.round(block.astype(np.float64) / step).astype(np.int64).astype(object)
+    padded = np.pad(integers, [(0, 0), (1, 1), (1, 1), (0, 0)])
+    weighed = kernel.astype(np.int64).astype(object)
+    for i, j in np.ndindex(*x.shape[1:3]):
+      sums = np.tensordot(padded[0, i : i + 3, j : j + 3], weighed, 3)
+      total[0, i, j] += sums * Fraction(step)
 
-  out = np.empty([1, *x.shape[1:3], kernel.shape[-1]], dtype=object)
-  for i, j in np.ndindex(*x.shape[1:3]):
-    out[0, i, j] = np.tensordot(padded[i : i + 3, j : j + 3], kernel, 3)
-  scaled = out.astype(np.int64).astype(np.float32) * np.float32(unit) * weights.step
+  # Rounded to nearest where it has more than 24 bits.
+  scaled = total.astype(np.float64).astype(np.float32) * weights.step
   return scaled + layer.bias.numpy()
 
 
@@ -76,6 +72,8 @@ def in_integers(x, layer, weights):
 def test_a_convolution_is_that_of_integers(inputs):
   layer = transforms.Conv2D(5, 3)
   x = 30 * tf.random.stateless_normal([1, 6, 7, inputs], [3, 4])
+  # Blocks of very different activations.
+  x *= 2.0 ** tf.linspace(0.0, -20.0, inputs)
   layer(x)
   layer.bias.assign(tf.random.stateless_normal([5], [5, 6]))
   weights = exact.round_weights(layer.kernel.numpy(), layer.bias.numpy())
@@ -102,26 +100,49 @@ def test_no_sum_passes_what_float32_holds_exactly(make, stride, varied, signed):
   x = np.zeros([1, 4, 4, inputs], np.float32)
   x[0, 1, 2] = greatest
   x[0, 2, 1] = -greatest if signed else 0
-  # A dense layer's position at its greatest.
-  step = exact._steps_of_images(tf.constant(x), weights) if make else step_of_position(x[0, 1, 2])
-  unit = float(step)
-  reach = np.round(np.float32(greatest) / unit)
+  if make:
+    steps = exact._steps_of_images(tf.constant(x), weights)
+  else:
+    steps = exact._steps_of_positions(tf.constant(x[0, 1, 2]), weights)
 
   largest, start = 0, 0
-  for block in weights.kernels:
+  for block, step in zip(weights.kernels, steps, strict=True):
     # Rows and columns of taps, inputs, outputs.
     taps = block if layer.output_axis == -1 else block.swapaxes(-1, -2)
     taps = taps.reshape(-1 if make else 1, 5 if make else 1, *taps.shape[-2:])
-    channels = reach[start : start + taps.shape[2], None]
+    channels = np.float32(greatest)[start : start + taps.shape[2], None]
+    reach = np.round(channels / float(tf.squeeze(step)))
     for row, column in np.ndindex(stride, stride):
       meeting = taps[row::stride, column::stride]
-      positive = (np.maximum(meeting, 0) * channels).sum((0, 1, 2))
-      negative = (np.maximum(-meeting, 0) * channels).sum((0, 1, 2))
+      positive = (np.maximum(meeting, 0) * reach).sum((0, 1, 2))
+      negative = (np.maximum(-meeting, 0) * reach).sum((0, 1, 2))
       sums = positive + negative if signed else np.maximum(positive, negative)
       largest = max(largest, sums.max())
     start += taps.shape[2]
   assert start == inputs and largest <= 2**24
   assert largest > 2**22 or not make  # a position's step depends on its greatest activation alone
+
+
+def test_small_activations_keep_their_digits_beside_large_ones():
+  """Those of one block do not decide how finely those of another are rounded."""
+  layer = transforms.Conv2D(5, 3)
+  x = np.random.default_rng(0).standard_normal([1, 6, 7, 200]).astype(np.float32)
+  x[..., :50] *= 1000
+  layer(x)
+  kernel = layer.kernel.numpy()
+  kernel[:, :, :50] /= 1e6
+  layer.kernel.assign(kernel)
+  assert len(exact.round_weights(kernel, layer.bias.numpy()).kernels) > 3
+  difference = exactly(layer, x) - layer(x).numpy()
+  assert np.abs(difference).max() < 0.01 * np.abs(layer(x)).max()
+
+
+@pytest.mark.parametrize('blocks', [2, 16, 120])
+def test_steps_are_so_near_each_other_that_float64_adds_sums_exactly(blocks):
+  steps = exact._near_each_other([tf.constant(2.0**-power) for power in range(blocks)])
+  ratio = float(tf.reduce_max(steps) / tf.reduce_min(steps))
+  assert len(steps) * 2**24 * ratio <= 2**53
+  assert steps[0] == 1 and steps[1] == 0.5
 
 
 def test_a_weight_too_large_for_a_block_coarsens_its_own_output_alone():

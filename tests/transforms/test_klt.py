@@ -56,6 +56,14 @@ def test_without_photographs_it_is_the_cosine_transform(images):
   )
 
 
+def test_the_step_is_that_for_the_squared_error_in_the_distortions_place(images):
+  half, same = halves(KLT(0.02, None)), halves(KLT(50.0, None, squared_error=2500.0))
+  for one, other in zip(half, same, strict=True):
+    one.build([None, 64, 64, images.shape[-1]])
+    other.build([None, 64, 64, images.shape[-1]])
+  np.testing.assert_array_equal(half[0](images), same[0](images))
+
+
 def test_images_smaller_than_a_block_leave_the_cosine_transform(images):
   analysis, _ = halves(KLT())
   analysis(images)
@@ -91,6 +99,7 @@ def test_a_network_without_a_last_layer_is_refused():
   [
     ({'lmbda': 0.0}, 'KLT.lmbda must be positive'),
     ({'network': 'Light'}, 'KLT.network must be Transforms or None'),
+    ({'squared_error': 0.0}, 'KLT.squared_error must be positive'),
     ({'overlap': 17}, 'KLT.overlap must be an integer from 0 to 16'),
   ],
 )

@@ -40,6 +40,7 @@ KINDS = {
   'schedule': Kind('tfusq.schedules', 'schedule'),
   'entropy_model': Kind('tfusq.entropy_models', 'entropy model'),
   'transforms': Kind('tfusq.transforms', 'pair of transforms'),
+  'distortion': Kind('tfusq.distortions', 'distortion'),
   'model': Kind('tfusq.models', 'codec model', 'filters=4, latent_channels=6'),
 }
 

@@ -32,8 +32,8 @@ def add(commands: Commands) -> None:
   command.add_argument(
     'name',
     help=(
-      'surrogate, estimator, schedule, entropy model, transforms or codec model; or an exported '
-      'codec, by its name or its folder'
+      'surrogate, estimator, schedule, entropy model, transforms, distortion or codec model; or an '
+      'exported codec, by its name or its folder'
     ),
   )
   add_gin_bindings(

@@ -3,8 +3,9 @@
 import contextlib
 import hashlib
 import json
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,11 @@ class ExportedPoint:
     codec = client.ExportedCodec(self._folder)
     # The first call is slower, and would spoil the first image's times.
     codec.decompress(codec.compress(np.zeros([16, 16, 3], np.uint8)))
-    yield lambda image: measure(codec, image)
+    yield lambda image: measure(codec, image, self._compare)
+
+  def _compare(self, image: np.ndarray, decoded: np.ndarray) -> dict[str, float]:
+    """Returns further measurements of a decoded image."""
+    return {}
 
 
 class RunPoint(ExportedPoint):
@@ -82,6 +87,9 @@ class RunPoint(ExportedPoint):
     mismatch = train_test_mismatch(self._codec, self.description['step'])
     with super().open() as measure_exported:
       yield lambda image: {**measure_exported(image), **mismatch(image)}
+
+  def _compare(self, image, decoded):
+    return trained_distortion(self._codec, image, decoded)
 
 
 class AnchorPoint:
@@ -132,12 +140,17 @@ def anchor_points(name: str) -> list[AnchorPoint]:
   return [AnchorPoint(anchor, setting) for setting in anchor.points]
 
 
-def measure(codec: client.ExportedCodec, image: np.ndarray) -> dict[str, float]:
+def measure(
+  codec: client.ExportedCodec,
+  image: np.ndarray,
+  compare_further: Callable[[np.ndarray, np.ndarray], dict[str, float]] | None = None,
+) -> dict[str, float]:
   """Compresses, decompresses and compares one image.
 
   Args:
     codec: A loaded codec.
     image: `uint8[height, width, 3]`, RGB.
+    compare_further: Function from the image and the decoded one to further measurements, or None.
 
   Returns:
     The measurements of `table.COLUMNS` that need real bytes.
@@ -168,6 +181,7 @@ def measure(codec: client.ExportedCodec, image: np.ndarray) -> dict[str, float]:
     'estimated-bpp': float(bits.sum()) / pixel_count,
     'encoding_time': encoded - start,
     'decoding_time': end - encoded,
+    **(compare_further(image, decoded) if compare_further else {}),
   }
 
 
@@ -190,6 +204,22 @@ def compare(image: np.ndarray, decoded: np.ndarray, size: int) -> dict[str, floa
   }
 
 
+def trained_distortion(codec: Codec, image: np.ndarray, decoded: np.ndarray) -> dict[str, float]:
+  """Returns the distortion of a decoded image that its codec is trained for.
+
+  Args:
+    codec: A codec.
+    image: Original, `uint8[height, width, 3]`, RGB.
+    decoded: Decoded image of the same size.
+
+  Returns:
+    `distortion`, in its unit; NaN if the image is too small for it. Nothing where it is the mean
+    squared error, which the PSNR tells.
+  """
+  x, reconstruction = (pixels.from_uint8(picture)[None] for picture in (image, decoded))
+  return _distortion('distortion', codec, x, reconstruction)
+
+
 def train_test_mismatch(codec: Codec, step: int) -> Measure:
   """Returns the function from an image to its train-test mismatch (Sec. 4.2, 4.3).
 
@@ -209,30 +239,45 @@ def train_test_mismatch(codec: Codec, step: int) -> Measure:
 
   Returns:
     Function that gives `surrogate-bpp`, R~; `surrogate-psnr-rgb`, D~ as a PSNR in dB;
-    `rate-mismatch`, dR; and `distortion-mismatch`, dD.
+    `rate-mismatch`, dR; and `distortion-mismatch`, dD. If the codec is trained for another
+    distortion, it also gives `surrogate-distortion`, that of the training-time forward calculation.
   """
   codec.anneal(tf.constant(step, tf.int64))
 
   @tf.function(input_signature=[tf.TensorSpec([1, None, None, 3]), tf.TensorSpec([1], tf.int64)])
   def calculate(x, index):
     training, testing = codec.soft(x, index), codec.hard(x)
-    return training.bpp, training.mse, testing.bpp, testing.mse
+    return training.bpp, training.mse, testing.bpp, testing.mse, training.reconstruction
 
   def mismatch(image):
     # The noise is seeded by 32 bits of the hash.
     index = tf.constant([int(image_files.image_hash(image)[:8], 16)], tf.int64)
+    x = pixels.from_uint8(image)[None]
     try:
-      results = calculate(pixels.from_uint8(image)[None], index)
+      *terms, reconstruction = calculate(x, index)
     except tf.errors.OpError as error:
       raise EvaluationError(
         f'TensorFlow: {type(error).__name__} in the training-time forward'
       ) from error
-    training_bpp, training_mse, testing_bpp, testing_mse = map(float, results)
+    training_bpp, training_mse, testing_bpp, testing_mse = map(float, terms)
     return {
       'surrogate-bpp': training_bpp,
       'surrogate-psnr-rgb': -10 * np.log10(training_mse),
       'rate-mismatch': training_bpp - testing_bpp,
       'distortion-mismatch': 255**2 * (training_mse - testing_mse),
+      **_distortion('surrogate-distortion', codec, x, reconstruction),
     }
 
   return mismatch
+
+
+def _distortion(
+  key: str, codec: Codec, x: tf.Tensor, reconstruction: tf.Tensor
+) -> dict[str, float]:
+  """Returns what `trained_distortion` does under a key, given images of floats from 0 to 1."""
+  if codec.is_for_squared_error:
+    return {}
+  distortion = codec.distortion_measure
+  if min(x.shape[1:3]) < distortion.least_side:
+    return {key: math.nan}
+  return {key: distortion.unit * float(distortion(x, reconstruction))}

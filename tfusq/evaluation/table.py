@@ -33,10 +33,12 @@ COLUMNS = {
   'estimated-bpp': Column('estimate', 10, '.4f'),  # by the entropy models, same symbols
   'psnr-rgb': Column('PSNR', 8, '.2f'),  # dB, 8-bit RGB
   'ms-ssim-rgb': Column('MS-SSIM', 9, '.4f'),  # 0 to 1, 8-bit RGB
+  'distortion': Column('D', 10, '.5f'),  # what the run is trained for, other than squared error
   'encoding_time': Column('enc s', 8, '.3f'),  # wall time from pixels to bytes
   'decoding_time': Column('dec s', 8, '.3f'),  # wall time from bytes to pixels
   'surrogate-bpp': Column('R~', 9, '.4f'),  # rate of the training-time forward, bpp
   'surrogate-psnr-rgb': Column('D~, dB', 8, '.2f'),  # its distortion as a PSNR of floats
+  'surrogate-distortion': Column('D~', 10, '.5f'),  # of the training-time forward, as `distortion`
   'rate-mismatch': Column('dR', 9, '.4f'),  # its rate minus that of rounding, bpp
   'distortion-mismatch': Column('dD', 10, '.3f'),  # its squared error minus rounding's, 8 bits
 }

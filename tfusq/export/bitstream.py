@@ -4,6 +4,7 @@ Encoder and decoder walk the model in the same way and in the same shapes, and t
 networks say into table indexes before anything is coded, see `visitors`.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -77,6 +78,7 @@ def encode(
   identity: bytes,
   image: tf.Tensor,
   encoder_class: type[Encoder] = Encoder,
+  analyze: Callable[[tf.Tensor], dict[str, tf.Tensor]] | None = None,
 ) -> EncodedImage:
   """Compresses an image, in TensorFlow.
 
@@ -86,6 +88,7 @@ def encode(
     identity: The codec's identity, 8 bytes.
     image: `uint8[height, width, 3]`.
     encoder_class: Class of the encoder; a subclass may compute the expected bits.
+    analyze: Function that does what `in_tiles.latents` does of the model, such as a traced one.
 
   Returns:
     The compressed image.
@@ -100,7 +103,8 @@ def encode(
   height, width = tf.shape(image)[0], tf.shape(image)[1]
   image = container_ops.verified(image, (exact.holds(height), INEXACT))
 
-  encoder = encoder_class(centred_model, coders, in_tiles.latents(centred_model.model, image))
+  latents = analyze(image) if analyze else in_tiles.latents(centred_model.model, image)
+  encoder = encoder_class(centred_model, coders, latents)
   with exact.arithmetic():
     y_hat = centred_model.model.walk(encoder, 1, height, width)
   writer = container_ops.Writer(identity, exact.VERSION)

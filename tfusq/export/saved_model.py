@@ -15,9 +15,11 @@ table indexes before anything is coded; a fingerprint of the indexes detects ano
 floats, see `tfusq.export.visitors`.
 """
 
+import functools
 import json
 import os
 import types
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -115,13 +117,14 @@ class CodecModule(tf.Module):
     self._variables = list(model.variables)
     self.identity = codec_identity(centred_model, self._coders)
 
-    decompress = self._decompress_function(centred_model)
+    networks = _Networks(model)
+    decompress = self._decompress_function(centred_model, networks)
     self.decompress = arguments.data_function(decompress)
     served = {'decompress': decompress, 'serving_default': decompress}
 
     if not decoder_only:
-      compress = self._compress_function(centred_model)
-      evaluate = self._evaluate_function(centred_model)
+      compress = self._compress_function(centred_model, networks)
+      evaluate = self._evaluate_function(centred_model, networks)
       self.compress = arguments.image_function(lambda image: compress(image)['data_bytes'])
       self.evaluate = arguments.image_function(lambda image: _with_data(evaluate(image)))
       served |= {'compress': compress, 'evaluate': evaluate, 'serving_default': compress}
@@ -140,48 +143,82 @@ class CodecModule(tf.Module):
     The weights that are rounded for exact arithmetic are made meanwhile; those that they were made
     of are not needed any more, save to train on, see `tfusq.training.exported_weights`.
     """
-    read: set = set()
+    # A function's `variables` are also those that were read while it was traced, to be rounded.
+    read: set[int] = set()
     for function in self.served.values():
       concrete = function.get_concrete_function()
-      read.update(variable.ref() for variable in concrete.variables)
+      read.update(id(captured) for captured in concrete.captured_inputs)
     variables = [*self._variables, *self._exact.variables]
-    self._variables = [variable for variable in variables if variable.ref() in read]
+    self._variables = [variable for variable in variables if id(variable.handle) in read]
 
-  def _compress_function(self, centred_model):
+  def _compress_function(self, centred_model, networks):
     coders, identity, store = self._coders, self.identity, self._exact
 
     def compress(image):
       with exact.storing(store):
-        return {'data_bytes': bitstream.encode(centred_model, coders, identity, image).data}
+        encoded = bitstream.encode(centred_model, coders, identity, image, analyze=networks.analyze)
+      return {'data_bytes': encoded.data}
 
-    return tf.function(compress, [arguments.IMAGE])
+    return _traced(compress, [arguments.IMAGE], centred_model.model)
 
-  def _decompress_function(self, centred_model):
+  def _decompress_function(self, centred_model, networks):
     coders, identity, store = self._coders, self.identity, self._exact
 
     def decompress(data):
       with exact.storing(store):
         y_hat, height, width = bitstream.decode(centred_model, coders, identity, data)
-      return in_tiles.reconstruct(centred_model.model, y_hat, height, width)
+      return networks.reconstruct(y_hat, height, width)
 
-    return tf.function(decompress, [arguments.DATA])
+    return _traced(decompress, [arguments.DATA], centred_model.model)
 
-  def _evaluate_function(self, centred_model):
+  def _evaluate_function(self, centred_model, networks):
     coders, identity, store = self._coders, self.identity, self._exact
 
     def evaluate(image):
       with exact.storing(store):
-        encoded = bitstream.encode(centred_model, coders, identity, image, visitors.PricedEncoder)
-      reconstruction = in_tiles.reconstruct(
-        centred_model.model, encoded.y_hat, encoded.height, encoded.width
-      )
+        encoded = bitstream.encode(
+          centred_model, coders, identity, image, visitors.PricedEncoder, networks.analyze
+        )
       return {
         'data_bytes': encoded.data,
         'bits': tf.stack(list(encoded.encoder.bits().values())),
-        'reconstruction': reconstruction,
+        'reconstruction': networks.reconstruct(encoded.y_hat, encoded.height, encoded.width),
       }
 
-    return tf.function(evaluate, [arguments.IMAGE])
+    return _traced(evaluate, [arguments.IMAGE], centred_model.model)
+
+
+class _Networks:
+  """The networks that several functions of a codec call, each traced once.
+
+  Attributes:
+    analyze: Function from an image to its real-valued latents, see `in_tiles.latents`.
+    reconstruct: Function from a quantized latent, a height and a width to an image, see
+      `in_tiles.reconstruct`.
+  """
+
+  def __init__(self, model: Model):
+    """Initializer.
+
+    Args:
+      model: A codec's model, its variables created.
+    """
+    self.analyze = _traced(functools.partial(in_tiles.latents, model), [arguments.IMAGE], model)
+    # Its signature is what the walk gives, whose channels are known.
+    self.reconstruct = _traced(functools.partial(in_tiles.reconstruct, model), None, model)
+
+
+def _traced(
+  function: Callable, signature: list[tf.TensorSpec] | None, model: Model
+) -> tf.types.experimental.GenericFunction:
+  """Returns a function to be traced, of which only what is not our own is converted.
+
+  Nothing here branches in Python on a tensor, which AutoGraph takes as long to find as the rest of
+  an export takes. Another's model may do so, as in training.
+  """
+  ours = ('tfusq', 'keras', 'tf_keras')
+  owners = {type(part).__module__.partition('.')[0] for part in (model, *model.submodules)}
+  return tf.function(function, signature, autograph=not owners.issubset(ours))
 
 
 def _with_data(outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:

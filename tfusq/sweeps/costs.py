@@ -2,13 +2,16 @@
 
 `cost` is J = R + lambda D on real bytes, in percent relative to one cell's joint stage.
 
+D is the distortion that the runs are trained for: the mean squared error, which the PSNR tells, or
+another, which evaluating a run gives.
+
 `surrogate` is J~, the same of the training-time forward calculation, which the joint stage alone
 has. Costs of different forward calculations do not compare. The reference is therefore the cell
 that shares the forward calculation of each, and differs from it in the networks.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,30 +28,30 @@ class Measure(NamedTuple):
     name: Name, which is also that of `paper_tables.csv`.
     rate: Key of an image's rate, bpp.
     quality: Key of an image's PSNR, dB.
+    distortion: Key of an image's distortion, in its unit, where runs are trained for another than
+      the squared error.
     stages: Stages that have it.
   """
 
   name: str
   rate: str
   quality: str
+  distortion: str
   stages: tuple[str, ...]
 
 
 MEASURES = (
-  Measure('cost', 'bpp', 'psnr-rgb', STAGES),
-  Measure('surrogate', 'surrogate-bpp', 'surrogate-psnr-rgb', ('joint',)),
+  Measure('cost', 'bpp', 'psnr-rgb', 'distortion', STAGES),
+  Measure('surrogate', 'surrogate-bpp', 'surrogate-psnr-rgb', 'surrogate-distortion', ('joint',)),
 )
 
 
-def costs(curve: Curve, rate: str, quality: str) -> dict[float, float]:
-  """Returns the mean cost over images, R + lambda 255^2 D in bits per pixel, by lambda.
-
-  D is the mean squared error of an image on a scale of 0 to 1.
+def costs(curve: Curve, measure: Measure) -> dict[float, float]:
+  """Returns the mean cost over images, R + lambda D in bits per pixel, by lambda.
 
   Args:
     curve: Curve of codecs whose lambdas are known.
-    rate: Key of an image's rate, bpp.
-    quality: Key of an image's PSNR, dB.
+    measure: Kind of cost.
 
   Raises:
     CurveError: if an image has no such measurements.
@@ -59,13 +62,24 @@ def costs(curve: Curve, rate: str, quality: str) -> dict[float, float]:
     for row in curve.images:
       if row['point'] != codec['point']:
         continue
-      if rate not in row or quality not in row:
-        raise CurveError(f'{curve.name} has no {rate} and {quality} of each image')
-      # A PSNR without a value is infinite: an image without error.
-      error = 0.0 if row[quality] is None else 10 ** (-row[quality] / 10)
-      image_costs.append(row[rate] + codec['lmbda'] * 255**2 * error)
+      has_distortion = measure.distortion in row or measure.quality in row
+      if measure.rate not in row or not has_distortion:
+        raise CurveError(f'{curve.name} has no {measure.rate} and {measure.quality} of each image')
+      image_costs.append(row[measure.rate] + codec['lmbda'] * _distortion(row, measure, curve.name))
     by_lambda[codec['lmbda']] = float(np.mean(image_costs))
   return by_lambda
+
+
+def _distortion(row: Mapping[str, Any], measure: Measure, name: str) -> float:
+  """Returns the distortion of an image in its unit, given its row and the curve's name."""
+  if measure.distortion in row:
+    if row[measure.distortion] is None:
+      raise CurveError(f'{name} has an image whose {measure.distortion} has no value')
+    return row[measure.distortion]
+
+  # A PSNR without a value is infinite: an image without error.
+  psnr = row[measure.quality]
+  return 0.0 if psnr is None else 255**2 * 10 ** (-psnr / 10)
 
 
 def tabulate(results: Results, paper: PaperTables) -> list[Table]:
@@ -97,9 +111,7 @@ def _tabulate(results, measure, references, paper):
   for cell_index in references:
     for stage in measure.stages:
       curves = results.curves(cell_index, stage)
-      by_cell[cell_index, stage] = {
-        seed: costs(curve, measure.rate, measure.quality) for seed, curve in curves.items()
-      }
+      by_cell[cell_index, stage] = {seed: costs(curve, measure) for seed, curve in curves.items()}
 
   lmbdas = sorted(sweep.lmbdas)
   rates = dict(zip(lmbdas, ('lower', 'higher'))) if len(lmbdas) == 2 else {}

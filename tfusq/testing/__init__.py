@@ -1,10 +1,10 @@
 """Conformance checks for the classes of tfusq and of its plugins.
 
-There are checks for surrogates, estimators, schedules, entropy models, transforms and codec models,
-and for exported codecs, as objects of `tfusq.export.client.ExportedCodec`.
-Each is a plain function of one object. It returns when the object has the property that it tests,
-and raises `NonConformance`, with one sentence and a number, when it has not. The checks test
-mathematics, not form. Two front ends run the same lists: `tfusq check NAME`, and with pytest
+There are checks for surrogates, estimators, schedules, entropy models, transforms, distortions and
+codec models, and for exported codecs, as objects of `tfusq.export.client.ExportedCodec`. Each is a
+plain function of one object. It returns when the object has the property that it tests, and raises
+`NonConformance`, with one sentence and a number, when it has not. The checks test mathematics, not
+form. Two front ends run the same lists: `tfusq check NAME`, and with pytest
 
     @tfusq.testing.conformance(MySurrogate(), MyEntropyModel())
     def test_conformance(check):
@@ -30,6 +30,7 @@ from tfusq.quantization.temperature import (
   typical_temperatures,
 )
 from tfusq.testing.codecs import codec_checks
+from tfusq.testing.distortions import distortion_checks
 from tfusq.testing.entropy_models import entropy_model_checks
 from tfusq.testing.estimators import estimator_checks
 from tfusq.testing.models import model_checks
@@ -37,6 +38,7 @@ from tfusq.testing.requirements import NonConformance, NotApplicable
 from tfusq.testing.schedules import schedule_checks
 from tfusq.testing.surrogates import surrogate_checks
 from tfusq.testing.transforms import transforms_checks
+from tfusq.training.distortions import Distortion
 from tfusq.transforms import Transforms
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
   'codec_checks',
   'conformance',
   'describe',
+  'distortion_checks',
   'entropy_model_checks',
   'estimator_checks',
   'instances',
@@ -66,11 +69,13 @@ CHECKS: dict[type, list[Callable]] = {
   Schedule: schedule_checks,
   EntropyModel: entropy_model_checks,
   Transforms: transforms_checks,
+  Distortion: distortion_checks,
   Model: model_checks,
   ExportedCodec: codec_checks,
 }
 _KINDS = (
-  'surrogates, estimators, schedules, entropy models, transforms, codec models and exported codecs'
+  'surrogates, estimators, schedules, entropy models, transforms, distortions, codec models and '
+  'exported codecs'
 )
 
 

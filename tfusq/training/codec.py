@@ -4,14 +4,20 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfusq.models import CentredModel, Model, Part, RoundingVisitor
-from tfusq.quantization.estimators import Undefined
+from tfusq.models import CentredModel, Model, Part
+from tfusq.models.visitors import EstimatingVisitor
 from tfusq.quantization.quantizer import Quantizer
 from tfusq.training import distribute, execution, fixed_order
 from tfusq.training.averages import MovingAverages
+from tfusq.training.distortions import MSE, Distortion
 from tfusq.training.divergence import Divergence
 from tfusq.training.failure import FirstFailure
-from tfusq.training.loss import RateDistortion, SurrogateVisitor, rate_distortion
+from tfusq.training.loss import (
+  RateDistortion,
+  SurrogateVisitor,
+  check_quantizers,
+  rate_distortion,
+)
 from tfusq.training.loss_scale import LossScale
 from tfusq.transforms.pixels import from_uint8
 
@@ -26,6 +32,7 @@ class Codec(tf.keras.Model):
     model: Networks and entropy models.
     centred_model: The same with its centring: what coding and exporting need.
     quantizers: Quantizers of the rate and of the distortion, by the name of the latent.
+    distortion_measure: Measure of the distortion.
     lmbda: Weight of the distortion.
     train_encoder: Whether the networks are trained that decoding does not need.
     loss_scale: Scale of the loss in training, where networks compute in float16; else None.
@@ -46,6 +53,7 @@ class Codec(tf.keras.Model):
     seed: int = 0,
     stop_offset_in_rate: bool = True,
     stop_offset_in_distortion: bool = True,
+    distortion_measure: Distortion = MSE(),
   ):
     """Initializer.
 
@@ -55,7 +63,8 @@ class Codec(tf.keras.Model):
       distortion: Stands in for rounding the image's own latent in the distortion.
       hyper_rate: Stands in for rounding the other latents in the rate.
       hyper_distortion: Stands in for rounding the other latents in the distortion.
-      lmbda: Weight of the distortion, in bits per pixel for each 255^2 MSE; positive.
+      lmbda: Weight of the distortion, in bits per pixel for each unit of it, which is 255^2 MSE by
+        default; positive.
       zero_centre: Whether the image's own latent is quantized around its centre.
       train_encoder: False in the post stage: the networks that decoding does not need are frozen.
       seed: Seed of the noise.
@@ -63,16 +72,17 @@ class Codec(tf.keras.Model):
         then gets its gradient through the density alone; False lets it pass through the offset too.
       stop_offset_in_distortion: Whether the distortion's gradient stops at the offset; the partial
         stop-gradient of Sec. 5.3 has it so.
+      distortion_measure: Measure of the distortion; by default the mean squared error.
 
     Raises:
       Undefined: if a distortion's estimator is defined for elementwise losses only.
-      TypeError: if the model or a quantizer is of another type.
+      TypeError: if the model, a quantizer or the measure is of another type.
       ValueError: if an argument is out of range, or the model can't be quantized zero-centre.
     """
     # Keras would wrap the optimizer for a policy of float16; see `LossScale`.
     super().__init__(name='codec', dtype='float32')
     centred_model = CentredModel(model, zero_centre)
-    _check_quantizers(
+    check_quantizers(
       {
         'rate': rate,
         'distortion': distortion,
@@ -82,12 +92,16 @@ class Codec(tf.keras.Model):
     )
     if not lmbda > 0:
       raise ValueError(f'Codec.lmbda must be positive, not {lmbda}')
+    if not isinstance(distortion_measure, Distortion):
+      raise TypeError(f'Codec.distortion_measure must be a Distortion, not {distortion_measure!r}')
 
     # Keras tracks variables by attribute, in this order, which checkpoints of optimizers depend on.
     self.model = model
     quantizers = dict.fromkeys(model.entropy_models, (hyper_rate, hyper_distortion))
     quantizers[model.image_latent] = (rate, distortion)
     self.quantizers = quantizers
+    # Hidden from Keras, which would train a measure's networks.
+    object.__setattr__(self, 'distortion_measure', distortion_measure)
 
     self.centred_model = centred_model
     self.lmbda = float(lmbda)
@@ -130,6 +144,11 @@ class Codec(tf.keras.Model):
     self._means = {name: tf.keras.metrics.Mean(name) for name in names}
 
   @property
+  def is_for_squared_error(self) -> bool:
+    """Whether the distortion is the mean squared error, which the PSNR tells too."""
+    return type(self.distortion_measure) is MSE
+
+  @property
   def metrics(self) -> list[tf.keras.metrics.Metric]:
     """Means over an epoch, which Keras resets."""
     return list((self._means or {}).values())
@@ -156,7 +175,7 @@ class Codec(tf.keras.Model):
       x: Images, `[batch, height, width, 3]`, float, 0 to 1.
       index: `int64[batch]`, the number of each image in the run, which its noise depends on.
     """
-    return rate_distortion(self.model, x, self._surrogate_visitor(x, index))
+    return self._rate_distortion(x, self._surrogate_visitor(x, index))
 
   def hard(self, x: tf.Tensor) -> RateDistortion:
     """Returns rate and distortion with rounding, estimated on the batch.
@@ -166,7 +185,7 @@ class Codec(tf.keras.Model):
     Args:
       x: Images, `[batch, height, width, 3]`, float, 0 to 1.
     """
-    return rate_distortion(self.model, x, self._rounding_visitor(x))
+    return self._rate_distortion(x, self.centred_model.rounding_visitor(x))
 
   def entropy_parameters(self, x: tf.Tensor) -> list[tuple[Part, Any]]:
     """Returns each part of the latents with its entropy parameters, with rounding.
@@ -177,8 +196,8 @@ class Codec(tf.keras.Model):
     Returns:
       Pairs of a part and the named tuple of its entropy model.
     """
-    visitor = self._rounding_visitor(x)
-    rate_distortion(self.model, x, visitor)
+    visitor = self.centred_model.rounding_visitor(x)
+    self._rate_distortion(x, visitor)
     return visitor.parameters
 
   def latent_gradients(self, x: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -197,7 +216,7 @@ class Codec(tf.keras.Model):
       visitor = self._surrogate_visitor(x, index)
       y = visitor.latents[self.model.image_latent]
       tape.watch(y)
-      terms = rate_distortion(self.model, x, visitor)
+      terms = self._rate_distortion(x, visitor)
       distortion = terms.distortion(self.lmbda)
     return tape.gradient(terms.bpp, y), tape.gradient(distortion, y)
 
@@ -223,7 +242,7 @@ class Codec(tf.keras.Model):
       gradients = self.loss_scale.unscaled(gradients)
     gradients = distribute.mean_of_replicas(gradients)
 
-    terms = _of_all_replicas(terms)
+    terms = terms.of_all_replicas()
     norms = self._gradient_norms(variables, gradients)
     if self.loss_scale:
       is_applied = self.loss_scale.apply(self.optimizer, gradients, variables, norms['gradient'])
@@ -235,7 +254,7 @@ class Codec(tf.keras.Model):
       self.optimizer.apply_gradients(zip(gradients, variables), skip_gradients_aggregation=True)
     # By all replicas alike.
     self._failure.note(
-      {'rate': terms.bpp, 'distortion': terms.mse, 'gradient': norms['gradient']}, step
+      {'rate': terms.bpp, 'distortion': terms.measured, 'gradient': norms['gradient']}, step
     )
     self.divergence.note(terms.bpp, terms.distortion(self.lmbda), step)
     if self.averages:
@@ -265,8 +284,8 @@ class Codec(tf.keras.Model):
       mismatch of each term; means over the epoch so far.
     """
     x = from_uint8(data['image'])
-    soft = _of_all_replicas(self.soft(x, data['index']))
-    hard = _of_all_replicas(self.hard(x))
+    soft = self.soft(x, data['index']).of_all_replicas()
+    hard = self.hard(x).of_all_replicas()
     mismatch = {
       'soft_loss': soft.loss(self.lmbda),
       'rate_mismatch': soft.bpp - hard.bpp,
@@ -279,17 +298,15 @@ class Codec(tf.keras.Model):
       self.centred_model, self.quantizers, self.stop_offset, self.seed, x, index
     )
 
-  def _rounding_visitor(self, x: tf.Tensor) -> RoundingVisitor:
-    return self.centred_model.rounding_visitor(x)
+  def _rate_distortion(self, x: tf.Tensor, visitor: EstimatingVisitor) -> RateDistortion:
+    return rate_distortion(self.model, x, visitor, self.distortion_measure)
 
   def _scalars(self, terms: RateDistortion) -> dict[str, tf.Tensor]:
-    # A floor of 1e-10 keeps the PSNR of a perfect reconstruction finite, at 100 dB.
-    psnr = -10 * tf.math.log(tf.maximum(terms.mse, 1e-10)) / tf.math.log(10.0)
     return {
       'loss': terms.loss(self.lmbda),
       'bpp': terms.bpp,
       'distortion': terms.distortion(self.lmbda),
-      'psnr': psnr,
+      'psnr': terms.psnr(),
     }
 
   def _mean(
@@ -330,24 +347,3 @@ class Codec(tf.keras.Model):
       of_network = [by_variable[variable.ref()] for variable in trained]
       norms[f'gradient/{name}'] = tf.linalg.global_norm(of_network)
     return norms
-
-
-def _check_quantizers(quantizers: dict[str, Quantizer]) -> None:
-  """Refuses arguments of `Codec` that are no quantizers, or none for their term of the loss."""
-  for name, quantizer in quantizers.items():
-    if not isinstance(quantizer, Quantizer):
-      raise TypeError(f'Codec.{name} must be a Quantizer, not {quantizer!r}')
-
-  for name in ('distortion', 'hyper_distortion'):
-    estimator = quantizers[name].estimator
-    if estimator.elementwise:
-      raise Undefined(
-        f'Codec.{name}: {type(estimator).__name__} is defined for elementwise losses (the rate) '
-        'only, and the distortion mixes the components of the latent: use PGE or STE'
-      )
-
-
-def _of_all_replicas(terms: RateDistortion) -> RateDistortion:
-  """Returns rate and distortion of the joint batch, with this replica's reconstruction."""
-  bpp, mse = distribute.mean_of_replicas([terms.bpp, terms.mse])
-  return terms._replace(bpp=bpp, mse=mse)

@@ -5,7 +5,10 @@ For each part `y` of a latent, with entropy parameters `p` and noise `u`,
     offset  = stop_gradient(centre(p))
     bits    = rate.evaluate(-log2 P(. | p), y, u, offset)
     y_tilde = distortion(y, u, offset)
-    loss    = sum(bits) / pixels + lmbda 255^2 MSE(x, synthesis(y_tilde))
+    loss    = sum(bits) / pixels + lmbda unit D(x, synthesis(y_tilde))
+
+with the distortion `D` and its unit from `tfusq.training.distortions`: by default the mean squared
+error and 255^2.
 
 Here `distortion(...)` is `Q(y - offset) + offset` with the gradient that its estimator gives, and
 `rate.evaluate(f, ...)` is `f` of such a sample, Eq. (24); it takes the function, because the
@@ -26,7 +29,10 @@ import tensorflow as tf
 
 from tfusq.models import CentredModel, Model
 from tfusq.models.visitors import EstimatingVisitor
+from tfusq.quantization.estimators import Undefined
 from tfusq.quantization.quantizer import Quantizer
+from tfusq.training import distribute
+from tfusq.training.distortions import Distortion, mean_squared_error
 
 
 class RateDistortion(NamedTuple):
@@ -35,20 +41,34 @@ class RateDistortion(NamedTuple):
   Attributes:
     bpp: Bits of all latents per pixel, a scalar.
     mse: Mean squared error of images from 0 to 1, a scalar.
+    measured: Distortion by the measure that is trained for, a scalar; not yet in its unit.
+    unit: Unit of that measure.
     reconstruction: `[batch, height, width, 3]`, float.
   """
 
   bpp: tf.Tensor
   mse: tf.Tensor
+  measured: tf.Tensor
+  unit: float
   reconstruction: tf.Tensor
 
   def distortion(self, lmbda: float) -> tf.Tensor:
-    """Returns `lambda D` in bits per pixel, `D` on the scale of 8-bit images."""
-    return lmbda * 255**2 * self.mse
+    """Returns `lambda D` in bits per pixel, `D` in its unit."""
+    return lmbda * self.unit * self.measured
 
   def loss(self, lmbda: float) -> tf.Tensor:
     """Returns `R + lambda D` in bits per pixel, Eq. (5)."""
     return self.bpp + self.distortion(lmbda)
+
+  def psnr(self) -> tf.Tensor:
+    """Returns the PSNR of the mean squared error in dB, at most 100."""
+    # A floor of 1e-10 keeps that of a perfect reconstruction finite.
+    return -10 * tf.math.log(tf.maximum(self.mse, 1e-10)) / tf.math.log(10.0)
+
+  def of_all_replicas(self) -> 'RateDistortion':
+    """Returns those of the joint batch, with this replica's reconstruction."""
+    bpp, mse, measured = distribute.mean_of_replicas([self.bpp, self.mse, self.measured])
+    return self._replace(bpp=bpp, mse=mse, measured=measured)
 
 
 class SurrogateVisitor(EstimatingVisitor):
@@ -131,13 +151,16 @@ def _draw_noise(quantizer, y, latent_seed, index):
   return tf.broadcast_to(u, tf.shape(y))
 
 
-def rate_distortion(model: Model, x: tf.Tensor, visitor: EstimatingVisitor) -> RateDistortion:
+def rate_distortion(
+  model: Model, x: tf.Tensor, visitor: EstimatingVisitor, measure: Distortion
+) -> RateDistortion:
   """Walks through the latents of images, and returns their rate and distortion.
 
   Args:
     model: Networks and entropy models.
     x: Images, `[batch, height, width, 3]`, float, 0 to 1.
     visitor: `EstimatingVisitor` of the same images.
+    measure: Distortion to measure.
   """
   batch, height, width = tf.unstack(tf.shape(x))[:3]
   y_tilde = model.walk(visitor, batch, height, width)
@@ -145,5 +168,29 @@ def rate_distortion(model: Model, x: tf.Tensor, visitor: EstimatingVisitor) -> R
 
   pixels = tf.cast(batch * height * width, tf.float32)
   bpp = tf.add_n(visitor.bits) / pixels
-  mse = tf.reduce_mean(tf.square(x - reconstruction))
-  return RateDistortion(bpp, mse, reconstruction)
+  mse = mean_squared_error(x, reconstruction)
+  measured = measure(x, reconstruction)
+  return RateDistortion(bpp, mse, measured, float(measure.unit), reconstruction)
+
+
+def check_quantizers(quantizers: dict[str, Quantizer]) -> None:
+  """Refuses what is no quantizer, or none for its term of the loss.
+
+  Args:
+    quantizers: Arguments of `Codec`, by their names.
+
+  Raises:
+    TypeError: if one is no quantizer.
+    Undefined: if a distortion's estimator is defined for elementwise losses only.
+  """
+  for name, quantizer in quantizers.items():
+    if not isinstance(quantizer, Quantizer):
+      raise TypeError(f'Codec.{name} must be a Quantizer, not {quantizer!r}')
+
+  for name in ('distortion', 'hyper_distortion'):
+    estimator = quantizers[name].estimator
+    if estimator.elementwise:
+      raise Undefined(
+        f'Codec.{name}: {type(estimator).__name__} is defined for elementwise losses (the rate) '
+        'only, and the distortion mixes the components of the latent: use PGE or STE'
+      )

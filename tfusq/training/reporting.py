@@ -27,7 +27,8 @@ def interval_line(
   Args:
     step: Number of steps that are done.
     steps: Number of steps of the run.
-    means: Means over the interval: `loss`, `bpp` and `psnr` in dB; others are not shown.
+    means: Means over the interval: `loss`, `bpp`, `psnr` in dB, and `measured`, the distortion in
+      its unit, where the PSNR does not tell it; others are not shown.
     temperatures: Temperatures by name, such as `y/rate/SUA.alpha`.
     seconds_per_step: Mean duration of a training step.
     seconds_left: Estimated duration of the rest of the run.
@@ -52,8 +53,8 @@ def validation_line(steps: int, means: dict[str, float]) -> str:
 
   Args:
     steps: Number of steps of the run; the line is set under that of the interval.
-    means: Means over the validation batches: `loss`, `bpp` and `psnr` in dB with rounding, and
-      `soft_loss`, the loss with the training-time forward calculation; others are not shown.
+    means: Means over the validation batches: those of an interval, with rounding, and `soft_loss`,
+      the loss with the training-time forward calculation; others are not shown.
   """
   label = 'validation'.rjust(len(_label(steps, steps)))
   return f'{label}  {_terms(means)}  training-time loss {means["soft_loss"]:.4f}'
@@ -78,7 +79,10 @@ def duration(seconds: float) -> str:
 
 
 def _terms(means: dict[str, float]) -> str:
-  return f'loss {means["loss"]:.4f}  {means["bpp"]:.4f} bpp  {means["psnr"]:.2f} dB'
+  terms = f'loss {means["loss"]:.4f}  {means["bpp"]:.4f} bpp  {means["psnr"]:.2f} dB'
+  if 'measured' in means:
+    terms += f'  D {means["measured"]:.4f}'
+  return terms
 
 
 def _shown_temperatures(temperatures: dict[str, float]) -> str:
@@ -141,6 +145,10 @@ class Report(tf.keras.callbacks.Callback):
   def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
     """Prints the line of an interval, and that of its validation."""
     means = {name: float(value) for name, value in (logs or {}).items()}
+    if not self.model.is_for_squared_error:
+      for prefix in ('', 'val_'):
+        if f'{prefix}distortion' in means:
+          means[f'{prefix}measured'] = means[f'{prefix}distortion'] / self.model.lmbda
     step = (epoch + 1) * self._interval
     seconds_per_step = (self._trained - self._begin) / self._timed_steps
 

@@ -22,7 +22,6 @@ from tfusq.training import (
   distribute,
   events,
   execution,
-  exported_weights,
   fixed_order,
   initialization,
   photographs,
@@ -190,6 +189,12 @@ def _check(
         f"train.{name}'s batch of {patches.batch_size} can't be shared equally "
         f'by {replicas} replicas'
       )
+    measure = codec.distortion_measure
+    if patches is not None and patches.patch_size < measure.least_side:
+      raise TrainingError(
+        f"train.{name}'s patches of {patches.patch_size} pixels a side are too small for "
+        f'{type(measure).__name__}, which needs at least {measure.least_side}'
+      )
 
 
 def _check_numbers(
@@ -247,13 +252,8 @@ def _recipe_of_start(
 
 
 def _origin(init_from: str) -> recipes.Origin:
-  if exported_weights.is_exported(init_from):
-    digest = exported_weights.digest(init_from)
-  else:
-    step = checkpoints.newest(init_from)
-    digest = '' if step is None else checkpoints.digest(init_from, step)
   path = init_from if files.is_remote(init_from) else os.path.abspath(init_from)
-  return recipes.Origin(path, digest)
+  return recipes.Origin(path, transfer.digest(init_from))
 
 
 def _require_nothing_begun(model_dir: str) -> None:

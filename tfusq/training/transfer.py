@@ -148,6 +148,21 @@ def transfer(codec: Codec, source: str) -> Transfer:
   return Transfer([variables[name] for name in sorted(fitting)], lines)
 
 
+def digest(source: str) -> str:
+  """Returns what identifies the weights that a source gives, a short hash; empty if it has none.
+
+  Args:
+    source: Run directory, of which the newest checkpoint counts, or folder of an exported codec.
+
+  Raises:
+    WeightsError: if the exported codec has no weights to train on.
+  """
+  if exported_weights.is_exported(source):
+    return exported_weights.digest(source)
+  step = checkpoints.newest(source)
+  return '' if step is None else checkpoints.digest(source, step)
+
+
 def _stored(source: str) -> '_Checkpoint | _Exported':
   if exported_weights.is_exported(source):
     return _Exported(source)

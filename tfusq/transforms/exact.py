@@ -7,9 +7,9 @@ holds these exactly, so that the order does not matter.
 
     weights         integers times a power of two, the step of each output: it leaves them a mean
                     magnitude of 32 to 64
-    activations     integers times a power of two, the step of each image, or of each position
-                    where kernels have one tap: so fine that just no sum can exceed 2^24
-    blocks          a sum over many inputs is cut into several, which are added as integers
+    blocks          a sum over many inputs is cut into several, which float64 adds exactly
+    activations     integers times a power of two, the step of each block in an image, or in a
+                    position where kernels have one tap: so fine that just no sum can exceed 2^24
 
 So few bits suffice: a relative error of half a percent in what a network says of a density costs
 some 0.001 % of the bits. The sums are scaled and the biases added in float32; these, and what else
@@ -30,6 +30,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import tensorflow as tf
 from scipy import signal
+from tensorflow.python.ops.resource_variable_ops import ResourceVariable
 
 # Version of what is computed here, which files name: another one computes other table indexes.
 # Version 1 summed integers of 52 bits in float64.
@@ -58,8 +59,8 @@ _PARTS = 2.0**9
 # Greatest sum of the absolute weights of a block that meet in one output, in steps. If all channels
 # had their greatest activation at once, 9 bits would still be left to activations.
 _MAX_BLOCK_SUM = 2**14 - 32
-# Sums of so many blocks fit into an `int32`.
-_MAX_INT32_BLOCKS = 127
+# Bits that float64 has more than the sum of a block: for steps that differ, and for adding blocks.
+_SPARE_BITS = 53 - 24
 
 # Symbols that a context weighs are clipped to this. It leaves 15 bits of float32 to the weights.
 _SYMBOL_LIMIT = 2**9 - 1
@@ -116,7 +117,8 @@ class Store:
     return self._by_key[key]
 
   def _variable(self, value: np.ndarray) -> tf.Variable:
-    variable = tf.Variable(value, trainable=False, name='exact')
+    # A function that notices a variable being made, as it does of `tf.Variable`, is traced again.
+    variable = ResourceVariable(value, trainable=False, name='exact')
     self.variables.append(variable)
     return variable
 
@@ -273,7 +275,7 @@ def convolve(
 
   Args:
     convolution: Linear map of activations and a kernel, both float32, such as `tf.nn.conv2d`.
-    x: Activations, `float32[batch, height, width, inputs]`; the step of each image is its own.
+    x: Activations, `float32[batch, height, width, inputs]`; the steps of each image are its own.
     weights: Weights from `round_weights`.
 
   Returns:
@@ -287,42 +289,66 @@ def multiply(x: tf.Tensor, weights: Weights) -> tf.Tensor:
   """Returns `x @ kernel + bias` of rounded activations and weights.
 
   Args:
-    x: Activations, `float32[..., inputs]`; the step of each position is its own, so that the result
-      does not depend on which positions are computed at once.
+    x: Activations, `float32[..., inputs]`; the steps of each position are its own, so that the
+      result does not depend on which positions are computed at once.
     weights: Weights from `round_weights`. The bias is broadcast to the result.
 
   Returns:
     `float32[..., outputs]`, clipped to +-2^20.
   """
   with tf.name_scope(SCOPE):
-    # Activations of up to 1024 steps, times the weights of a block, are less than 2^24.
-    greatest = tf.reduce_max(tf.abs(x), -1, keepdims=True)
-    unit = tf.maximum(_power_below(greatest), _LEAST_POWER) / _PARTS
-    return _scaled_sums(lambda x, kernel: tf.tensordot(x, kernel, 1), x, unit, weights)
+    return _scaled_sums(
+      lambda x, kernel: tf.tensordot(x, kernel, 1), x, _steps_of_positions(x, weights), weights
+    )
 
 
-def _scaled_sums(convolution, x, unit, weights):
-  """Returns the clipped sums of activations, which are rounded to multiples of `unit`."""
-  whole = tf.int32 if len(weights.kernels) <= _MAX_INT32_BLOCKS else tf.int64
-  total = None
-  start = 0
-  for kernel, sums in zip(weights.kernels, weights.sums, strict=True):
-    stop = start + sums.shape[1]
+def _scaled_sums(
+  convolution: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+  x: tf.Tensor,
+  steps: list[tf.Tensor],
+  weights: Weights,
+) -> tf.Tensor:
+  """Returns the clipped sums of activations, each block's rounded to multiples of its step."""
+  sums: list[tf.Tensor] = []
+  for channels, kernel, step in zip(_channels(weights), weights.kernels, steps, strict=True):
     # One block after the other, or all of their sums would be in memory at once.
-    with tf.control_dependencies([] if total is None else [total]):
-      block = convolution(tf.round(x[..., start:stop] / unit), kernel)
-    if len(weights.kernels) > 1:
-      block = tf.cast(block, whole)
-    total = block if total is None else total + block
-    start = stop
+    with tf.control_dependencies(sums):
+      block = convolution(tf.round(x[..., channels] / step), kernel)
+    if len(steps) > 1:
+      block = tf.cast(block, tf.float64)
+    # Products with powers of two are exact, and so is the sum, in any order.
+    block *= tf.cast(step, block.dtype)
+    sums = [sums[0] + block] if sums else [block]
 
-  # Products with powers of two are exact, so that a fused multiplication and addition is no other.
-  scaled = tf.cast(total, tf.float32) * unit * weights.step
+  # A fused multiplication and addition is no other, as the product is exact.
+  scaled = tf.cast(sums[0], tf.float32) * weights.step
   return _clip(scaled + weights.bias)
 
 
-def _steps_of_images(x: tf.Tensor, weights: Weights) -> tf.Tensor:
-  """Returns the finest steps of activations that are safe, `float32[batch, 1, 1, 1]`.
+def _channels(weights: Weights) -> list[slice]:
+  """Returns the inputs of each block."""
+  channels = []
+  start = 0
+  for sums in weights.sums:
+    channels.append(slice(start, start + sums.shape[1]))
+    start = channels[-1].stop
+  return channels
+
+
+def _steps_of_positions(x: tf.Tensor, weights: Weights) -> list[tf.Tensor]:
+  """Returns safe steps of each block's activations, `float32[..., 1]`.
+
+  Activations of up to 1024 steps, times the weights of a block, are less than 2^24.
+  """
+  steps = []
+  for channels in _channels(weights):
+    greatest = tf.reduce_max(tf.abs(x[..., channels]), -1, keepdims=True)
+    steps.append(tf.maximum(_power_below(greatest), _LEAST_POWER) / _PARTS)
+  return _near_each_other(steps)
+
+
+def _steps_of_images(x: tf.Tensor, weights: Weights) -> list[tf.Tensor]:
+  """Returns the finest safe steps of each block's activations, `float32[batch, 1, 1, 1]`.
 
   What a sum can reach on its way, in any order, is the sum of its positive terms, or that of its
   negative ones: with activations from `-l_c` to `h_c` in channel c, in steps, and sums `p_co` of
@@ -332,24 +358,31 @@ def _steps_of_images(x: tf.Tensor, weights: Weights) -> tf.Tensor:
   """
   highest, lowest = tf.reduce_max(x, [1, 2]), tf.reduce_min(x, [1, 2])
   reach = tf.maximum(tf.stack([highest, -lowest]), 0.0)
-  power = tf.maximum(_power_below(tf.reduce_max(reach, [0, 2])), _LEAST_POWER)
-  # Integers up to twice the number of parts, and one for the half by which rounding may add.
-  above, below = tf.unstack(tf.math.ceil(reach * (_PARTS / power)[:, None]) + 1)
 
-  bounds = []
-  start = 0
-  for sums in weights.sums:
-    channels = slice(start, start + sums.shape[1])
+  steps = []
+  for channels, sums in zip(_channels(weights), weights.sums, strict=True):
+    block = reach[..., channels]
+    power = tf.maximum(_power_below(tf.reduce_max(block, [0, 2])), _LEAST_POWER)
+    # Integers up to twice the number of parts, and one for the half by which rounding may add.
+    above, below = tf.unstack(tf.math.ceil(block * (_PARTS / power)[:, None]) + 1)
+
     positive, negative = sums[0], sums[1]
+    bounds = []
     for high, low in ((above, below), (below, above)):
       # Integers of at most 2^24, exact in any order.
-      bounds.append(tf.matmul(high[:, channels], positive) + tf.matmul(low[:, channels], negative))
-    start = channels.stop
-  bound = tf.maximum(tf.reduce_max(tf.stack(bounds), [0, 2]), 1.0)
+      bounds.append(tf.matmul(high, positive) + tf.matmul(low, negative))
+    bound = tf.maximum(tf.reduce_max(tf.stack(bounds), [0, 2]), 1.0)
 
-  # The bound is less than twice the power of two below it.
-  unit = power * (2 * _power_below(bound) / (_PARTS * _EXACT))
-  return unit[:, None, None, None]
+    # The bound is less than twice the power of two below it.
+    step = power * (2 * _power_below(bound) / (_PARTS * _EXACT))
+    steps.append(step[:, None, None, None])
+  return _near_each_other(steps)
+
+
+def _near_each_other(steps: list[tf.Tensor]) -> list[tf.Tensor]:
+  """Returns blocks' steps, none so far below the greatest that float64 could not add the sums."""
+  least = functools.reduce(tf.maximum, steps) * 2.0 ** (len(steps).bit_length() - _SPARE_BITS)
+  return [tf.maximum(step, least) for step in steps]
 
 
 def _power_below(x: tf.Tensor) -> tf.Tensor:

@@ -27,7 +27,13 @@ class KLT(Transforms):
   the quantization step that lambda asks for; else as a cosine transform, scaled alike.
   """
 
-  def __init__(self, lmbda: float = 0.013, network: Transforms | None = Light(), overlap: int = 0):
+  def __init__(
+    self,
+    lmbda: float = 0.013,
+    network: Transforms | None = Light(),
+    overlap: int = 0,
+    squared_error: float = 1.0,
+  ):
     """Initializer.
 
     Args:
@@ -36,6 +42,8 @@ class KLT(Transforms):
         the linear transform alone.
       overlap: Number of pixels that a block reaches over its borders on each side, with weights
         that are zero at first: above 0, the transform is a lapped one.
+      squared_error: Mean squared error, of 8-bit pixels, that is as bad as one unit of the codec's
+        distortion: 1 where that is this error.
 
     Raises:
       TypeError: if `network` is of another type.
@@ -43,11 +51,13 @@ class KLT(Transforms):
     """
     if not lmbda > 0:
       raise ValueError(f'KLT.lmbda must be positive, not {lmbda!r}')
+    if not squared_error > 0:
+      raise ValueError(f'KLT.squared_error must be positive, not {squared_error!r}')
     if network is not None and not isinstance(network, Transforms):
       raise TypeError(f'KLT.network must be Transforms or None, not {network!r}')
     if not (isinstance(overlap, int) and 0 <= overlap <= SIDE):
       raise ValueError(f'KLT.overlap must be an integer from 0 to {SIDE}, not {overlap!r}')
-    self._step = block_bases.quantization_step(lmbda)
+    self._step = block_bases.quantization_step(lmbda / squared_error)
     self._network = network
     self._overlap = overlap
 

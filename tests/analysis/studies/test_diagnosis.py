@@ -4,10 +4,12 @@ import math
 
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 import tfusq
 from making import IMAGES, make_codec, make_patches
 from tfusq.analysis.studies import advice, diagnosis
+from tfusq.analysis.study import AnalysisError
 from tfusq.training import train
 from tfusq.training.transfer import TransferError
 
@@ -69,6 +71,14 @@ def test_a_temperature_that_went_too_far_is_told_with_a_better_one(tmp_path, tra
   ]
   assert found.ladder[-1].distortion_noise > 4 * found.ladder[0].distortion_noise
   assert asks(found, 'the temperature of 14 is too far')
+
+
+def test_images_that_are_too_small_for_the_distortion_are_refused(tmp_path):
+  codec = make_codec(distortion_measure=tfusq.MSSSIM())
+  (tmp_path / 'images').mkdir()
+  Image.new('RGB', (200, 160)).save(tmp_path / 'images' / 'small.png')
+  with pytest.raises(AnalysisError, match='MSSSIM needs images .* at least 161 pixels, not 160'):
+    diagnosis.diagnose(codec, str(tmp_path), str(tmp_path / 'images'), 6, 2)
 
 
 @pytest.mark.usefixtures('eagerly')

@@ -21,6 +21,7 @@ import tensorflow as tf
 
 from tfusq import progress
 from tfusq.analysis.studies import scales
+from tfusq.analysis.study import AnalysisError
 from tfusq.image_files import list_images, read_image
 from tfusq.training import transfer
 from tfusq.training.codec import Codec
@@ -39,7 +40,7 @@ class State(NamedTuple):
     rate_temperature: Its temperature in the rate, or nan if it has none.
     rate: Rate with rounding, in bits per pixel.
     rate_mismatch: Relative mismatch of the rate.
-    distortion_mismatch: Relative mismatch of the squared error.
+    distortion_mismatch: Relative mismatch of the distortion.
     rate_noise: Noise of the rate's gradient: variance over squared mean.
     distortion_noise: Noise of the distortion's gradient: variance over squared mean.
     bound: Lower bound of the scale.
@@ -90,10 +91,18 @@ def diagnose(codec: Codec, run: str, folder: str, count: int, draws: int) -> Dia
 
   Raises:
     TransferError: if there is no checkpoint.
-    AnalysisError: if the entropy model has no bounded scale.
+    AnalysisError: if the entropy model has no bounded scale, or an image is too small for the
+      distortion.
     ImageError: if there are no images.
   """
   images = [_middle(read_image(path)) for path in list_images(folder)[:count]]
+  measure = codec.distortion_measure
+  smallest = min(min(image.shape[:2]) for image in images)
+  if smallest < measure.least_side:
+    raise AnalysisError(
+      f'{type(measure).__name__} needs images with sides of at least {measure.least_side} pixels, '
+      f'not {smallest} as in {folder}'
+    )
   meter = _Meter(codec, images, draws)
 
   checkpoints = []
@@ -201,9 +210,9 @@ class _Meter:
     )
 
   def _evaluate(self, x, index):
-    """Returns rate and squared error in training, and the two with rounding."""
+    """Returns rate and distortion in training, and the two with rounding."""
     soft, hard = self._codec.soft(x, index), self._codec.hard(x)
-    return (soft.bpp, soft.mse), (hard.bpp, hard.mse)
+    return (soft.bpp, soft.measured), (hard.bpp, hard.measured)
 
 
 def _moments(gradients) -> tuple[float, float]:
