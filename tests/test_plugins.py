@@ -44,7 +44,7 @@ def test_listing_imports_neither_tensorflow_nor_any_plugin(distribution, tmp_pat
   distribution(
     'third',
     '1',
-    '[tfusq.surrogates]\nThird = third_module:Third\n',
+    '[tfusq.surrogates]\nThird = third_module:Third\n[tfusq.codecs]\nphoto = third_module\n',
     'third_module',
     'raise RuntimeError("imported")',
   )
@@ -62,6 +62,7 @@ def test_listing_imports_neither_tensorflow_nor_any_plugin(distribution, tmp_pat
   )
   assert result.returncode == 0, result.stderr
   assert 'third 1' in result.stdout and 'SUA' in result.stdout
+  assert result.stdout.splitlines()[-1].split() == ['tfusq.codecs', 'photo', 'third', '1']
 
 
 def test_a_third_partys_surrogate_is_loaded_by_name(distribution):

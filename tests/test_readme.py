@@ -12,7 +12,14 @@ import tfusq
 from readme import CHECKOUT, README, plugin_files
 from tfusq import cli as command_line
 
-PAGES = ('README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'gin/README.md', 'plugins/README.md')
+PAGES = (
+  'README.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'gin/README.md',
+  'plugins/README.md',
+  'plugins/codecs.md',
+)
 
 
 def test_the_plugin_trains_as_a_quantizer(gradients):

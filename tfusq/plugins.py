@@ -3,10 +3,15 @@
 A plugin is a class that a distribution names in one of `GROUPS`. The entry point's name, the
 class's name and what gin writes after `@` are the same. The built-in classes are plugins of the
 distribution tfusq.
+
+An exported codec is a plugin too, in the group `CODECS`. Its entry point names a package whose
+folder is that of the codec. The package is found and not imported, and gin does not know its name.
 """
 
 import functools
 import importlib.metadata
+import importlib.util
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from tfusq.errors import Error
@@ -21,6 +26,9 @@ GROUPS = {
   'tfusq.transforms': 'tfusq.transforms:Transforms',
   'tfusq.distortions': 'tfusq.training.distortions:Distortion',
 }
+
+# Group of the packages that hold exported codecs.
+CODECS = 'tfusq.codecs'
 
 # What gin configures beside the plugins, by gin module and name. No plugin can have these names.
 CORE = {
@@ -54,9 +62,9 @@ class Plugin(NamedTuple):
   """One entry point, from metadata alone.
 
   Attributes:
-    group: Entry-point group, a key of `GROUPS`.
+    group: Entry-point group, a key of `GROUPS` or `CODECS`.
     name: Name of the entry point.
-    target: Module and class, `module:class`.
+    target: Module and class, `module:class`; of a codec, the package.
     distribution: Name of the distribution that has the entry point.
     version: Version of the distribution.
   """
@@ -74,12 +82,17 @@ class Plugin(NamedTuple):
 
 
 def discover() -> list[Plugin]:
-  """Returns every installed plugin, sorted by group and name; imports none.
+  """Returns every installed class, sorted by group and name; imports none.
 
   The installed distributions are read once in a process; `refresh` makes the next call read them
   again.
   """
-  return list(_scan())
+  return [plugin for plugin in _scan() if plugin.group in GROUPS]
+
+
+def codecs() -> list[Plugin]:
+  """Returns every installed codec, sorted by name; reads none."""
+  return [plugin for plugin in _scan() if plugin.group == CODECS]
 
 
 def refresh() -> None:
@@ -94,7 +107,7 @@ def _scan() -> tuple[Plugin, ...]:
   entry_points = importlib.metadata.entry_points()
   plugins = []
 
-  for group in GROUPS:
+  for group in (*GROUPS, CODECS):
     in_group = {
       Plugin(group, entry.name, entry.value, *_name_and_version(entry.dist))
       for entry in entry_points.select(group=group)
@@ -145,13 +158,7 @@ def load(claimed: list[Plugin]) -> type:
     PluginError: if more than one distribution claims the name, the name is reserved, the import
       fails, or the imported object is not a class of that name derived from the group's base class.
   """
-  if len(claimed) > 1:
-    claimants = ' and '.join(
-      f'{plugin.origin} ({plugin.group}, {plugin.target})' for plugin in claimed
-    )
-    raise PluginError(f'the plugin name {claimed[0].name} is claimed by {claimants}: uninstall one')
-
-  (plugin,) = claimed
+  plugin = only(claimed)
   try:
     return _load(plugin)
   # Whatever a plugin's module raises makes its own name unusable, and no other.
@@ -160,6 +167,49 @@ def load(claimed: list[Plugin]) -> type:
       f'the plugin {plugin.name} of {plugin.origin} ({plugin.target}) is broken: '
       f'{type(error).__name__}: {error}'
     ) from error
+
+
+def only(claimed: list[Plugin]) -> Plugin:
+  """Returns the one plugin that claims a name.
+
+  Args:
+    claimed: Plugins of one name, at least one.
+
+  Raises:
+    PluginError: if there are several; names their distributions.
+  """
+  if len(claimed) > 1:
+    claimants = ' and '.join(
+      f'{plugin.origin} ({plugin.group}, {plugin.target})' for plugin in claimed
+    )
+    raise PluginError(f'the plugin name {claimed[0].name} is claimed by {claimants}: uninstall one')
+  return claimed[0]
+
+
+def codec_folder(plugin: Plugin) -> Path:
+  """Returns the folder of a codec, which is that of its package.
+
+  Python finds a package without importing it; where its name has dots, it imports those above it.
+
+  Args:
+    plugin: One of `codecs`.
+
+  Raises:
+    PluginError: if there is no such package.
+  """
+  try:
+    spec = importlib.util.find_spec(plugin.target)
+    folders = list((spec and spec.submodule_search_locations) or [])
+  # Whatever a module above the package raises makes this codec unusable, and no other.
+  except (Exception, SystemExit) as error:
+    reason = f'{type(error).__name__}: {" ".join(str(error).split())}'
+    raise PluginError(f'the codec {plugin.name} of {plugin.origin} is broken: {reason}') from error
+
+  if not folders:
+    raise PluginError(
+      f'the codec {plugin.name} of {plugin.origin} is broken: there is no package {plugin.target}'
+    )
+  return Path(folders[0])
 
 
 def _load(plugin: Plugin) -> type:

@@ -6,6 +6,7 @@ import os
 import stat
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -156,6 +157,44 @@ def test_stores_are_refused_where_they_cannot_be(run, capsysbinary):
       run(*words)
     assert end.value.code == 2
     assert b'is in a store' in capsysbinary.readouterr().err
+
+
+def test_without_a_name_files_go_beside_their_images(
+  run, exported_path, source, standard_input, tmp_path, monkeypatch
+):
+  monkeypatch.chdir(tmp_path)
+  code, out, _ = run('compress', '--codec', exported_path, source)
+  assert code == 0 and out.startswith(f'{tmp_path}/in.usq: 50x40, '.encode())
+  code, _, err = run('compress', '--codec', exported_path, 'in.png')
+  assert code == 1 and 'in.usq exists; --force replaces it' in err
+  data = (tmp_path / 'in.usq').read_bytes()
+
+  (tmp_path / 'sub').mkdir()
+  (tmp_path / 'sub' / 'a.b.png').write_bytes(source.read_bytes())
+  code, out, _ = run('compress', '--codec', exported_path, '.')
+  assert code == 0 and out.startswith(b'.: 1 files, 1 existing files are kept')
+  assert (tmp_path / 'sub' / 'a.b.usq').read_bytes() == data
+
+  standard_input(source.read_bytes())
+  code, out, err = run('compress', '--codec', exported_path, '-')
+  assert code == 0 and out == data and err.startswith('standard output: ')
+
+
+def test_each_file_of_a_folder_finds_its_codec(
+  run, exported_path, exported_codec, image, distribution, tmp_path
+):
+  fixtures = Path(__file__).parents[1] / 'fixtures' / 'codecs'
+  (tmp_path / 'package_old').symlink_to(fixtures / 'version_1')
+  distribution('third', '2', '[tfusq.codecs]\nold = package_old\n')
+  (tmp_path / 'files').mkdir()
+  (tmp_path / 'files' / 'a.usq').write_bytes(exported_codec.compress(image))
+  (tmp_path / 'files' / 'b.usq').write_bytes((fixtures / 'version_1.usq').read_bytes())
+
+  words = ('decompress', '--codec', exported_path, tmp_path / 'files', tmp_path / 'back')
+  code, out, err = run(*words)
+  assert code == 0 and b'2 files' in out
+  assert 'codec: old of third 2 (38556bcac876a808)\n' in err and err.count('codec: ') == 1
+  assert sorted(os.listdir(tmp_path / 'back')) == ['a.png', 'b.png']
 
 
 def test_info_takes_several_files(run, exported_codec, image, tmp_path):

@@ -41,7 +41,8 @@ def test_layers_in_sequence_give_what_keras_gives_and_hear_of_training():
 def test_exact_networks_are_near_the_whole_in_tiles_and_equal_in_graphs(monkeypatch):
   """Each tile has steps of its own; what one process computes in tiles, every other one does."""
   network = spread(transforms.hyper_synthesis(4, 8), 6)
-  x = 30 * noise(23, 31, 6)
+  # Tiles of other magnitudes than the whole, and so of other steps.
+  x = noise(23, 31, 6) * 2.0 ** tf.linspace(6.0, -2.0, 31)[:, None]
   run = tf.function(lambda x: network(x), [tf.TensorSpec([1, None, None, 6])])
   with exact.arithmetic():
     whole = network(x)

@@ -6,14 +6,16 @@ from collections.abc import Callable
 
 from tfusq import files
 
-# Environment variable that names the codec where `--codec` is not given.
-CODEC_VARIABLE = 'TFUSQ_CODEC'
 ANCHOR_HELP = 'name of a pinned anchor, or JSON'
 IMAGES_HELP = (
   'searched with its sub-folders for files of every format that Pillow reads; hidden ones do not '
   'count, links are followed, and what is left out is counted'
 )
-DEFAULT_CODEC = os.environ.get(CODEC_VARIABLE, 'codec')
+# What is taken where `--codec` is not given, see `tfusq.cli.codecs`.
+DEFAULT_CODEC_HELP = (
+  'by default that of the variable TFUSQ_CODEC, or else ./codec, or else the one that tfusq brings '
+  'or that alone is installed'
+)
 
 Commands = argparse._SubParsersAction
 
@@ -37,17 +39,14 @@ def add_command(
   return command
 
 
-def add_codec(command: argparse.ArgumentParser) -> None:
-  """Adds `--codec`."""
-  command.add_argument(
-    '--codec',
-    type=any_path,
-    default=DEFAULT_CODEC,
-    help=(
-      'exported codec, or a folder of exported codecs, from which each file takes its own; '
-      f'by default ${CODEC_VARIABLE}, or else ./codec'
-    ),
-  )
+def add_codec(command: argparse.ArgumentParser, meaning: str) -> None:
+  """Adds `--codec`.
+
+  Args:
+    command: Parser of the command.
+    meaning: Codecs that can be named, for the help.
+  """
+  command.add_argument('--codec', type=any_path, help=f'{meaning}; {DEFAULT_CODEC_HELP}')
 
 
 def add_gin(command: argparse.ArgumentParser) -> None:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from tfusq import files
 from tfusq.cli.arguments import (
   ANCHOR_HELP,
-  CODEC_VARIABLE,
-  DEFAULT_CODEC,
+  DEFAULT_CODEC_HELP,
   IMAGES_HELP,
   Commands,
   add_axes,
@@ -82,8 +81,8 @@ def _add_evaluate(commands: Commands) -> None:
     action='append',
     default=[],
     help=(
-      'exported codec; repeatable, several make a curve; by default '
-      f'${CODEC_VARIABLE}, or else ./codec'
+      'folder of an exported codec, or name of an installed one; repeatable, several make a curve; '
+      f'{DEFAULT_CODEC_HELP}'
     ),
   )
   command.add_argument(
@@ -107,7 +106,6 @@ def _add_evaluate(commands: Commands) -> None:
     ),
   )
   command.add_argument('--csv', type=local_path, help='file to write a line for each image to')
-  command.set_defaults(default_codec=DEFAULT_CODEC)
   add_force(command)
 
 
@@ -118,13 +116,11 @@ def evaluate(arguments: argparse.Namespace) -> None:
   from tfusq.evaluation.evaluate import evaluate as evaluate_points
   from tfusq.evaluation.failures import EvaluationError
   from tfusq.evaluation.journal import Journal
-  from tfusq.export import client, primitives
+  from tfusq.export import primitives
 
   outputs = _evaluation_outputs(arguments)
-  codecs = _codecs(arguments)
   # A codec that is missing is named before the images are looked at.
-  for path in codecs:
-    client.find(path, compresses=True)
+  codecs = _codecs(arguments)
   # Before the operating points import TensorFlow.
   primitives.limit(primitives.image_sizes(image_files.list_images(arguments.folder)))
   name = arguments.name or arguments.anchor or Path(arguments.json or 'tfusq').stem
@@ -168,10 +164,13 @@ def _journal_path(output: str) -> Path:
 
 
 def _codecs(arguments: argparse.Namespace) -> list[str]:
-  """Returns the exported codecs to evaluate: the default one if nothing else is asked for."""
-  if arguments.codec or arguments.model_dir or arguments.anchor:
-    return arguments.codec
-  return [arguments.default_codec]
+  """Returns the folders of the codecs to evaluate: the default one if nothing else is asked for."""
+  from tfusq.cli import codecs
+
+  texts: list[str | None] = list(arguments.codec)
+  if not (texts or arguments.model_dir or arguments.anchor):
+    texts = [None]
+  return [str(codecs.to_compress(text).path) for text in texts]
 
 
 def _operating_points(

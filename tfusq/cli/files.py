@@ -31,13 +31,21 @@ def add(commands: Commands) -> None:
   command = add_command(
     commands, 'compress', compress, 'compress an image to a file, or a folder of images'
   )
-  add_codec(command)
+  add_codec(command, 'folder of an exported codec, or name of one that `tfusq plugins` lists')
   command.add_argument(
     'input',
     type=any_path,
     help=f'{_IMAGE_HELP}; `-` is standard input; or a folder, {IMAGES_HELP}',
   )
-  command.add_argument('output', type=any_path, help=f'file to write; {_OUTPUT_HELP}')
+  command.add_argument(
+    'output',
+    nargs='?',
+    type=any_path,
+    help=(
+      "file to write; by default the input's name with the suffix .usq, each image's for a folder; "
+      f'{_OUTPUT_HELP}'
+    ),
+  )
   command.add_argument(
     '--first_frame',
     action='store_true',
@@ -51,7 +59,11 @@ def add(commands: Commands) -> None:
     decompress,
     'decompress a file to an 8-bit RGB PNG, or a folder of files',
   )
-  add_codec(command)
+  add_codec(
+    command,
+    'codec, or folder of codecs, in which the one that a file names is looked for before the '
+    'installed ones',
+  )
   command.add_argument(
     'input',
     type=any_path,
@@ -72,24 +84,27 @@ def add(commands: Commands) -> None:
 
 def compress(arguments: argparse.Namespace) -> None:
   """Compresses an image, or a folder of images."""
+  from tfusq.cli import codecs
   from tfusq.export import client, folders
 
   def load():
-    return client.ExportedCodec(client.find(arguments.codec, compresses=True))
+    return client.ExportedCodec(codecs.to_compress(arguments.codec))
 
-  _check_standard_output(arguments.output)
+  output = arguments.output or folders.default_output(arguments.input)
+  _check_standard_output(output)
   is_folder = files.to_path(arguments.input).is_dir()
   convert = folders.compress_folder if is_folder else folders.compress_file
-  result = convert(load, arguments.input, arguments.output, arguments.force, arguments.first_frame)
-  _report(arguments.output, ', '.join(filter(None, [result.description, result.rate])))
+  result = convert(load, arguments.input, output, arguments.force, arguments.first_frame)
+  _report(output, ', '.join(filter(None, [result.description, result.rate])))
 
 
 def decompress(arguments: argparse.Namespace) -> None:
   """Decompresses a file, or a folder of files."""
+  from tfusq.cli import codecs
   from tfusq.export import client, folders
 
   def load(identity):
-    return client.ExportedCodec(client.find(arguments.codec, identity))
+    return client.ExportedCodec(codecs.of_identity(identity, arguments.codec))
 
   _check_standard_output(arguments.output)
   is_folder = files.to_path(arguments.input).is_dir()

@@ -1,4 +1,7 @@
-"""`tfusq new`: a package with a plugin of one's own, ready to install."""
+"""`tfusq new`: a package with a plugin of one's own, ready to install.
+
+A plugin is a class that a template gives; an exported codec is packed by `tfusq.cli.new_codec`.
+"""
 
 import argparse
 import ast
@@ -7,14 +10,14 @@ import importlib.util
 import keyword
 import re
 import shlex
-import string
-from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
 import tfusq
-from tfusq import files, plugins
+from tfusq import plugins
+from tfusq.cli import new_codec
 from tfusq.cli.arguments import Commands, add_command, local_path
+from tfusq.cli.new_codec import NameRefused
 
 
 class Kind(NamedTuple):
@@ -42,30 +45,42 @@ KINDS = {
 }
 
 
-class NameRefused(plugins.PluginError, ValueError):
-  """A name that a new plugin cannot have."""
-
-
 def add(commands: Commands) -> None:
   """Adds the command."""
   command = add_command(commands, 'new', new, 'write a small package with a plugin of your own')
-  command.add_argument('kind', choices=KINDS, help='kind of plugin')
-  command.add_argument('name', help='name of the class, such as MyNoise')
+  command.add_argument('kind', choices=[*KINDS, new_codec.KIND], help='kind of plugin')
   command.add_argument(
-    '--out', type=local_path, help='folder to write; by default tfusq-NAME, in lower case'
+    'name', help='name of the class, such as MyNoise; for a codec, the folder that was exported'
+  )
+  command.add_argument(
+    '--name',
+    dest='codec_name',
+    metavar='NAME',
+    help="for a codec, its name after `--codec`; by default its folder's",
+  )
+  command.add_argument(
+    '--out',
+    type=local_path,
+    help='folder to write; by default tfusq-NAME, in lower case, or tfusq-codec-NAME',
   )
 
 
 def new(arguments: argparse.Namespace) -> None:
   """Writes a package and prints what to do with it."""
-  check_name(arguments.kind, arguments.name)
-  folder = Path(arguments.out or distribution_of(arguments.name))
-  write_package(arguments.kind, arguments.name, folder)
+  if arguments.kind == new_codec.KIND:
+    name, folder = new_codec.pack(arguments.name, arguments.codec_name, arguments.out)
+  elif arguments.codec_name is not None:
+    raise NameRefused(f'--name is for a codec; the {arguments.kind} is called {arguments.name}')
+  else:
+    name = arguments.name
+    check_name(arguments.kind, name)
+    folder = Path(arguments.out or distribution_of(name))
+    write_package(arguments.kind, name, folder)
 
   # Without a separator, pip would take the folder for the name of a distribution.
   argument = folder if folder.is_absolute() else f'./{folder}'
   words = ['pip', 'install', '--no-deps', str(argument)]
-  print(f'{folder}: {shlex.join(words)} && tfusq check {arguments.name}')
+  print(f'{folder}: {shlex.join(words)} && tfusq check {name}')
 
 
 def distribution_of(name: str) -> str:
@@ -103,7 +118,7 @@ def _names_used(kind: str) -> set[str]:
   """Returns the names that the module of a template imports, defines or refers to."""
   fields = dict.fromkeys((*Kind._fields, 'name', 'module', 'distribution'), 'Placeholder')
   names = {'test_conformance'}
-  for node in ast.walk(ast.parse(_fill(kind, 'module.py', fields))):
+  for node in ast.walk(ast.parse(new_codec.fill(kind, 'module.py', fields))):
     if isinstance(node, ast.Name):
       names.add(node.id)
     elif isinstance(node, ast.alias):
@@ -124,9 +139,7 @@ def write_package(kind: str, name: str, folder: Path) -> None:
   Raises:
     files.Exists: if there is something of the folder's name.
   """
-  if folder.exists() or folder.is_symlink():
-    raise files.Exists(f'{folder} exists; name another with --out')
-
+  new_codec.check_absent(folder)
   module = f'tfusq_{name.lower()}'
   fields = {
     **KINDS[kind]._asdict(),
@@ -135,20 +148,14 @@ def write_package(kind: str, name: str, folder: Path) -> None:
     'distribution': distribution_of(name),
   }
   written = {
-    'README.md': _fill('package', 'README.md', fields),
-    'pyproject.toml': _fill('package', 'pyproject.toml', fields),
-    'setup.cfg': _fill('package', 'setup.cfg', fields),
-    'example.gin': _fill(kind, 'example.gin', fields),
-    f'{module}.py': _fill(kind, 'module.py', fields),
-    f'test_{module}.py': _fill('package', 'test.py', fields),
+    'README.md': new_codec.fill('package', 'README.md', fields),
+    'pyproject.toml': new_codec.fill('package', 'pyproject.toml', fields),
+    'setup.cfg': new_codec.fill('package', 'setup.cfg', fields),
+    'example.gin': new_codec.fill(kind, 'example.gin', fields),
+    f'{module}.py': new_codec.fill(kind, 'module.py', fields),
+    f'test_{module}.py': new_codec.fill('package', 'test.py', fields),
   }
 
   folder.mkdir(parents=True)
   for file_name, text in written.items():
     (folder / file_name).write_text(text)
-
-
-def _fill(group: str, file_name: str, fields: dict[str, str]) -> str:
-  """Returns a template with its fields filled in."""
-  template = resources.files('tfusq.cli') / 'templates' / group / f'{file_name}.template'
-  return string.Template(template.read_text()).substitute(fields)

@@ -2,6 +2,7 @@
 
 import argparse
 
+from tfusq import files
 from tfusq.cli.arguments import (
   Commands,
   add_command,
@@ -21,7 +22,10 @@ def add(commands: Commands) -> None:
   command.add_argument(
     '--init_from',
     type=any_path,
-    help='run directory whose networks a new run starts from, as far as they fit',
+    help=(
+      'run directory, folder of an exported codec, or name of an installed codec, whose networks a '
+      'new run starts from, as far as they fit'
+    ),
   )
   command.add_argument(
     '--dry_run',
@@ -77,18 +81,38 @@ def train(arguments: argparse.Namespace) -> None:
   if not (arguments.gin_file or arguments.gin_bindings):
     raise config.ConfigError('say what to train: give --gin_file')
 
+  init_from = _init_from(arguments.init_from, arguments.model_dir)
   config.parse(arguments.gin_file, arguments.gin_bindings, arguments.gin_search_path)
   with config.execution():
     print(machine.describe(), flush=True)
   outcome = config.build('train')(
     model_dir=arguments.model_dir,
     recipe=config.recipe,
-    init_from=arguments.init_from,
+    init_from=init_from,
     dry_run=arguments.dry_run,
     accept_changed_photographs=arguments.accept_changed_photographs,
     accept_other_versions=arguments.accept_other_versions,
   )
   print(outcome)
+
+
+def _init_from(text: str | None, model_dir: str) -> str | None:
+  """Finds the networks that a run starts from.
+
+  Args:
+    text: Folder of a run or of an exported codec, or name of an installed codec; None for none.
+    model_dir: Run directory. A run that is resumed needs no more what it was begun with.
+
+  Returns:
+    The folder.
+  """
+  from tfusq.export import installed
+
+  if text is None or files.to_path(text).exists():
+    return text
+  if text not in installed.names() and files.to_path(model_dir).exists():
+    return text
+  return str(installed.named(text).codec.path)
 
 
 def summary(arguments: argparse.Namespace) -> None:

@@ -64,15 +64,7 @@ def find(
   Raises:
     CodecError: if there is no such codec, or more than one to choose from; lists those available.
   """
-  codecs, decoders, damaged = _list_codecs(path, compresses)
-
-  if not codecs:
-    if decoders:
-      raise CodecError(f'{", ".join(decoders)} decompresses only')
-    if damaged:
-      raise CodecError(f'{", ".join(damaged)} is damaged')
-    raise CodecError(f'no exported codec in {path}')
-
+  codecs = find_all(path, compresses)
   listing = ', '.join(f'{codec.path} ({name})' for name, codec in codecs.items())
   if identity is None:
     if len(codecs) > 1:
@@ -84,22 +76,24 @@ def find(
   return codecs[identity]
 
 
-def _list_codecs(
-  path: str | os.PathLike, compresses: bool
-) -> tuple[dict[str, CodecFolder], list[str], list[str]]:
-  """Lists the codecs in a folder, by identity, those left out, and damaged descriptions."""
+def find_all(path: str | os.PathLike, compresses: bool = False) -> dict[str, CodecFolder]:
+  """Finds codecs without loading them, and without TensorFlow.
+
+  Args:
+    path: An exported codec, or a folder that holds several.
+    compresses: Whether to leave out codecs that only decompress.
+
+  Returns:
+    The codecs by identity.
+
+  Raises:
+    CodecError: if there is none; says what there is.
+  """
   codecs: dict[str, CodecFolder] = {}
   decoders = []
   damaged = []
 
-  folder = files.to_path(path)
-  candidates = [folder]
-  if folder.is_dir():
-    candidates += sorted(folder.iterdir())
-
-  for candidate in candidates:
-    if not (candidate / DESCRIPTION).is_file():
-      continue
+  for candidate in described(path):
     try:
       codec = read_folder(candidate)
     except CodecError:
@@ -110,7 +104,22 @@ def _list_codecs(
     else:
       codecs.setdefault(codec.identity, codec)
 
-  return codecs, decoders, damaged
+  if not codecs:
+    if decoders:
+      raise CodecError(f'{", ".join(decoders)} decompresses only')
+    if damaged:
+      raise CodecError(f'{", ".join(damaged)} is damaged')
+    raise CodecError(f'no exported codec in {path}')
+  return codecs
+
+
+def described(path: str | os.PathLike) -> list[AnyPath]:
+  """Returns a folder and those in it, as far as they have a `codec.json`, be it damaged."""
+  folder = files.to_path(path)
+  candidates = [folder]
+  if folder.is_dir():
+    candidates += sorted(folder.iterdir())
+  return [candidate for candidate in candidates if (candidate / DESCRIPTION).is_file()]
 
 
 def read_folder(path: str | os.PathLike) -> CodecFolder:
@@ -143,6 +152,7 @@ class ExportedCodec:
   """A loaded SavedModel codec.
 
   Attributes:
+    path: Folder of the codec.
     description: Contents of `codec.json`.
   """
 
@@ -163,6 +173,7 @@ class ExportedCodec:
 
     range_coder.operations()  # registers them
     folder = codec if isinstance(codec, CodecFolder) else read_folder(codec)
+    self.path = folder.path
     self.description = folder.description
     self._errors = tf.errors
 

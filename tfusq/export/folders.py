@@ -44,6 +44,21 @@ class Conversion(NamedTuple):
     return f'{self.compressed_bytes} bytes, {bpp:.4f} bpp'
 
 
+def default_output(source: str | os.PathLike) -> str:
+  """Returns where compressed files go if nothing is named: beside their images.
+
+  Args:
+    source: Image, folder of images, or `-` for standard input.
+
+  Returns:
+    The image's name with the suffix `.usq`, the folder itself, or `-` for standard output.
+  """
+  if files.is_standard_input(source):
+    return '-'
+  path = files.to_path(source)
+  return str(path if path.is_dir() else path.with_suffix(SUFFIX))
+
+
 def compress_file(
   load: Callable[[], ExportedCodec],
   source: str | os.PathLike,

@@ -34,6 +34,7 @@ from tfusq.export.identity import codec_identity, encoder_variables
 from tfusq.export.saving import new_saved_model
 from tfusq.files import AnyPath
 from tfusq.models import CentredModel, Model, in_tiles
+from tfusq.training import exported_weights
 from tfusq.transforms import LINEAR, exact
 
 
@@ -81,6 +82,8 @@ def export(
 
   with new_saved_model(path, module, module.served, DESCRIPTION, force, options) as draft:
     _forget_gradients(draft)
+    if not decoder_only:
+      exported_weights.write(draft, centred_model.model, module.variables_in_order)
     (draft / DESCRIPTION).write_text(json.dumps(description, indent=2))
   return identity
 
@@ -129,11 +132,16 @@ class CodecModule(tf.Module):
     # A dictionary would be exported as an attribute.
     self.served = types.MappingProxyType(served)
 
+  @property
+  def variables_in_order(self) -> list[tf.Variable]:
+    """Variables as the SavedModel has them, numbered by their places here."""
+    return list(self._variables)
+
   def trace(self) -> None:
     """Traces the functions, and keeps the variables alone that one of them reads.
 
     The weights that are rounded for exact arithmetic are made meanwhile; those that they were made
-    of are not needed any more.
+    of are not needed any more, save to train on, see `tfusq.training.exported_weights`.
     """
     # A function's `variables` are also those that were read while it was traced, to be rounded.
     read: set[int] = set()

@@ -1,10 +1,10 @@
 """Conformance checks for the classes of tfusq and of its plugins.
 
 There are checks for surrogates, estimators, schedules, entropy models, transforms, distortions and
-codec models. Each is a plain function of one object. It returns when the object has the property
-that it tests, and raises `NonConformance`, with one sentence and a number, when it has not. The
-checks test mathematics, not form. Two front ends run the same lists: `tfusq check NAME`, and with
-pytest
+codec models, and for exported codecs, as objects of `tfusq.export.client.ExportedCodec`. Each is a
+plain function of one object. It returns when the object has the property that it tests, and raises
+`NonConformance`, with one sentence and a number, when it has not. The checks test mathematics, not
+form. Two front ends run the same lists: `tfusq check NAME`, and with pytest
 
     @tfusq.testing.conformance(MySurrogate(), MyEntropyModel())
     def test_conformance(check):
@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from tfusq.entropy_models import EntropyModel
 from tfusq.errors import Error
+from tfusq.export.client import ExportedCodec
 from tfusq.models import Model
 from tfusq.quantization import temperature
 from tfusq.quantization.base import Surrogate
@@ -28,6 +29,7 @@ from tfusq.quantization.temperature import (
   present_temperatures,
   typical_temperatures,
 )
+from tfusq.testing.codecs import codec_checks
 from tfusq.testing.distortions import distortion_checks
 from tfusq.testing.entropy_models import entropy_model_checks
 from tfusq.testing.estimators import estimator_checks
@@ -45,6 +47,7 @@ __all__ = [
   'NotApplicable',
   'Unchecked',
   'checks_of',
+  'codec_checks',
   'conformance',
   'describe',
   'distortion_checks',
@@ -68,9 +71,11 @@ CHECKS: dict[type, list[Callable]] = {
   Transforms: transforms_checks,
   Distortion: distortion_checks,
   Model: model_checks,
+  ExportedCodec: codec_checks,
 }
 _KINDS = (
-  'surrogates, estimators, schedules, entropy models, transforms, distortions and codec models'
+  'surrogates, estimators, schedules, entropy models, transforms, distortions, codec models and '
+  'exported codecs'
 )
 
 

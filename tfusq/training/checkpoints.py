@@ -5,6 +5,7 @@ absent. Here checkpoints are found by reading the folder, and removed by their e
 is still written as TensorFlow does, so that its other tools find the newest checkpoint.
 """
 
+import collections
 import hashlib
 import os
 import re
@@ -16,6 +17,9 @@ from absl import logging
 
 from tfusq import files
 from tfusq.training.recipes import TrainingError
+
+# What TensorFlow adds to the name of a variable in a checkpoint.
+VALUE = '/.ATTRIBUTES/VARIABLE_VALUE'
 
 # The newest is what a run resumes from; the others are there if a disk damages it.
 _KEPT = 3
@@ -187,6 +191,31 @@ def reader(path: str) -> Any:
     tf.errors.OpError: if it is absent or damaged.
   """
   return tf.compat.v1.train.NewCheckpointReader(path)
+
+
+def variables_by_name(root: tf.train.Checkpoint) -> dict[str, tf.Variable]:
+  """Returns the variables by their names in a checkpoint: the shortest paths from its root.
+
+  Args:
+    root: Objects that the checkpoint saves.
+  """
+  view = tf.train.TrackableView(root)
+  variables = {}
+  seen = {id(root)}
+  queue: collections.deque[tuple[object, tuple[str, ...]]] = collections.deque([(root, ())])
+
+  # Breadth first, as TensorFlow does it, so that the first path to an object is its name.
+  while queue:
+    parent, path = queue.popleft()
+    for name, child in view.children(parent).items():
+      if id(child) in seen:
+        continue
+      seen.add(id(child))
+      queue.append((child, (*path, name)))
+      if isinstance(child, tf.Variable):
+        variables['/'.join((*path, name))] = child
+
+  return variables
 
 
 def reason(error: Exception) -> str:

@@ -44,8 +44,9 @@ class Origin(NamedTuple):
   """Where the networks of a run come from.
 
   Attributes:
-    path: Absolute path of a run directory.
-    digest: Hash of its checkpoint, the same wherever the run is moved; empty if there is none.
+    path: Absolute path of a run directory or of an exported codec.
+    digest: Hash of its checkpoint or weights, the same wherever it is moved; empty if there is
+      none.
   """
 
   path: str

@@ -80,7 +80,8 @@ def train(
       `Model.initialize_from_data`; with 0, it does not. What `init_from` gives takes precedence.
     average_decay: Decay of moving averages of the weights, which then are validated, exported, and
       taken over by `init_from`; None for the weights themselves.
-    init_from: Run directory whose networks a new run starts from, as far as they fit.
+    init_from: Run directory, or folder of an exported codec, whose networks a new run starts from,
+      as far as they fit.
     dry_run: Whether only to build everything and evaluate one batch, writing nothing.
     accept_changed_photographs: Whether a run is resumed though its photographs have changed, with
       those that are there now; the run records them.
@@ -95,6 +96,7 @@ def train(
       other versions, or lacks its checkpoints, workers differ or one is gone, a term of the loss is
       not finite or the loss diverges, or the run can't be written; the last good checkpoint stays.
     TransferError: if a checkpoint does not fit.
+    WeightsError: if an exported codec has no weights to train on, or they are damaged.
     ImageError: if photographs can't be read; names all of them.
   """
   for folder in (model_dir, init_from):
@@ -224,7 +226,7 @@ def _recipe_of_start(
     recipe_text: Recipe from gin.
     model_dir: Run directory.
     latest: Step of the checkpoint that is resumed from; None for a new run.
-    init_from: Run directory that is given as the origin of the networks.
+    init_from: Run directory or exported codec that is given as the origin of the networks.
 
   Returns:
     The recipe with the origin of the networks, and the variables that come from there.
@@ -250,10 +252,8 @@ def _recipe_of_start(
 
 
 def _origin(init_from: str) -> recipes.Origin:
-  step = checkpoints.newest(init_from)
-  digest = '' if step is None else checkpoints.digest(init_from, step)
   path = init_from if files.is_remote(init_from) else os.path.abspath(init_from)
-  return recipes.Origin(path, digest)
+  return recipes.Origin(path, transfer.digest(init_from))
 
 
 def _require_nothing_begun(model_dir: str) -> None:

@@ -1,20 +1,18 @@
-"""From a run's checkpoint to a codec's networks: all of them, or those that fit."""
+"""From a run's checkpoint or an exported codec to a codec's networks: all of them, or what fits."""
 
-import collections
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 from absl import logging
 
 from tfusq import files
 from tfusq.errors import Error
-from tfusq.training import checkpoints
+from tfusq.training import checkpoints, exported_weights
+from tfusq.training.checkpoints import VALUE
 from tfusq.training.codec import Codec
-
-# What TensorFlow adds to the path of a variable in a checkpoint.
-_VALUE = '/.ATTRIBUTES/VARIABLE_VALUE'
 
 
 class TransferError(Error, RuntimeError):
@@ -22,12 +20,12 @@ class TransferError(Error, RuntimeError):
 
 
 class Transfer(NamedTuple):
-  """What a codec has taken over from a run.
+  """What a codec has taken over.
 
   Attributes:
     loaded: Variables that were loaded.
     lines: One line for each weight that is not loaded: those of the codec that stay new, then those
-      of the run that are left out.
+      of the source that are left out.
   """
 
   loaded: list[tf.Variable]
@@ -108,45 +106,112 @@ def restore_checkpoint(codec: Codec, run: str, step: int) -> None:
     status.expect_partial().assert_existing_objects_matched()
 
 
-def transfer(codec: Codec, run: str) -> Transfer:
-  """Loads the weights of a run's newest checkpoint that have equal path and shape in a codec.
+def transfer(codec: Codec, source: str) -> Transfer:
+  """Loads the weights that have equal path and shape in a codec.
 
   Args:
-    codec: Created codec; its model, size or entropy model may differ from the run's.
-    run: Run directory.
+    codec: Created codec; its model, size or entropy model may differ from the source's.
+    source: Run directory, of which the newest checkpoint counts, or folder of an exported codec.
 
   Raises:
     TransferError: if there is no checkpoint, nothing fits, or the encoder is frozen and the
-      checkpoint does not have all of it.
+      source does not have all of it.
+    WeightsError: if the exported codec has no weights to train on, or they are damaged.
   """
-  step = _newest(run)
-  path = checkpoints.path_of(run, step)
-  stored = _stored_shapes(run, step)
-  variables = _by_path(tf.train.Checkpoint(model=codec.model))
-  fitting = {name for name, variable in variables.items() if stored.get(name) == variable.shape}
+  stored = _stored(source)
+  variables = checkpoints.variables_by_name(tf.train.Checkpoint(model=codec.model))
+  fitting = set()
+  for name, variable in variables.items():
+    if stored.shapes.get(name) == variable.shape:
+      fitting.add(name)
   if not fitting:
-    raise TransferError(f"{path} has no weights of this codec's names and shapes")
+    raise TransferError(f"{stored.path} has no weights of this codec's names and shapes")
 
   new = {name: variable for name, variable in variables.items() if name not in fitting}
   if not codec.train_encoder:
-    _require_encoder(codec, new, path)
+    _require_encoder(codec, new, stored.path)
 
-  with restoring(run, step) as literal:
-    reader = checkpoints.reader(literal)
-    for name in fitting:
-      variables[name].assign(reader.get_tensor(name + _VALUE))
-  logging.info('loaded %d of %d weights of %s', len(fitting), len(variables), path)
+  for name, value in stored.values(fitting):
+    variables[name].assign(value)
+  logging.info('loaded %d of %d weights of %s', len(fitting), len(variables), stored.path)
 
   lines = []
   for name, variable in new.items():
     reason = 'not there'
-    if name in stored:
-      reason = f'its shape is {_shape(variable.shape)}, there {_shape(stored[name])}'
+    if name in stored.shapes:
+      there = _shape(stored.shapes[name])
+      reason = f'its shape is {_shape(variable.shape)}, there {there}'
     lines.append(f'{_plain(name)} stays new: {reason}')
-  for name in stored:
+  for name in stored.shapes:
     if name not in variables:
       lines.append(f'{_plain(name)} is left out: no such weights here')
   return Transfer([variables[name] for name in sorted(fitting)], lines)
+
+
+def digest(source: str) -> str:
+  """Returns what identifies the weights that a source gives, a short hash; empty if it has none.
+
+  Args:
+    source: Run directory, of which the newest checkpoint counts, or folder of an exported codec.
+
+  Raises:
+    WeightsError: if the exported codec has no weights to train on.
+  """
+  if exported_weights.is_exported(source):
+    return exported_weights.digest(source)
+  step = checkpoints.newest(source)
+  return '' if step is None else checkpoints.digest(source, step)
+
+
+def _stored(source: str) -> '_Checkpoint | _Exported':
+  if exported_weights.is_exported(source):
+    return _Exported(source)
+  return _Checkpoint(source)
+
+
+class _Checkpoint:
+  """Weights in the newest checkpoint of a run.
+
+  Attributes:
+    path: Checkpoint.
+    shapes: Shapes of the networks' variables by path, sorted.
+  """
+
+  def __init__(self, run: str):
+    self._run = run
+    self._step = _newest(run)
+    self.path = checkpoints.path_of(run, self._step)
+    self.shapes = {}
+    with restoring(run, self._step) as path:
+      for name, shape in sorted(checkpoints.reader(path).get_variable_to_shape_map().items()):
+        if name.startswith('model/') and name.endswith(VALUE):
+          self.shapes[name.removesuffix(VALUE)] = shape
+
+  def values(self, names: Iterable[str]) -> Iterator[tuple[str, np.ndarray]]:
+    """Yields names and values."""
+    with restoring(self._run, self._step) as path:
+      reader = checkpoints.reader(path)
+      for name in names:
+        yield name, reader.get_tensor(name + VALUE)
+
+
+class _Exported:
+  """Weights of an exported codec.
+
+  Attributes:
+    path: Folder of the codec.
+    shapes: Shapes of the networks' variables by path, sorted.
+  """
+
+  def __init__(self, folder: str):
+    self.path = folder
+    self._weights = exported_weights.read(folder)
+    self.shapes = {name: list(self._weights[name].shape) for name in sorted(self._weights)}
+
+  def values(self, names: Iterable[str]) -> Iterator[tuple[str, np.ndarray]]:
+    """Yields names and values."""
+    for name in names:
+      yield name, self._weights[name]
 
 
 def _newest(run: str) -> int:
@@ -156,23 +221,13 @@ def _newest(run: str) -> int:
   return step
 
 
-def _stored_shapes(run: str, step: int) -> dict[str, list[int]]:
-  """Returns the shapes of the networks' variables in a checkpoint, by path."""
-  shapes = {}
-  with restoring(run, step) as path:
-    for name, shape in sorted(checkpoints.reader(path).get_variable_to_shape_map().items()):
-      if name.startswith('model/') and name.endswith(_VALUE):
-        shapes[name.removesuffix(_VALUE)] = shape
-  return shapes
-
-
 def _require_encoder(codec: Codec, new: dict[str, tf.Variable], path: str) -> None:
   """Refuses a frozen encoder of which some weights would stay new.
 
   Args:
     codec: Codec whose encoder is frozen.
-    new: Variables that the checkpoint does not have, by path.
-    path: Checkpoint.
+    new: Variables that the source does not have, by path.
+    path: Checkpoint, or folder of an exported codec.
   """
   prefixes = tuple(f'model/{name}/' for name in codec.model.encoder_only)
   for name, variable in new.items():
@@ -181,27 +236,6 @@ def _require_encoder(codec: Codec, new: dict[str, tf.Variable], path: str) -> No
         f'the encoder is frozen, and {path} does not have all of it: '
         f'{_plain(name)} of shape {_shape(variable.shape)}'
       )
-
-
-def _by_path(root: tf.train.Checkpoint) -> dict[str, tf.Variable]:
-  """Returns the variables by their names in a checkpoint: the shortest paths from its root."""
-  view = tf.train.TrackableView(root)
-  variables = {}
-  seen = {id(root)}
-  queue: collections.deque[tuple[object, tuple[str, ...]]] = collections.deque([(root, ())])
-
-  # Breadth first, as TensorFlow does it, so that the first path to an object is its name.
-  while queue:
-    parent, path = queue.popleft()
-    for name, child in view.children(parent).items():
-      if id(child) in seen:
-        continue
-      seen.add(id(child))
-      queue.append((child, (*path, name)))
-      if isinstance(child, tf.Variable):
-        variables['/'.join((*path, name))] = child
-
-  return variables
 
 
 def _plain(name: str) -> str:

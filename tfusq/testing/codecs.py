@@ -1,0 +1,96 @@
+"""Checks of exported codecs."""
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from tfusq.export import container
+from tfusq.export.client import ExportedCodec
+from tfusq.testing.requirements import NotApplicable, require
+
+# Height and width: the least image, one line, sizes that are multiples of nothing, and one without
+# padding in the image's latent.
+_SIZES = ((1, 1), (1, 70), (17, 23), (64, 48), (131, 97))
+
+# Operations of the range coder, which TensorFlow itself has not.
+_RANGE_CODER = frozenset((
+  'CreateRangeEncoder',
+  'CreateRangeDecoder',
+  'EntropyEncodeIndex',
+  'EntropyDecodeIndex',
+  'EntropyEncodeFinalize',
+))  # fmt: skip
+# Operations that call Python functions of the process in which they were made.
+_PYTHON = frozenset(('PyFunc', 'PyFuncStateless', 'EagerPyFunc'))
+
+
+def decodes_its_files(codec: ExportedCodec) -> None:
+  """Files of any size decode to what the encoder reconstructs, and encoding again gives them."""
+  _require_encoder(codec)
+  for height, width in _SIZES:
+    image = _image(height, width)
+    data, _, reconstruction = codec.evaluate(image)
+    require(
+      codec.compress(image) == data,
+      f'at {height}x{width}, `compress` and `evaluate` give different files',
+    )
+
+    decoded = codec.decompress(data)
+    require(
+      decoded.shape == image.shape,
+      f'an image of {height}x{width} comes back with the shape {decoded.shape}',
+    )
+    wrong = np.count_nonzero(decoded != reconstruction)
+    require(
+      not wrong,
+      f'at {height}x{width}, {wrong} of {decoded.size} values are decoded to others than the '
+      'encoder reconstructs',
+    )
+
+
+def names_itself_in_files(codec: ExportedCodec) -> None:
+  """The identity in the header of a file is that of `codec.json`."""
+  _require_encoder(codec)
+  identity = container.read_header(codec.compress(_image(16, 16))).identity.hex()
+  stated = codec.description['identity']
+  require(identity == stated, f'its files name the codec {identity}, and codec.json {stated}')
+
+
+def has_usual_operations(codec: ExportedCodec) -> None:
+  """The graph has operations of TensorFlow and of the range coder alone, and none of Python."""
+  foreign = []
+  for operation in sorted(_operations(codec)):
+    is_tensorflows = hasattr(tf.raw_ops, operation) and operation not in _PYTHON
+    if not is_tensorflows and operation not in _RANGE_CODER:
+      foreign.append(operation)
+  require(
+    not foreign,
+    f"{len(foreign)} operations are neither TensorFlow's nor the range coder's: {foreign[:5]}",
+  )
+
+
+def _require_encoder(codec: ExportedCodec) -> None:
+  if codec.description.get('decoder_only'):
+    raise NotApplicable('it decompresses only')
+
+
+def _image(height: int, width: int) -> np.ndarray:
+  """Returns an image of noise over a slope, `uint8[height, width, 3]`."""
+  noise = np.random.default_rng([height, width]).uniform(0, 80, [height, width, 3])
+  slope = np.linspace(0, 170, width)[:, None]
+  return (slope + noise).astype(np.uint8)
+
+
+def _operations(codec: ExportedCodec) -> set[str]:
+  """Returns the names of the operations in a codec's SavedModel."""
+  data = (codec.path / 'saved_model.pb').read_bytes()
+  operations: set[str] = set()
+  for meta_graph in saved_model_pb2.SavedModel.FromString(data).meta_graphs:
+    graph = meta_graph.graph_def
+    functions = [function.node_def for function in graph.library.function]
+    for nodes in (graph.node, *functions):
+      operations.update(node.op for node in nodes)
+  return operations
+
+
+codec_checks = [decodes_its_files, names_itself_in_files, has_usual_operations]
