@@ -11,13 +11,13 @@ resumed, and finished ones are used again. Results are `minutes.csv` and `minute
 
 import argparse
 import csv
-import json
+import functools
 import os
 import resource
 import subprocess
 from pathlib import Path
 
-from tfusq import files
+from optimizers import stored
 from tfusq.training import events
 
 INTERVALS = 10
@@ -72,18 +72,13 @@ def train(folder, codec, seed, steps, interval, arguments):
 
 def seconds_per_step(codec, arguments):
   """Returns the processor time of a training step, in seconds, measured once."""
-  path = Path(arguments.out) / f'{codec}.json'
-  if path.is_file():
-    return json.loads(path.read_text())
-
-  few, many = CALIBRATION
-  times = [
-    train(Path(arguments.out) / f'{codec}, {steps} steps', codec, 0, steps, steps, arguments)
-    for steps in CALIBRATION
-  ]
-  seconds = (times[1] - times[0]) / (many - few)
-  files.write(path, json.dumps(seconds).encode())
-  return seconds
+  out = Path(arguments.out)
+  times = []
+  for steps in CALIBRATION:
+    folder = out / f'{codec}, {steps} steps'
+    run = functools.partial(train, folder, codec, 0, steps, steps, arguments)
+    times.append(stored(out / f'{folder.name}.json', run))
+  return (times[1] - times[0]) / (CALIBRATION[1] - CALIBRATION[0])
 
 
 def study(codec, seed, arguments):

@@ -31,7 +31,7 @@ from tfusq.export import arguments, bitstream, visitors
 from tfusq.export.bitstream import ExportError
 from tfusq.export.client import DESCRIPTION
 from tfusq.export.identity import codec_identity, encoder_variables
-from tfusq.export.saving import new_saved_model
+from tfusq.export.saving import new_saved_model, nodes_of
 from tfusq.files import AnyPath
 from tfusq.models import CentredModel, Model, in_tiles
 from tfusq.training import exported_weights
@@ -254,11 +254,8 @@ def _forget_gradients(path: AnyPath) -> None:
   saved_model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
 
   for meta_graph in saved_model.meta_graphs:
-    graph = meta_graph.graph_def
-    functions = [function.node_def for function in graph.library.function]
-    for nodes in [graph.node, *functions]:
-      for node in nodes:
-        node.attr.pop('_gradient_op_type', None)
+    for node in nodes_of(meta_graph.graph_def):
+      node.attr.pop('_gradient_op_type', None)
 
   file.write_bytes(saved_model.SerializeToString(deterministic=True))
   # TensorFlow's fingerprint is of the graph as it was.

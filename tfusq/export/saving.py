@@ -1,10 +1,11 @@
-"""Writing a SavedModel, whole or not at all."""
+"""Writing a SavedModel, whole or not at all, and the nodes of its graphs."""
 
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
 
 import tensorflow as tf
+from tensorflow.core.framework import graph_pb2, node_def_pb2
 
 from tfusq import errors, files
 from tfusq.export.bitstream import ExportError
@@ -51,3 +52,15 @@ def new_saved_model(
     # TensorFlow names the draft, then the reason, then the operation.
     reason = ' '.join(error.message.split()).rpartition('; ')[2].partition(' [Op:')[0]
     raise ExportError(f'{path} can not be written: {reason[:200]}') from error
+
+
+def nodes_of(graph: graph_pb2.GraphDef) -> list[node_def_pb2.NodeDef]:
+  """Returns the nodes of a graph and of the functions in it; they may be changed.
+
+  Args:
+    graph: Serialized graph.
+  """
+  nodes = list(graph.node)
+  for function in graph.library.function:
+    nodes += function.node_def
+  return nodes

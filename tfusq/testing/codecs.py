@@ -6,6 +6,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from tfusq.export import container
 from tfusq.export.client import ExportedCodec
+from tfusq.export.saving import nodes_of
 from tfusq.testing.requirements import NotApplicable, require
 
 # Height and width: the least image, one line, sizes that are multiples of nothing, and one without
@@ -86,10 +87,7 @@ def _operations(codec: ExportedCodec) -> set[str]:
   data = (codec.path / 'saved_model.pb').read_bytes()
   operations: set[str] = set()
   for meta_graph in saved_model_pb2.SavedModel.FromString(data).meta_graphs:
-    graph = meta_graph.graph_def
-    functions = [function.node_def for function in graph.library.function]
-    for nodes in (graph.node, *functions):
-      operations.update(node.op for node in nodes)
+    operations.update(node.op for node in nodes_of(meta_graph.graph_def))
   return operations
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfusq.export import bitstream, container
+from tfusq.export.saving import nodes_of
 from tfusq.models import CentredModel, Model, Part, Visitor
 from tfusq.models.wavefront import Serial
 from tfusq.quantization.estimators import PGE
@@ -259,13 +260,9 @@ def _inexact_operations(
       _walk(model, latents, height, width)
 
   graph = walk.get_concrete_function().graph.as_graph_def()
-  nodes = list(graph.node)
-  for function in graph.library.function:
-    nodes += function.node_def
-
   inexact = frozenset(_INEXACT.split())
   names = []
-  for node in nodes:
+  for node in nodes_of(graph):
     is_float = node.attr['T'].type in (tf.float16, tf.bfloat16, tf.float32, tf.float64)
     if node.op in inexact and is_float and exact.SCOPE not in node.name:
       names.append(node.name)
