@@ -90,7 +90,7 @@ def validated(codec: Codec) -> float:
   """Returns the mean loss with rounding over some batches."""
   losses = []
   for batch in make_patches(batch_size=_BATCH, seed=1).dataset().take(_BATCHES):
-    losses.append(float(codec.hard(from_uint8(batch['image'])).loss(codec.lmbda)))
+    losses.append(float(codec.hard(from_uint8(batch['image'])).loss))
   return float(np.mean(losses))
 
 

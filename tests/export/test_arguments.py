@@ -172,10 +172,10 @@ def test_a_codec_refuses_sizes_that_no_file_has(height, width, codec):
 def test_more_pixels_than_a_file_has_are_refused(trained, monkeypatch):
   """An exported codec has the limit itself, as its refusal of a forged size says."""
   monkeypatch.setattr(container, 'MAX_PIXELS', 6000)
-  coding = trained.centred_model, bitstream.make_coders(trained.centred_model), bytes(8)
-  assert bitstream.encode(*coding, tf.zeros([60, 100, 3], tf.uint8)).data.dtype == tf.string
+  coding = bitstream.make_coding(trained.centred_model)
+  assert bitstream.encode(coding, tf.zeros([60, 100, 3], tf.uint8)).data.dtype == tf.string
   with pytest.raises(tf.errors.InvalidArgumentError, match='more than 6000 pixels'):
-    bitstream.encode(*coding, tf.zeros([60, 101, 3], tf.uint8))
+    bitstream.encode(coding, tf.zeros([60, 101, 3], tf.uint8))
 
 
 def test_a_size_is_refused_though_the_trace_knows_it(codec):

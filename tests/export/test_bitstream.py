@@ -21,17 +21,16 @@ def test_an_entropy_model_without_a_bitstream_is_refused_with_the_reason(tmp_pat
 
 def test_where_products_are_rounded_nothing_is_exported_or_coded(tmp_path, monkeypatch):
   codec = make_codec()
-  coders = bitstream.make_coders(codec.centred_model)
   image = tf.fill([20, 20, 3], tf.constant(200, tf.uint8))
-  arguments = codec.centred_model, coders, bytes(8)
-  data = bitstream.encode(*arguments, image).data
+  coding = bitstream.make_coding(codec.centred_model)
+  data = bitstream.encode(coding, image).data
 
   monkeypatch.setattr(exact, 'holds', lambda size: size < 0)
   with pytest.raises(saved_model.ExportError, match='this machine rounds matrix products'):
     saved_model.export(codec.centred_model, tmp_path / 'codec', {})
   for function, argument in ((bitstream.encode, image), (bitstream.decode, data)):
     with pytest.raises(tf.errors.InvalidArgumentError, match='this machine rounds'):
-      function(*arguments, argument)
+      function(coding, argument)
 
 
 def test_an_image_without_pixels_is_refused(exported_codec):

@@ -1,10 +1,9 @@
 from making import make_codec
 from tfusq.export import bitstream
-from tfusq.export.identity import codec_identity
 
 
 def identity_of(codec):
-  return codec_identity(codec.centred_model, bitstream.make_coders(codec.centred_model))
+  return bitstream.make_coding(codec.centred_model).identity
 
 
 def test_identity_is_of_what_decoding_needs(trained):

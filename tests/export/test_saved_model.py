@@ -295,11 +295,11 @@ def named(case):
 def test_every_model_with_every_entropy_model_decodes_and_estimates(case, photograph):
   """Bit for bit, and the estimate is of the symbols that are coded; in eager execution."""
   centred_model = lively_codec(*case).centred_model
-  coding = centred_model, bitstream.make_coders(centred_model), bytes(8)
+  coding = bitstream.make_coding(centred_model)
   image = tf.constant(photograph[100:149, 100:170])
-  encoded = bitstream.encode(*coding, image, visitors.PricedEncoder)
-  assert bitstream.encode(*coding, image).data == encoded.data
-  y_hat, height, width = bitstream.decode(*coding, encoded.data)
+  encoded = bitstream.encode(coding, image, encoder_class=visitors.PricedEncoder)
+  assert bitstream.encode(coding, image).data == encoded.data
+  y_hat, height, width = bitstream.decode(coding, encoded.data)
   np.testing.assert_array_equal(y_hat, encoded.y_hat)
   assert (height, width) == (49, 70)
   require_near_lengths(encoded.data.numpy(), np.array(list(encoded.encoder.bits().values())))

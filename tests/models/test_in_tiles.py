@@ -43,16 +43,16 @@ def lively(codec):
 )
 def test_a_picture_in_pieces_is_the_picture_as_a_whole(name, photograph, monkeypatch):
   centred_model = lively(build_small(name, 'Codec.lmbda = 1.0')).centred_model
-  coding = centred_model, bitstream.make_coders(centred_model), bytes(8)
+  coding = bitstream.make_coding(centred_model)
   image = tf.constant(photograph[:149, :230])
 
   def encode(image):
-    encoded = bitstream.encode(*coding, image)
+    encoded = bitstream.encode(coding, image)
     x = in_tiles.reconstruct(centred_model.model, encoded.y_hat, encoded.height, encoded.width)
     return encoded.data, x
 
   def decode(data):
-    return in_tiles.reconstruct(centred_model.model, *bitstream.decode(*coding, data))
+    return in_tiles.reconstruct(centred_model.model, *bitstream.decode(coding, data))
 
   whole_data, whole = encode(image)  # whose size is known, and small
   code_in_small_pieces(monkeypatch)

@@ -27,9 +27,7 @@ def first_losses(model, batch):
       codec = build_small(model)
     move(codec)
     assert {variable.dtype for variable in codec.model.variables} == {tf.float32}
-    losses[precision] = float(
-      codec.soft(from_uint8(batch['image']), batch['index']).loss(codec.lmbda)
-    )
+    losses[precision] = float(codec.soft(from_uint8(batch['image']), batch['index']).loss)
   return losses
 
 

@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from making import make_codec, make_patches
 from tfusq.export import bitstream
-from tfusq.export.identity import codec_identity
 from tfusq.training import exported_weights, recipes, train, transfer
 from tfusq.training.exported_weights import WeightsError
 
@@ -28,8 +27,7 @@ def test_all_weights_come_back_and_give_the_same_codec(trained, exported_path):
     np.testing.assert_array_equal(here, there, err_msg=here.name)
 
   identity = json.loads((exported_path / 'codec.json').read_text())['identity']
-  coders = bitstream.make_coders(codec.centred_model)
-  assert codec_identity(codec.centred_model, coders).hex() == identity
+  assert bitstream.make_coding(codec.centred_model).identity.hex() == identity
 
 
 def test_only_what_the_saved_model_lacks_is_stored_beside_it(trained, exported_path):

@@ -44,6 +44,7 @@ class EntropyModel(tf.Module, metaclass=abc.ABCMeta):
   * `build`, for variables whose shapes depend on the number of latent channels;
   * `centre`, without which there is no zero-centre quantization;
   * `coder`, without which a trained codec cannot be exported;
+  * `widen`, without which a codec of variable rate tells its scales by the hyperlatent alone;
   * `initial_raw` or, where it has variables, `initialize_from_data`: how it starts from data.
 
   Both `bits` and `parameters` are local: a component depends on its own latent value and its own
@@ -116,6 +117,23 @@ class EntropyModel(tf.Module, metaclass=abc.ABCMeta):
       NotImplementedError: where there is no bitstream; says what to use instead.
     """
     raise NotImplementedError(f'{type(self).__name__} has no bitstream')
+
+  def widen(self, raw: tf.Tensor, log_factor: tf.Tensor) -> tf.Tensor:
+    """Returns the raw parameters of densities whose scales are multiplied; by default, `raw`.
+
+    It decides table indexes, and so must do with single operations that IEEE 754 defines, such as
+    an addition.
+
+    Args:
+      raw: Network output, `[batch, height, width, channels * n]`, float.
+      log_factor: Natural logarithm of the factor for each channel of the latent, `float32[batch or
+        1, 1, 1, n]`.
+
+    Returns:
+      `[batch, height, width, channels * n]`.
+    """
+    del log_factor
+    return raw
 
   def initial_raw(self, mean_absolute: np.ndarray) -> np.ndarray | None:
     """Returns the raw parameters with which training starts, where it starts from data.

@@ -126,6 +126,10 @@ class LocationScale(EntropyModel):
     mean, log_scale = tf.split(raw, 2, axis=-1)
     return MeanScale(mean, bounded(log_scale, self.bound))
 
+  def widen(self, raw, log_factor):
+    mean, log_scale = tf.split(tf.cast(raw, tf.float32), 2, axis=-1)
+    return tf.concat([mean, log_scale + log_factor], -1)
+
   def initial_raw(self, mean_absolute):
     # Also of a Gaussian: latents have heavy tails, which its deviation would make too much of.
     scale = np.clip(mean_absolute, self.bound, MAX_SCALE)

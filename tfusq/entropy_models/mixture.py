@@ -70,6 +70,12 @@ class GaussianMixture(EntropyModel):
       bounded(tf.reshape(log_scale, shape), self.bound),
     )
 
+  def widen(self, raw, log_factor):
+    logits, mean, log_scale = tf.split(tf.cast(raw, tf.float32), 3, axis=-1)
+    # A channel's components lie side by side.
+    of_components = tf.repeat(log_factor, self.channels // 3, axis=-1)
+    return tf.concat([logits, mean, log_scale + of_components], -1)
+
   def initial_raw(self, mean_absolute):
     # Equal components would have equal gradients: their scales are an octave apart.
     components = self.channels // 3

@@ -280,4 +280,4 @@ def _distortion(
   distortion = codec.distortion_measure
   if min(x.shape[1:3]) < distortion.least_side:
     return {key: math.nan}
-  return {key: distortion.unit * float(distortion(x, reconstruction))}
+  return {key: distortion.unit * float(distortion(x, reconstruction)[0])}

@@ -14,6 +14,12 @@ from tfusq.export import container, container_ops
 
 IMAGE = tf.TensorSpec([None, None, 3], tf.uint8, 'image')
 DATA = tf.TensorSpec([], tf.string, 'data')
+QUALITY = tf.TensorSpec([], tf.float32, 'quality')
+BYTES = tf.TensorSpec([], tf.int64, 'limit')
+PSNR = tf.TensorSpec([], tf.float32, 'limit')
+
+# Python's numbers are converted to the type of a specification, those of NumPy are not.
+_OTHER_NUMBERS = (tf.float64, tf.int32, tf.int64)
 
 # A list of Python's numbers becomes the first of these that can hold it.
 _OTHER_TYPES = (
@@ -44,24 +50,73 @@ def image_function(
   Returns:
     Function with a trace for images and one for each other type, to be exported.
   """
+  traced = tf.function(lambda image: _with_checked(function, image), autograph=False)
+  _trace(traced)
+  return traced
 
-  def checked(image):
-    if image.dtype != tf.uint8:
-      return _refused(f'{container.IMAGE}; this has the type {image.dtype.name}')
-    if image.shape.rank != 3 or image.shape[2] != 3:
-      message = [f'{container.IMAGE}; this has the shape ', _shape_text(image)]
-      return _refused(tf.strings.join(message))
-    # A loaded function is traced for each size. The networks must not know it, to be the same for
-    # all images, and to be built for one without pixels, which they refuse.
-    return function(tf.compat.v1.placeholder_with_default(image, IMAGE.shape))
+
+def quality_function(
+  function: Callable[[tf.Tensor], Any], at_quality: Callable[[tf.Tensor, tf.Tensor], Any]
+) -> tf.types.experimental.GenericFunction:
+  """Returns a function that takes an image, and a quality or none.
+
+  Args:
+    function: Function of an image, `uint8[height, width, 3]`.
+    at_quality: Function of an image and a quality, a scalar float32.
+
+  Returns:
+    Function with traces as `image_function` gives them, with and without a quality.
+  """
+
+  def checked(image, quality=None):
+    if quality is None:
+      return _with_checked(function, image)
+    return _with_checked(at_quality, image, tf.cast(quality, QUALITY.dtype))
 
   traced = tf.function(checked, autograph=False)
+  _trace(traced)
+  _trace(traced, QUALITY)
+  for dtype in _OTHER_NUMBERS:
+    traced.get_concrete_function(IMAGE, tf.TensorSpec([], dtype, QUALITY.name))
+  return traced
+
+
+def limit_function(
+  function: Callable[[tf.Tensor, tf.Tensor], Any], spec: tf.TensorSpec
+) -> tf.types.experimental.GenericFunction:
+  """Returns a function that takes an image and a limit.
+
+  Args:
+    function: Function of an image, `uint8[height, width, 3]`, and a limit.
+    spec: Specification of the limit.
+
+  Returns:
+    Function with traces as `image_function` gives them.
+  """
+  traced = tf.function(lambda image, limit: _with_checked(function, image, limit), autograph=False)
+  _trace(traced, spec)
+  return traced
+
+
+def _with_checked(function: Callable[..., Any], image: tf.Tensor, *others: tf.Tensor) -> Any:
+  """Calls a function with an image, or refuses what is none."""
+  if image.dtype != tf.uint8:
+    return _refused(f'{container.IMAGE}; this has the type {image.dtype.name}')
+  if image.shape.rank != 3 or image.shape[2] != 3:
+    message = [f'{container.IMAGE}; this has the shape ', _shape_text(image)]
+    return _refused(tf.strings.join(message))
+  # A loaded function is traced for each size. The networks must not know it, to be the same for
+  # all images, and to be built for one without pixels, which they refuse.
+  return function(tf.compat.v1.placeholder_with_default(image, IMAGE.shape), *others)
+
+
+def _trace(function: tf.types.experimental.GenericFunction, *others: tf.TensorSpec) -> None:
+  """Traces a function for images, and for tensors of each other type."""
   # A loaded function takes the first trace that an argument fits, or can be converted to: uint8
   # is the last, since numbers in lists would be cast to it.
-  others = [tf.TensorSpec(None, dtype, 'image') for dtype in _OTHER_TYPES]
-  for spec in (*others, IMAGE, tf.TensorSpec(None, tf.uint8, 'image')):
-    traced.get_concrete_function(spec)
-  return traced
+  images = [tf.TensorSpec(None, dtype, 'image') for dtype in _OTHER_TYPES]
+  for spec in (*images, IMAGE, tf.TensorSpec(None, tf.uint8, 'image')):
+    function.get_concrete_function(spec, *others)
 
 
 def data_function(

@@ -4,20 +4,23 @@ import hashlib
 
 from tfusq.coding import Coder
 from tfusq.export import container
-from tfusq.models import CentredModel, Model
+from tfusq.export.qualities import Qualities
+from tfusq.models import CentredModel
 from tfusq.transforms import exact
 
 
-def encoder_variables(model: Model) -> set:
+def encoder_variables(centred_model: CentredModel) -> set:
   """Returns references to the variables that decoding does not need."""
   variables: set = set()
-  for name in model.encoder_only:
-    variables.update(variable.ref() for variable in getattr(model, name).variables)
+  for layer in centred_model.encoder_only():
+    variables.update(variable.ref() for variable in layer.variables)
   return variables
 
 
-def codec_identity(centred_model: CentredModel, coders: dict[str, Coder]) -> bytes:
-  """Hashes what decoding needs: format, arithmetic, weights and numbers, tables, centring.
+def codec_identity(
+  centred_model: CentredModel, coders: dict[str, Coder], qualities: Qualities
+) -> bytes:
+  """Hashes what decoding needs: format, arithmetic, weights, tables, gains, centring.
 
   Exported codecs are named by it, and files name their codec by it: whatever it hashes, and its
   order, can't change without orphaning the files.
@@ -36,10 +39,11 @@ def codec_identity(centred_model: CentredModel, coders: dict[str, Coder]) -> byt
   header = f'{versions} {type(model).__name__} {classes} {centred_model.zero_centre}'
   digest = hashlib.sha256(header.encode())
 
-  encoder = encoder_variables(model)
+  encoder = encoder_variables(centred_model)
   variables = [variable for variable in model.variables if variable.ref() not in encoder]
   for coder in coders.values():
     variables += coder.variables
+  variables += qualities.decoder_tables
   for variable in variables:
     digest.update(f'{variable.dtype.name}{variable.shape}'.encode())
     digest.update(variable.numpy().tobytes())

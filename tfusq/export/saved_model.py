@@ -5,6 +5,9 @@
     evaluate(image)   -> {'data', 'bits', 'reconstruction'}: the same encoder path, with what the
                       entropy models estimate for each section, and the decoder's image
 
+A codec of variable rate also takes a quality, and has two functions more, see
+`tfusq.export.functions`.
+
 The signatures of these names, which TensorFlow Serving offers, are the same functions. One that is
 asked for by no name compresses, if the codec does. An output that is a file is called `data_bytes`,
 because Serving's REST interface encodes those names in base64.
@@ -15,11 +18,9 @@ table indexes before anything is coded; a fingerprint of the indexes detects ano
 floats, see `tfusq.export.visitors`.
 """
 
-import functools
 import json
 import os
 import types
-from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -27,13 +28,14 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.saved_model import save_context
 
 from tfusq import files
-from tfusq.export import arguments, bitstream, visitors
+from tfusq.export import bitstream
 from tfusq.export.bitstream import ExportError
 from tfusq.export.client import DESCRIPTION
-from tfusq.export.identity import codec_identity, encoder_variables
+from tfusq.export.functions import Functions
+from tfusq.export.identity import encoder_variables
 from tfusq.export.saving import new_saved_model, nodes_of
 from tfusq.files import AnyPath
-from tfusq.models import CentredModel, Model, in_tiles
+from tfusq.models import CentredModel
 from tfusq.training import exported_weights
 from tfusq.transforms import LINEAR, exact
 
@@ -83,7 +85,7 @@ def export(
   with new_saved_model(path, module, module.served, DESCRIPTION, force, options) as draft:
     _forget_gradients(draft)
     if not decoder_only:
-      exported_weights.write(draft, centred_model.model, module.variables_in_order)
+      exported_weights.write(draft, centred_model.weights(), module.variables_in_order)
     (draft / DESCRIPTION).write_text(json.dumps(description, indent=2))
   return identity
 
@@ -108,29 +110,22 @@ class CodecModule(tf.Module):
         are not finite or too large for exact arithmetic.
     """
     super().__init__(name='codec')
-    model = centred_model.model
     # The model is no attribute: only variables are tracked, since Keras layers would be saved
     # with a graph for each of their calls.
-    self._coders = bitstream.make_coders(centred_model)
-    _require_exact(model)
+    coding = bitstream.make_coding(centred_model)
+    _require_exact(centred_model)
+    self._coders = coding.coders
     self._exact = exact.Store()
-    self._variables = list(model.variables)
-    self.identity = codec_identity(centred_model, self._coders)
+    qualities = coding.qualities
+    self._variables = centred_model.variables()
+    self._variables += [*qualities.encoder_tables, *qualities.decoder_tables]
+    self.identity = coding.identity
 
-    networks = _Networks(model)
-    decompress = self._decompress_function(centred_model, networks)
-    self.decompress = arguments.data_function(decompress)
-    served = {'decompress': decompress, 'serving_default': decompress}
-
-    if not decoder_only:
-      compress = self._compress_function(centred_model, networks)
-      evaluate = self._evaluate_function(centred_model, networks)
-      self.compress = arguments.image_function(lambda image: compress(image)['data_bytes'])
-      self.evaluate = arguments.image_function(lambda image: _with_data(evaluate(image)))
-      served |= {'compress': compress, 'evaluate': evaluate, 'serving_default': compress}
-
+    functions = Functions(coding, self._exact, decoder_only)
+    for name, function in functions.for_python().items():
+      setattr(self, name, function)
     # A dictionary would be exported as an attribute.
-    self.served = types.MappingProxyType(served)
+    self.served = types.MappingProxyType(functions.served())
 
   @property
   def variables_in_order(self) -> list[tf.Variable]:
@@ -151,89 +146,15 @@ class CodecModule(tf.Module):
     variables = [*self._variables, *self._exact.variables]
     self._variables = [variable for variable in variables if id(variable.handle) in read]
 
-  def _compress_function(self, centred_model, networks):
-    coders, identity, store = self._coders, self.identity, self._exact
 
-    def compress(image):
-      with exact.storing(store):
-        encoded = bitstream.encode(centred_model, coders, identity, image, analyze=networks.analyze)
-      return {'data_bytes': encoded.data}
-
-    return _traced(compress, [arguments.IMAGE], centred_model.model)
-
-  def _decompress_function(self, centred_model, networks):
-    coders, identity, store = self._coders, self.identity, self._exact
-
-    def decompress(data):
-      with exact.storing(store):
-        y_hat, height, width = bitstream.decode(centred_model, coders, identity, data)
-      return networks.reconstruct(y_hat, height, width)
-
-    return _traced(decompress, [arguments.DATA], centred_model.model)
-
-  def _evaluate_function(self, centred_model, networks):
-    coders, identity, store = self._coders, self.identity, self._exact
-
-    def evaluate(image):
-      with exact.storing(store):
-        encoded = bitstream.encode(
-          centred_model, coders, identity, image, visitors.PricedEncoder, networks.analyze
-        )
-      return {
-        'data_bytes': encoded.data,
-        'bits': tf.stack(list(encoded.encoder.bits().values())),
-        'reconstruction': networks.reconstruct(encoded.y_hat, encoded.height, encoded.width),
-      }
-
-    return _traced(evaluate, [arguments.IMAGE], centred_model.model)
-
-
-class _Networks:
-  """The networks that several functions of a codec call, each traced once.
-
-  Attributes:
-    analyze: Function from an image to its real-valued latents, see `in_tiles.latents`.
-    reconstruct: Function from a quantized latent, a height and a width to an image, see
-      `in_tiles.reconstruct`.
-  """
-
-  def __init__(self, model: Model):
-    """Initializer.
-
-    Args:
-      model: A codec's model, its variables created.
-    """
-    self.analyze = _traced(functools.partial(in_tiles.latents, model), [arguments.IMAGE], model)
-    # Its signature is what the walk gives, whose channels are known.
-    self.reconstruct = _traced(functools.partial(in_tiles.reconstruct, model), None, model)
-
-
-def _traced(
-  function: Callable, signature: list[tf.TensorSpec] | None, model: Model
-) -> tf.types.experimental.GenericFunction:
-  """Returns a function to be traced, of which only what is not our own is converted.
-
-  Nothing here branches in Python on a tensor, which AutoGraph takes as long to find as the rest of
-  an export takes. Another's model may do so, as in training.
-  """
-  ours = ('tfusq', 'keras', 'tf_keras')
-  owners = {type(part).__module__.partition('.')[0] for part in (model, *model.submodules)}
-  return tf.function(function, signature, autograph=not owners.issubset(ours))
-
-
-def _with_data(outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-  """Renames the file among the outputs of `evaluate` for callers in Python."""
-  return {'data' if name == 'data_bytes' else name: value for name, value in outputs.items()}
-
-
-def _require_exact(model: Model) -> None:
+def _require_exact(centred_model: CentredModel) -> None:
   """Refuses networks that do not compute in float32, or with whose weights it would overflow."""
-  for variable in model.variables:
+  for variable in centred_model.variables():
     if not np.isfinite(variable.numpy()).all():
       raise ExportError(f'the weights {variable.name} are not finite')
 
-  encoder = encoder_variables(model)
-  for layer in model.submodules:
+  encoder = encoder_variables(centred_model)
+  for layer in centred_model.model.submodules:
     if isinstance(layer, tf.keras.layers.Layer) and layer.compute_dtype != 'float32':
       raise ExportError(
         f'the networks compute in {layer.compute_dtype}: export the run, not the codec in training'

@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfusq.models.base import Model
+from tfusq.models.gained import GainedModel, Gains
 from tfusq.transforms import tiling
 from tfusq.transforms.pixels import from_uint8, to_uint8
 from tfusq.transforms.tiling import Reach
@@ -45,11 +46,11 @@ def are_possible(model: Model) -> bool:
   return _reaches(model).synthesis is not None
 
 
-def latents(model: Model, image: tf.Tensor) -> dict[str, tf.Tensor]:
-  """Returns the real-valued latents of a picture.
+def first_latents(model: Model, image: tf.Tensor) -> dict[str, tf.Tensor]:
+  """Returns what the first stage of the analysis makes of a picture, at every quality.
 
-  Those of a picture that is larger than a tile are what `model.latents` gives, but for sums of
-  floats in another order.
+  The latents of a picture that is larger than a tile are what `model.latents` gives, but for sums
+  of floats in another order.
 
   Args:
     model: Model whose variables exist.
@@ -59,18 +60,48 @@ def latents(model: Model, image: tf.Tensor) -> dict[str, tf.Tensor]:
     `float32[1, latent height, latent width, channels]`, by the latents' names.
   """
   x = image[None]
+  stage, cell = model.analysis_stages()[0]
   if tiling.is_small(x, SIDE) or not are_possible(model):
-    return model.latents(from_uint8(x))
+    return stage(from_uint8(x))
+  return tiling.run(_of_pixels(stage), x, _reaches(model).stages[0], max(SIDE // cell, 1))
 
-  found: dict[str, tf.Tensor] = {}
-  for (stage, cell), reach in zip(model.analysis_stages(), _reaches(model).stages, strict=True):
-    if found:
-      outputs = tiling.run(stage, x, reach, max(LATENT_SIDE // cell, 1))
+
+def all_latents(
+  model: Model, first: dict[str, tf.Tensor], gains: Gains | None = None
+) -> dict[str, tf.Tensor]:
+  """Returns the real-valued latents of a picture at a quality, ready to be quantized.
+
+  Args:
+    model: Model whose variables exist.
+    first: Latents from `first_latents`.
+    gains: Gains of the quality; None where the rate is fixed.
+
+  Returns:
+    `float32[1, latent height, latent width, channels]`, by the latents' names.
+  """
+  networks = model if gains is None else GainedModel(model, gains)
+  found = first if gains is None else networks.with_gain(first)
+  *_, x = found.values()
+  for number, (stage, cell) in enumerate(networks.analysis_stages()[1:], 1):
+    if tiling.is_small(x, LATENT_SIDE) or not are_possible(model):
+      outputs = stage(x)
     else:
-      outputs = tiling.run(_of_pixels(stage), x, reach, max(SIDE // cell, 1))
+      reach = _reaches(model).stages[number]
+      outputs = tiling.run(stage, x, reach, max(LATENT_SIDE // cell, 1))
     *_, x = outputs.values()
-    found |= outputs
+    found = found | outputs
   return found
+
+
+def latents(model: Model, image: tf.Tensor, gains: Gains | None = None) -> dict[str, tf.Tensor]:
+  """Returns the real-valued latents of a picture, as `all_latents` does of its first ones.
+
+  Args:
+    model: Model whose variables exist.
+    image: `uint8[height, width, 3]`.
+    gains: Gains of a quality; None where the rate is fixed.
+  """
+  return all_latents(model, first_latents(model, image), gains)
 
 
 def reconstruct(model: Model, y_hat: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfusq.models.base import Model, Part, Visitor
+from tfusq.models.base import Part, Visitor
+from tfusq.models.gained import Networks
 from tfusq.models.wavefront import Serial
 from tfusq.quantization.rounding import quantize
 
@@ -20,12 +21,13 @@ class EstimatingVisitor(Visitor):
   A subclass defines `_quantize` and `_bits`.
 
   Attributes:
+    model: Networks and entropy models.
     latents: Real-valued latents by name, `[batch, height, width, channels]` each.
-    bits: Bits of each part that was visited, a scalar each.
+    bits: Bits of each part that was visited, `[batch]` each.
     parameters: Each part that was visited, with its entropy parameters.
   """
 
-  def __init__(self, model: Model, x: tf.Tensor, centre: Centre):
+  def __init__(self, model: Networks, x: tf.Tensor, centre: Centre):
     """Computes the latents.
 
     Args:
@@ -70,7 +72,7 @@ class EstimatingVisitor(Visitor):
 
   @abc.abstractmethod
   def _bits(self, part: Part, parameters: NamedTuple, y_tilde: tf.Tensor) -> tf.Tensor:
-    """Returns a part's bits, a scalar.
+    """Returns a part's bits in each image, `[batch]`.
 
     Args:
       part: The part.
@@ -89,4 +91,13 @@ class RoundingVisitor(EstimatingVisitor):
 
   def _bits(self, part, parameters, y_tilde):
     entropy_model = self.model.entropy_models[part.latent]
-    return tf.reduce_sum(entropy_model.bits(y_tilde, parameters))
+    return sum_of_image(entropy_model.bits(y_tilde, parameters))
+
+
+def sum_of_image(x: tf.Tensor) -> tf.Tensor:
+  """Returns the sums over each image's numbers, `[batch]`.
+
+  Args:
+    x: `[batch, height, width, channels]`.
+  """
+  return tf.reduce_sum(x, [1, 2, 3])

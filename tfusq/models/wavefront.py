@@ -60,13 +60,21 @@ class Serial:
   lost. Exact arithmetic makes the loop agree with other machines as well.
   """
 
-  def __init__(self, context: Causal, parameters: tf.keras.Sequential, features: tf.Tensor):
+  def __init__(
+    self,
+    context: Causal,
+    parameters: tf.keras.Sequential,
+    features: tf.Tensor,
+    finish: Callable[[tf.Tensor], tf.Tensor] = tf.identity,
+  ):
     """Initializer.
 
     Args:
       context: Causal convolution over the quantized latent.
       parameters: 1x1 convolutions and activations, from context and features to raw parameters.
       features: `[batch, height, width, channels]`, of the latent's height and width.
+      finish: Function of a few operations that the raw parameters end with, at each position by
+        itself.
 
     Raises:
       TypeError: if the parameters are of other layers.
@@ -80,6 +88,17 @@ class Serial:
     self._context = context
     self._parameters = parameters
     self._features = features
+    self._finish = finish
+
+  def finished_by(self, finish: Callable[[tf.Tensor], tf.Tensor]) -> 'Serial':
+    """Returns the context with another end of its raw parameters.
+
+    Args:
+      finish: Function from raw parameters, `[batch, height, width, raw channels]`, to those that
+        the entropy model takes, by single operations that IEEE 754 defines; at each position by
+        itself.
+    """
+    return Serial(self._context, self._parameters, self._features, finish)
 
   def raw(self, y_hat: tf.Tensor) -> tf.Tensor:
     """Returns the raw parameters of all positions at once.
@@ -90,7 +109,7 @@ class Serial:
     Returns:
       `[batch, height, width, raw channels]`.
     """
-    return self._parameters(tf.concat([self._context(y_hat), self._features], -1))
+    return self._finish(self._parameters(tf.concat([self._context(y_hat), self._features], -1)))
 
   def scan(
     self, visit: Callable[[Any, Any, tf.Tensor], tuple[Any, tf.Tensor]], state: Any, part: Any
@@ -123,7 +142,7 @@ class Serial:
       is_inside = self._are_inside(rows, columns, width)
       places = tf.where(is_inside, bases[t][:, None] + rows, 0)
       seen = tf.gather(recent, places)
-      raw = _run(networks, seen, positions)
+      raw = self._finish(_run(networks, seen, positions))
       state, y_hat = visit(state, part._replace(positions=positions), raw)
       y_hat = tf.ensure_shape(y_hat[0, :, 0], [None, channels])
       # The oldest wave makes room for the new one.

@@ -41,14 +41,14 @@ def _pairs(distortion: Distortion) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
   }
 
 
-def is_a_float32_scalar(distortion: Distortion) -> None:
-  """The value of a batch is a scalar `float32` tensor."""
+def has_a_value_for_each_image(distortion: Distortion) -> None:
+  """The value of a batch is a `float32` tensor with a number for each image."""
   images = _images(distortion)
   value = tf.convert_to_tensor(distortion(images, _noisy(images)))
   require(
-    value.dtype == tf.float32 and value.shape.rank == 0,
+    value.dtype == tf.float32 and value.shape == [len(images)],
     f'the value of a batch of {images.shape} is a {value.dtype.name} tensor of shape '
-    f'{value.shape}, not a float32 scalar',
+    f'{value.shape}, not float32 of shape ({len(images)},)',
   )
 
 
@@ -56,21 +56,21 @@ def is_zero_at_equality(distortion: Distortion) -> None:
   """Equal images have the distortion 0."""
   images = _images(distortion)
   for name, equal in (('varied', images), ('flat', tf.fill(images.shape, 0.5))):
-    value = float(distortion(equal, equal))
-    require(abs(value) <= _ERROR, f'equal {name} images have the distortion {value:.3g}')
+    value = np.abs(distortion(equal, equal)).max()
+    require(value <= _ERROR, f'equal {name} images have the distortion {value:.3g}')
 
 
 def is_never_negative(distortion: Distortion) -> None:
   """No reconstruction has a negative distortion."""
   for name, (images, reconstruction) in _pairs(distortion).items():
-    value = float(distortion(images, reconstruction))
+    value = np.min(distortion(images, reconstruction))
     require(value >= -_ERROR, f'where the reconstruction is {name}, the distortion is {value:.3g}')
 
 
 def grows_with_noise(distortion: Distortion) -> None:
   """A little noise is worse than none, and much noise is worse."""
   images = _images(distortion)
-  little, much = (float(distortion(images, _noisy(images, scale))) for scale in (0.02, 0.2))
+  little, much = (np.mean(distortion(images, _noisy(images, scale))) for scale in (0.02, 0.2))
   require(
     0 < little < much,
     f'noise of deviation 0.02 has the distortion {little:.3g}, and of 0.2 {much:.3g}',
@@ -80,7 +80,9 @@ def grows_with_noise(distortion: Distortion) -> None:
 def has_finite_gradients(distortion: Distortion) -> None:
   """The gradient is finite everywhere, and not zero where there is noise."""
   for name, (images, reconstruction) in _pairs(distortion).items():
-    value, (gradient,) = gradient_of(lambda y, x=images: distortion(x, y), reconstruction)
+    value, (gradient,) = gradient_of(
+      lambda y, x=images: tf.reduce_sum(distortion(x, y)), reconstruction
+    )
     bad = np.count_nonzero(~np.isfinite(gradient))
     require(
       np.isfinite(value) and not bad,
@@ -91,18 +93,20 @@ def has_finite_gradients(distortion: Distortion) -> None:
       require(np.any(gradient), f'where the reconstruction is {name}, all gradients are 0')
 
 
-def is_the_mean_over_images(distortion: Distortion) -> None:
-  """The value of a batch is the mean of its images' values."""
+def judges_each_image_by_itself(distortion: Distortion) -> None:
+  """The value of an image does not depend on the others of its batch."""
   images = _images(distortion, batch=3)
   # The more noise, the later in the batch.
   reconstruction = tf.concat([images[:1], _noisy(images[1:2]), _noisy(images[2:], 0.3)], axis=0)
-  whole = float(distortion(images, reconstruction))
-  each = [float(distortion(images[i : i + 1], reconstruction[i : i + 1])) for i in range(3)]
-  difference = abs(whole - np.mean(each)) / (1e-3 + abs(whole))
-  require(
-    difference < 1e-4,
-    f'a batch has the distortion {whole:.6g}, and its images {np.mean(each):.6g} in the mean',
-  )
+  together = np.array(distortion(images, reconstruction))
+  for number in range(3):
+    image = slice(number, number + 1)
+    alone = float(distortion(images[image], reconstruction[image])[0])
+    difference = abs(together[number] - alone) / (1e-3 + abs(alone))
+    require(
+      difference < 1e-4,
+      f'an image has the distortion {alone:.6g} alone, and {together[number]:.6g} in a batch',
+    )
 
 
 def agrees_when_traced(distortion: Distortion) -> None:
@@ -110,18 +114,18 @@ def agrees_when_traced(distortion: Distortion) -> None:
   images = _images(distortion)
 
   def value_and_gradient(images, reconstruction):
-    value, gradients = gradient_of(lambda y: distortion(images, y), reconstruction)
+    value, gradients = gradient_of(lambda y: tf.reduce_sum(distortion(images, y)), reconstruction)
     return [value, *gradients]
 
   require_same_when_traced(value_and_gradient, images, _noisy(images), known_channels=True)
 
 
 distortion_checks = [
-  is_a_float32_scalar,
+  has_a_value_for_each_image,
   is_zero_at_equality,
   is_never_negative,
   grows_with_noise,
   has_finite_gradients,
-  is_the_mean_over_images,
+  judges_each_image_by_itself,
   agrees_when_traced,
 ]

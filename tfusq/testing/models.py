@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
-from tfusq.export import bitstream, container
+from tfusq.export import bitstream
 from tfusq.export.saving import nodes_of
 from tfusq.models import CentredModel, Model, Part, Visitor
 from tfusq.models.wavefront import Serial
@@ -199,13 +199,12 @@ def decodes_what_it_encodes(model: Model) -> None:
 
 def _require_decoding(centred_model: CentredModel) -> None:
   """Requires that files of images of every size decode to the encoder's latent."""
-  coders = bitstream.make_coders(centred_model)
-  identity = bytes(container.IDENTITY_BYTES)
+  coding = bitstream.make_coding(centred_model)
   for height, width in _SIZES:
     image = tf.cast(255 * _images(height, width)[0], tf.uint8)
-    encoded = bitstream.encode(centred_model, coders, identity, image)
+    encoded = bitstream.encode(coding, image)
     try:
-      decoded, *size = bitstream.decode(centred_model, coders, identity, encoded.data)
+      decoded, *size = bitstream.decode(coding, encoded.data)
     except tf.errors.InvalidArgumentError as error:
       raise NonConformance(
         f'at {height}x{width} the file is refused: {error.message[:200]}'

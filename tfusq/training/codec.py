@@ -4,7 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfusq.models import CentredModel, Model, Part
+from tfusq.models import CentredModel, Model, Part, Target, VariableRate
 from tfusq.models.visitors import EstimatingVisitor
 from tfusq.quantization.quantizer import Quantizer
 from tfusq.training import distribute, execution, fixed_order
@@ -54,6 +54,7 @@ class Codec(tf.keras.Model):
     stop_offset_in_rate: bool = True,
     stop_offset_in_distortion: bool = True,
     distortion_measure: Distortion = MSE(),
+    variable_rate: VariableRate | None = None,
   ):
     """Initializer.
 
@@ -64,7 +65,7 @@ class Codec(tf.keras.Model):
       hyper_rate: Stands in for rounding the other latents in the rate.
       hyper_distortion: Stands in for rounding the other latents in the distortion.
       lmbda: Weight of the distortion, in bits per pixel for each unit of it, which is 255^2 MSE by
-        default; positive.
+        default; positive. With a variable rate, it is that for which the networks start.
       zero_centre: Whether the image's own latent is quantized around its centre.
       train_encoder: False in the post stage: the networks that decoding does not need are frozen.
       seed: Seed of the noise.
@@ -73,6 +74,7 @@ class Codec(tf.keras.Model):
       stop_offset_in_distortion: Whether the distortion's gradient stops at the offset; the partial
         stop-gradient of Sec. 5.3 has it so.
       distortion_measure: Measure of the distortion; by default the mean squared error.
+      variable_rate: Gains and lambdas of a codec of many qualities; None for one quality.
 
     Raises:
       Undefined: if a distortion's estimator is defined for elementwise losses only.
@@ -81,7 +83,7 @@ class Codec(tf.keras.Model):
     """
     # Keras would wrap the optimizer for a policy of float16; see `LossScale`.
     super().__init__(name='codec', dtype='float32')
-    centred_model = CentredModel(model, zero_centre)
+    centred_model = CentredModel(model, zero_centre, variable_rate)
     check_quantizers(
       {
         'rate': rate,
@@ -97,6 +99,7 @@ class Codec(tf.keras.Model):
 
     # Keras tracks variables by attribute, in this order, which checkpoints of optimizers depend on.
     self.model = model
+    self.variable_rate = variable_rate
     quantizers = dict.fromkeys(model.entropy_models, (hyper_rate, hyper_distortion))
     quantizers[model.image_latent] = (rate, distortion)
     self.quantizers = quantizers
@@ -133,11 +136,11 @@ class Codec(tf.keras.Model):
 
   def create(self) -> None:
     """Creates the variables, and freezes the networks that this stage does not train."""
-    self.centred_model.create()
-    for name in self.model.encoder_only:
-      getattr(self.model, name).trainable = self.train_encoder
+    self.centred_model.create(self.lmbda)
+    for layer in self.centred_model.encoder_only():
+      layer.trainable = self.train_encoder
 
-    names = ['loss', 'bpp', 'distortion', 'psnr']
+    names = ['loss', 'bpp', 'distortion', 'psnr', 'measured']
     names += ['soft_loss', 'rate_mismatch', 'distortion_mismatch']
     names += ['gradient']
     names += [f'gradient/{network}' for network in self._trained_variables()]
@@ -168,24 +171,51 @@ class Codec(tf.keras.Model):
           temperatures[f'{latent}/{term}/{name}'] = value
     return temperatures
 
-  def soft(self, x: tf.Tensor, index: tf.Tensor) -> RateDistortion:
+  def target(self, step: tf.Tensor | None = None) -> Target:
+    """Returns what images are trained for at their quality steps.
+
+    Args:
+      step: Quality step of each image, `int[batch]`; None for the default one, the only one where
+        the rate is fixed.
+    """
+    if self.variable_rate is None:
+      return Target(self.lmbda)
+    step = tf.constant([self.variable_rate.default_step]) if step is None else step
+    return self.variable_rate.target(step, self.lmbda)
+
+  def training_target(self, index: tf.Tensor) -> Target:
+    """Returns what images are trained for: at a variable rate, all qualities in equal measure.
+
+    Args:
+      index: `int64[batch]`, the number of each image in the run.
+    """
+    if self.variable_rate is None:
+      return self.target()
+    return self.target(self.variable_rate.spread(index))
+
+  def soft(self, x: tf.Tensor, index: tf.Tensor, target: Target | None = None) -> RateDistortion:
     """Returns rate and distortion of the training-time forward calculation.
 
     Args:
       x: Images, `[batch, height, width, 3]`, float, 0 to 1.
       index: `int64[batch]`, the number of each image in the run, which its noise depends on.
+      target: What the images are trained for; None for the default.
     """
-    return self._rate_distortion(x, self._surrogate_visitor(x, index))
+    target = target or self.target()
+    return self._rate_distortion(x, self._surrogate_visitor(x, index, target), target)
 
-  def hard(self, x: tf.Tensor) -> RateDistortion:
+  def hard(self, x: tf.Tensor, target: Target | None = None) -> RateDistortion:
     """Returns rate and distortion with rounding, estimated on the batch.
 
     Real rates are those of the exported codec.
 
     Args:
       x: Images, `[batch, height, width, 3]`, float, 0 to 1.
+      target: What the images are trained for; None for the default.
     """
-    return self._rate_distortion(x, self.centred_model.rounding_visitor(x))
+    target = target or self.target()
+    visitor = self.centred_model.rounding_visitor(x, target.gains)
+    return self._rate_distortion(x, visitor, target)
 
   def entropy_parameters(self, x: tf.Tensor) -> list[tuple[Part, Any]]:
     """Returns each part of the latents with its entropy parameters, with rounding.
@@ -196,8 +226,9 @@ class Codec(tf.keras.Model):
     Returns:
       Pairs of a part and the named tuple of its entropy model.
     """
-    visitor = self.centred_model.rounding_visitor(x)
-    self._rate_distortion(x, visitor)
+    target = self.target()
+    visitor = self.centred_model.rounding_visitor(x, target.gains)
+    self._rate_distortion(x, visitor, target)
     return visitor.parameters
 
   def latent_gradients(self, x: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -212,13 +243,13 @@ class Codec(tf.keras.Model):
     Returns:
       Gradient of the rate and gradient of the distortion, each of the latent's shape.
     """
+    target = self.target()
     with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
-      visitor = self._surrogate_visitor(x, index)
+      visitor = self._surrogate_visitor(x, index, target)
       y = visitor.latents[self.model.image_latent]
       tape.watch(y)
-      terms = self._rate_distortion(x, visitor)
-      distortion = terms.distortion(self.lmbda)
-    return tape.gradient(terms.bpp, y), tape.gradient(distortion, y)
+      terms = self._rate_distortion(x, visitor, target)
+    return tape.gradient(terms.bpp, y), tape.gradient(terms.distortion, y)
 
   def train_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Trains on one batch.
@@ -233,11 +264,11 @@ class Codec(tf.keras.Model):
     self.anneal(step)
 
     with tf.GradientTape() as tape:
-      terms = self.soft(from_uint8(data['image']), data['index'])
-      loss = terms.loss(self.lmbda)
-      scaled_loss = self.loss_scale.scaled(loss) if self.loss_scale else loss
+      target = self.training_target(data['index'])
+      terms = self.soft(from_uint8(data['image']), data['index'], target)
+      loss = self.loss_scale.scaled(terms.loss) if self.loss_scale else terms.loss
     variables = self.trainable_variables
-    gradients = fixed_order.gradients(tape, scaled_loss, variables)
+    gradients = fixed_order.gradients(tape, loss, variables)
     if self.loss_scale:
       gradients = self.loss_scale.unscaled(gradients)
     gradients = distribute.mean_of_replicas(gradients)
@@ -256,7 +287,7 @@ class Codec(tf.keras.Model):
     self._failure.note(
       {'rate': terms.bpp, 'distortion': terms.measured, 'gradient': norms['gradient']}, step
     )
-    self.divergence.note(terms.bpp, terms.distortion(self.lmbda), step)
+    self.divergence.note(terms.loss, terms.bpp, terms.distortion, step)
     if self.averages:
       self.averages.update(step)
     return self._mean(self._scalars(terms)) | self._mean(norms, is_applied)
@@ -284,29 +315,33 @@ class Codec(tf.keras.Model):
       mismatch of each term; means over the epoch so far.
     """
     x = from_uint8(data['image'])
-    soft = self.soft(x, data['index']).of_all_replicas()
-    hard = self.hard(x).of_all_replicas()
+    target = self.training_target(data['index'])
+    soft = self.soft(x, data['index'], target).of_all_replicas()
+    hard = self.hard(x, target).of_all_replicas()
     mismatch = {
-      'soft_loss': soft.loss(self.lmbda),
+      'soft_loss': soft.loss,
       'rate_mismatch': soft.bpp - hard.bpp,
-      'distortion_mismatch': soft.distortion(self.lmbda) - hard.distortion(self.lmbda),
+      'distortion_mismatch': soft.distortion - hard.distortion,
     }
     return self._mean({**self._scalars(hard), **mismatch})
 
-  def _surrogate_visitor(self, x: tf.Tensor, index: tf.Tensor) -> SurrogateVisitor:
+  def _surrogate_visitor(self, x: tf.Tensor, index: tf.Tensor, target: Target) -> SurrogateVisitor:
     return SurrogateVisitor(
-      self.centred_model, self.quantizers, self.stop_offset, self.seed, x, index
+      self.centred_model, self.quantizers, self.stop_offset, self.seed, x, index, target.gains
     )
 
-  def _rate_distortion(self, x: tf.Tensor, visitor: EstimatingVisitor) -> RateDistortion:
-    return rate_distortion(self.model, x, visitor, self.distortion_measure)
+  def _rate_distortion(
+    self, x: tf.Tensor, visitor: EstimatingVisitor, target: Target
+  ) -> RateDistortion:
+    return rate_distortion(x, visitor, self.distortion_measure, target)
 
   def _scalars(self, terms: RateDistortion) -> dict[str, tf.Tensor]:
     return {
-      'loss': terms.loss(self.lmbda),
+      'loss': terms.loss,
       'bpp': terms.bpp,
-      'distortion': terms.distortion(self.lmbda),
+      'distortion': terms.distortion,
       'psnr': terms.psnr(),
+      'measured': self.distortion_measure.unit * terms.measured,
     }
 
   def _mean(
@@ -326,7 +361,10 @@ class Codec(tf.keras.Model):
   def _trained_variables(self) -> dict[str, list[tf.Variable]]:
     """Returns the variables that are trained of each network of the model, by its name."""
     trained = {}
-    for name, layers in self.model.networks().items():
+    networks = self.model.networks()
+    if self.variable_rate is not None:
+      networks['variable_rate'] = [self.variable_rate]
+    for name, layers in networks.items():
       variables = []
       for layer in layers:
         variables += layer.trainable_variables

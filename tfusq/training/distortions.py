@@ -34,7 +34,7 @@ class Distortion(abc.ABC):
 
   * It is zero where images are equal, and never negative.
   * Its gradient by the reconstruction is finite everywhere, and not zero everywhere.
-  * The value of a batch is the mean of its images' values.
+  * The value of an image does not depend on the others of its batch.
   * It works eagerly and in a graph, in which batch and sides may be unknown.
 
   `tfusq check NAME` and `tfusq.testing.conformance` test this. Variables that it has, such as a
@@ -55,14 +55,14 @@ class Distortion(abc.ABC):
 
   @abc.abstractmethod
   def __call__(self, x: tf.Tensor, reconstruction: tf.Tensor) -> tf.Tensor:
-    """Returns the distortion of a batch.
+    """Returns the distortion of each image.
 
     Args:
       x: Images, `float32[batch, height, width, 3]`, 0 to 1.
       reconstruction: Decoded images, of the same shape; neither rounded nor clipped in training.
 
     Returns:
-      The mean over images, a scalar float32 tensor.
+      `float32[batch]`.
     """
 
 
@@ -72,7 +72,7 @@ class MSE(Distortion):
   unit = 255.0**2
 
   def __call__(self, x: tf.Tensor, reconstruction: tf.Tensor) -> tf.Tensor:
-    return mean_squared_error(x, reconstruction)
+    return squared_error(x, reconstruction)
 
 
 class MSSSIM(Distortion):
@@ -98,7 +98,7 @@ class MSSSIM(Distortion):
       x, reconstruction = _halved(x), _halved(reconstruction)
       is_coarsest = scale == len(_SCALE_WEIGHTS) - 1
       similarities.append(_similarity(x, reconstruction, with_luminance=is_coarsest))
-    return 1 - tf.reduce_mean(_product_of_powers(tf.stack(similarities, axis=-1)))
+    return 1 - tf.reduce_mean(_product_of_powers(tf.stack(similarities, axis=-1)), axis=-1)
 
 
 class WeightedSum(Distortion):
@@ -140,14 +140,14 @@ class WeightedSum(Distortion):
     return sum(terms[1:], terms[0])
 
 
-def mean_squared_error(x: tf.Tensor, reconstruction: tf.Tensor) -> tf.Tensor:
-  """Returns the mean squared error of a batch, a scalar.
+def squared_error(x: tf.Tensor, reconstruction: tf.Tensor) -> tf.Tensor:
+  """Returns the mean squared error of each image, `[batch]`.
 
   Args:
     x: Images, `[batch, height, width, 3]`.
     reconstruction: Decoded images, of the same shape.
   """
-  return tf.reduce_mean(tf.square(x - reconstruction))
+  return tf.reduce_mean(tf.square(x - reconstruction), axis=(1, 2, 3))
 
 
 def _require_sides(distortion: Distortion, shape: tf.TensorShape) -> None:

@@ -41,15 +41,15 @@ class Divergence(tf.Module):
     self._step = tf.Variable(-1, dtype=tf.int64, name='step', **options)
     self._term = tf.Variable(0, dtype=tf.int64, name='term', **options)
 
-  def note(self, rate: tf.Tensor, distortion: tf.Tensor, step: tf.Tensor) -> None:
+  def note(self, loss: tf.Tensor, rate: tf.Tensor, distortion: tf.Tensor, step: tf.Tensor) -> None:
     """Notes the loss of a step.
 
     Args:
+      loss: Loss, a scalar.
       rate: Rate in bits per pixel, a scalar.
       distortion: Distortion times lambda, a scalar.
       step: Number of the step, a scalar `int64`.
     """
-    loss = rate + distortion
     above = tf.where(loss > FACTOR * self._lowest, self._above + 1, 0)
     is_first = (above >= STEPS) & (self._step < 0)
     self._step.assign(tf.where(is_first, step, self._step))

@@ -9,7 +9,7 @@ import hashlib
 import io
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -37,15 +37,17 @@ def is_exported(folder: str) -> bool:
   return (path / tf.saved_model.SAVED_MODEL_FILENAME_PB).is_file()
 
 
-def write(folder: files.AnyPath, model: tf.Module, saved: Sequence[tf.Variable]) -> None:
-  """Writes what a SavedModel lacks of a model's weights.
+def write(
+  folder: files.AnyPath, weights: Mapping[str, tf.Module], saved: Sequence[tf.Variable]
+) -> None:
+  """Writes what a SavedModel lacks of a codec's weights.
 
   Args:
     folder: Folder of the SavedModel.
-    model: Codec model, its variables created.
+    weights: What holds the weights, by its name in checkpoints.
     saved: The attribute `_variables` of the SavedModel.
   """
-  variables = checkpoints.variables_by_name(tf.train.Checkpoint(model=model))
+  variables = checkpoints.variables_by_name(tf.train.Checkpoint(**weights))
   names = {variable.ref(): name for name, variable in variables.items()}
   saved_names = [names.get(variable.ref(), '') for variable in saved]
 

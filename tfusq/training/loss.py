@@ -7,8 +7,8 @@ For each part `y` of a latent, with entropy parameters `p` and noise `u`,
     y_tilde = distortion(y, u, offset)
     loss    = sum(bits) / pixels + lmbda unit D(x, synthesis(y_tilde))
 
-with the distortion `D` and its unit from `tfusq.training.distortions`: by default the mean squared
-error and 255^2.
+in the mean over the images of a batch, where lambda may be each image's own. The distortion `D` and
+its unit are of `tfusq.training.distortions`: by default the mean squared error and 255^2.
 
 Here `distortion(...)` is `Q(y - offset) + offset` with the gradient that its estimator gives, and
 `rate.evaluate(f, ...)` is `f` of such a sample, Eq. (24); it takes the function, because the
@@ -27,38 +27,36 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfusq.models import CentredModel, Model
-from tfusq.models.visitors import EstimatingVisitor
+from tfusq.models import CentredModel
+from tfusq.models.gained import Gains
+from tfusq.models.variable_rate import Target
+from tfusq.models.visitors import EstimatingVisitor, sum_of_image
 from tfusq.quantization.estimators import Undefined
 from tfusq.quantization.quantizer import Quantizer
 from tfusq.training import distribute
-from tfusq.training.distortions import Distortion, mean_squared_error
+from tfusq.training.distortions import Distortion, squared_error
 
 
 class RateDistortion(NamedTuple):
   """Rate and distortion of a batch of images.
 
+  All terms but the reconstruction are means over the images, scalars.
+
   Attributes:
-    bpp: Bits of all latents per pixel, a scalar.
-    mse: Mean squared error of images from 0 to 1, a scalar.
-    measured: Distortion by the measure that is trained for, a scalar; not yet in its unit.
-    unit: Unit of that measure.
+    loss: `R + lambda D` in bits per pixel, Eq. (5), times the weight of each image's loss.
+    bpp: Bits of all latents per pixel.
+    distortion: `lambda D` in bits per pixel, `D` in its unit.
+    measured: `D` by the measure that is trained for; not yet in its unit.
+    mse: Mean squared error of images from 0 to 1.
     reconstruction: `[batch, height, width, 3]`, float.
   """
 
+  loss: tf.Tensor
   bpp: tf.Tensor
-  mse: tf.Tensor
+  distortion: tf.Tensor
   measured: tf.Tensor
-  unit: float
+  mse: tf.Tensor
   reconstruction: tf.Tensor
-
-  def distortion(self, lmbda: float) -> tf.Tensor:
-    """Returns `lambda D` in bits per pixel, `D` in its unit."""
-    return lmbda * self.unit * self.measured
-
-  def loss(self, lmbda: float) -> tf.Tensor:
-    """Returns `R + lambda D` in bits per pixel, Eq. (5)."""
-    return self.bpp + self.distortion(lmbda)
 
   def psnr(self) -> tf.Tensor:
     """Returns the PSNR of the mean squared error in dB, at most 100."""
@@ -67,8 +65,8 @@ class RateDistortion(NamedTuple):
 
   def of_all_replicas(self) -> 'RateDistortion':
     """Returns those of the joint batch, with this replica's reconstruction."""
-    bpp, mse, measured = distribute.mean_of_replicas([self.bpp, self.mse, self.measured])
-    return self._replace(bpp=bpp, mse=mse, measured=measured)
+    loss, bpp, distortion, measured, mse = distribute.mean_of_replicas(list(self[:-1]))
+    return RateDistortion(loss, bpp, distortion, measured, mse, self.reconstruction)
 
 
 class SurrogateVisitor(EstimatingVisitor):
@@ -82,6 +80,7 @@ class SurrogateVisitor(EstimatingVisitor):
     seed: int,
     x: tf.Tensor,
     index: tf.Tensor,
+    gains: Gains | None = None,
   ):
     """Computes the latents, and draws their noise.
 
@@ -92,8 +91,9 @@ class SurrogateVisitor(EstimatingVisitor):
       seed: Seed of the run.
       x: Images, `[batch, height, width, 3]`, float, 0 to 1.
       index: `int64[batch]`, the number of each image in the run, which its noise depends on.
+      gains: Gains of the images' qualities; None where the rate is fixed.
     """
-    super().__init__(centred_model.model, x, centred_model.centre)
+    super().__init__(centred_model.at(gains), x, centred_model.centre)
     self._quantizers = quantizers
     self._stop_offset = stop_offset
 
@@ -120,7 +120,7 @@ class SurrogateVisitor(EstimatingVisitor):
     y, u, offset = self._arguments('rate', part, parameters)
 
     bits = rate.evaluate(lambda v: entropy_model.bits(v, parameters), y, u, offset)
-    return tf.reduce_sum(bits)
+    return sum_of_image(bits)
 
   def _arguments(self, term, part, parameters):
     """Returns the arguments of a term's quantizer: latent, noise and offset of a part."""
@@ -152,25 +152,31 @@ def _draw_noise(quantizer, y, latent_seed, index):
 
 
 def rate_distortion(
-  model: Model, x: tf.Tensor, visitor: EstimatingVisitor, measure: Distortion
+  x: tf.Tensor, visitor: EstimatingVisitor, measure: Distortion, target: Target
 ) -> RateDistortion:
   """Walks through the latents of images, and returns their rate and distortion.
 
   Args:
-    model: Networks and entropy models.
     x: Images, `[batch, height, width, 3]`, float, 0 to 1.
     visitor: `EstimatingVisitor` of the same images.
     measure: Distortion to measure.
+    target: What each image is trained for.
   """
   batch, height, width = tf.unstack(tf.shape(x))[:3]
-  y_tilde = model.walk(visitor, batch, height, width)
-  reconstruction = tf.cast(model.reconstruct(y_tilde, height, width), tf.float32)
+  y_tilde = visitor.model.walk(visitor, batch, height, width)
+  reconstruction = tf.cast(visitor.model.reconstruct(y_tilde, height, width), tf.float32)
 
-  pixels = tf.cast(batch * height * width, tf.float32)
-  bpp = tf.add_n(visitor.bits) / pixels
-  mse = mean_squared_error(x, reconstruction)
+  bpp = sum(visitor.bits[1:], visitor.bits[0]) / tf.cast(height * width, tf.float32)
   measured = measure(x, reconstruction)
-  return RateDistortion(bpp, mse, measured, float(measure.unit), reconstruction)
+  distortion = target.lmbda * measure.unit * measured
+  return RateDistortion(
+    loss=tf.reduce_mean(target.weight * (bpp + distortion)),
+    bpp=tf.reduce_mean(bpp),
+    distortion=tf.reduce_mean(distortion),
+    measured=tf.reduce_mean(measured),
+    mse=tf.reduce_mean(squared_error(x, reconstruction)),
+    reconstruction=reconstruction,
+  )
 
 
 def check_quantizers(quantizers: dict[str, Quantizer]) -> None:

@@ -145,10 +145,10 @@ class Report(tf.keras.callbacks.Callback):
   def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
     """Prints the line of an interval, and that of its validation."""
     means = {name: float(value) for name, value in (logs or {}).items()}
-    if not self.model.is_for_squared_error:
+    if self.model.is_for_squared_error:
+      # The PSNR tells it.
       for prefix in ('', 'val_'):
-        if f'{prefix}distortion' in means:
-          means[f'{prefix}measured'] = means[f'{prefix}distortion'] / self.model.lmbda
+        means.pop(f'{prefix}measured', None)
     step = (epoch + 1) * self._interval
     seconds_per_step = (self._trained - self._begin) / self._timed_steps
 

@@ -280,7 +280,8 @@ def _require_agreement(model_dir: str, latest: int | None, recipe_text: str) -> 
 
 def _state(codec: Codec) -> dict[str, object]:
   """Returns what a checkpoint holds, by its name there."""
-  state = {'model': codec.model, 'optimizer': codec.optimizer, 'divergence': codec.divergence}
+  state: dict[str, object] = {**codec.centred_model.weights()}
+  state |= {'optimizer': codec.optimizer, 'divergence': codec.divergence}
   if codec.loss_scale:
     state['loss_scale'] = codec.loss_scale
   if codec.averages:

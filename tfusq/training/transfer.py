@@ -14,6 +14,9 @@ from tfusq.training import checkpoints, exported_weights
 from tfusq.training.checkpoints import VALUE
 from tfusq.training.codec import Codec
 
+# Beginnings of the names that weights have in a checkpoint.
+_PREFIXES = ('model/', 'variable_rate/')
+
 
 class TransferError(Error, RuntimeError):
   """A checkpoint that is absent, damaged, or of other networks."""
@@ -101,7 +104,7 @@ def restore_checkpoint(codec: Codec, run: str, step: int) -> None:
     TransferError: if it holds other networks.
   """
   with restoring(run, step) as path:
-    status = tf.train.Checkpoint(model=codec.model).restore(path)
+    status = tf.train.Checkpoint(**codec.centred_model.weights()).restore(path)
     # A run's checkpoint has the optimizer's slots too, which are not asked for.
     status.expect_partial().assert_existing_objects_matched()
 
@@ -119,7 +122,7 @@ def transfer(codec: Codec, source: str) -> Transfer:
     WeightsError: if the exported codec has no weights to train on, or they are damaged.
   """
   stored = _stored(source)
-  variables = checkpoints.variables_by_name(tf.train.Checkpoint(model=codec.model))
+  variables = checkpoints.variables_by_name(tf.train.Checkpoint(**codec.centred_model.weights()))
   fitting = set()
   for name, variable in variables.items():
     if stored.shapes.get(name) == variable.shape:
@@ -184,7 +187,7 @@ class _Checkpoint:
     self.shapes = {}
     with restoring(run, self._step) as path:
       for name, shape in sorted(checkpoints.reader(path).get_variable_to_shape_map().items()):
-        if name.startswith('model/') and name.endswith(VALUE):
+        if name.startswith(_PREFIXES) and name.endswith(VALUE):
           self.shapes[name.removesuffix(VALUE)] = shape
 
   def values(self, names: Iterable[str]) -> Iterator[tuple[str, np.ndarray]]:

@@ -1,0 +1,252 @@
+"""The functions of an exported codec, in TensorFlow.
+
+    compress(image)           an image to a file
+    decompress(data)          a file to an image
+    evaluate(image)           an image to a file, the estimated bits of its sections, and the
+                              decoder's image
+
+At a variable rate `compress` and `evaluate` also take a quality, from 1 to the number of levels,
+and are of the middle one without; and there are
+
+    compress_to_bytes(image, limit)   the file of the best quality that has at most `limit` bytes
+    compress_to_psnr(image, limit)    the file of the lowest quality with a PSNR of `limit` dB
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from tfusq.export import arguments, bitstream, container_ops, visitors
+from tfusq.export.bitstream import Coding, EncodedImage
+from tfusq.models import Model, in_tiles
+from tfusq.transforms import exact
+
+_PEAK = 255.0
+
+
+class Functions:
+  """The functions of a codec, traced when they are first needed; networks are traced once.
+
+  Attributes:
+    decoder_only: Whether `decompress` is the only function.
+  """
+
+  def __init__(self, coding: Coding, store: exact.Store, decoder_only: bool = False):
+    """Initializer.
+
+    Args:
+      coding: A codec's coding.
+      store: Store of the weights that are rounded for exact arithmetic.
+      decoder_only: Whether `decompress` is the only function.
+    """
+    self.decoder_only = decoder_only
+    self._coding = coding
+    self._store = store
+
+    model = coding.centred_model.model
+    traced = functools.partial(_traced, model)
+    self._analyze = traced(functools.partial(in_tiles.first_latents, model), [arguments.IMAGE])
+    # Its signature is what the walk gives, whose channels are known.
+    self._reconstruct = traced(functools.partial(in_tiles.reconstruct, model))
+    self._encode = traced(self._encode_first)
+
+    self.decompress = traced(self._decompress, [arguments.DATA])
+    self.compress = traced(self._compress, [arguments.IMAGE])
+    self.evaluate = traced(self._evaluate, [arguments.IMAGE])
+    at_quality = [arguments.IMAGE, arguments.QUALITY]
+    self.compress_at = traced(self._compress, at_quality)
+    self.evaluate_at = traced(self._evaluate, at_quality)
+    self.compress_to_bytes = traced(self._compress_to_bytes, [arguments.IMAGE, arguments.BYTES])
+    self.compress_to_psnr = traced(self._compress_to_psnr, [arguments.IMAGE, arguments.PSNR])
+
+  @property
+  def _has_qualities(self) -> bool:
+    return self._coding.qualities.steps > 1
+
+  def served(self) -> dict[str, tf.types.experimental.GenericFunction]:
+    """Returns the functions that become signatures, by name."""
+    if self.decoder_only:
+      return {'decompress': self.decompress, 'serving_default': self.decompress}
+
+    served = {
+      'decompress': self.decompress,
+      'compress': self.compress,
+      'evaluate': self.evaluate,
+      'serving_default': self.compress,
+    }
+    if self._has_qualities:
+      served['compress_at'] = self.compress_at
+      served['evaluate_at'] = self.evaluate_at
+      served['compress_to_bytes'] = self.compress_to_bytes
+      served['compress_to_psnr'] = self.compress_to_psnr
+    return served
+
+  def for_python(self) -> dict[str, tf.types.experimental.GenericFunction]:
+    """Returns the functions that a client in Python calls, by name."""
+    decompress = {'decompress': arguments.data_function(self.decompress)}
+    if self.decoder_only:
+      return decompress
+
+    if not self._has_qualities:
+      return decompress | {
+        'compress': arguments.image_function(_file_of(self.compress)),
+        'evaluate': arguments.image_function(_with_data(self.evaluate)),
+      }
+    return decompress | {
+      'compress': arguments.quality_function(_file_of(self.compress), _file_of(self.compress_at)),
+      'evaluate': arguments.quality_function(
+        _with_data(self.evaluate), _with_data(self.evaluate_at)
+      ),
+      'compress_to_bytes': arguments.limit_function(
+        _file_of(self.compress_to_bytes), arguments.BYTES
+      ),
+      'compress_to_psnr': arguments.limit_function(_file_of(self.compress_to_psnr), arguments.PSNR),
+    }
+
+  def _compress(self, image, quality=None):
+    first, sides = self._first(image)
+    data, _ = self._encode(first, self._step(quality), *sides)
+    return {'data_bytes': data}
+
+  def _decompress(self, data):
+    with exact.storing(self._store):
+      y_hat, height, width = bitstream.decode(self._coding, data)
+    return self._reconstruct(y_hat, height, width)
+
+  def _evaluate(self, image, quality=None):
+    first, sides = self._first(image)
+    encoded = self._encoded(first, self._step(quality), *sides, visitors.PricedEncoder)
+    return {
+      'data_bytes': encoded.data,
+      'bits': tf.stack(list(encoded.encoder.bits().values())),
+      'reconstruction': self._reconstruct(encoded.y_hat, *sides),
+    }
+
+  def _compress_to_bytes(self, image, limit):
+    first, sides = self._first(image)
+
+    def try_middle(low, high, best, _):
+      middle = (low + high + 1) // 2
+      data, _ = self._encode(first, middle, *sides)
+      size = tf.cast(tf.strings.length(data), tf.int64)
+      fits = size <= limit
+      return (
+        tf.where(fits, middle, low),
+        tf.where(fits, high, middle - 1),
+        tf.where(fits, data, best),
+        size,
+      )
+
+    # The best that is known to fit, the best that may, the former's file, and the last size.
+    start = (-1, self._coding.qualities.steps - 1, '', tf.constant(0, tf.int64))
+    low, _, best, size = _while_apart(try_middle, start)
+    # The last one tried was then the lowest quality.
+    numbers = [tf.strings.as_string(number) for number in (limit, size)]
+    message = tf.strings.join(
+      ['no quality fits into ', numbers[0], ' bytes: the lowest takes ', numbers[1]]
+    )
+    return {'data_bytes': container_ops.verified(best, (low >= 0, message))}
+
+  def _compress_to_psnr(self, image, limit):
+    first, sides = self._first(image)
+
+    def try_middle(low, high, best, _):
+      middle = (low + high) // 2
+      data, y_hat = self._encode(first, middle, *sides)
+      psnr = _psnr(image, self._reconstruct(y_hat, *sides))
+      reaches = psnr >= limit
+      return (
+        tf.where(reaches, low, middle + 1),
+        tf.where(reaches, middle, high),
+        tf.where(reaches, data, best),
+        psnr,
+      )
+
+    steps = self._coding.qualities.steps
+    # The lowest that may reach it, the lowest that does, the latter's file, and the last PSNR.
+    _, high, best, psnr = _while_apart(try_middle, (0, steps, '', 0.0))
+    numbers = [tf.strings.as_string(number, precision=2) for number in (limit, psnr)]
+    message = tf.strings.join(
+      ['no quality reaches ', numbers[0], ' dB: the highest has ', numbers[1]]
+    )
+    return {'data_bytes': container_ops.verified(best, (high < steps, message))}
+
+  def _first(self, image):
+    """Returns the first latents of an image, and its height and width."""
+    image = bitstream.checked(self._coding, image)
+    return self._analyze(image), tf.unstack(tf.shape(image)[:2])
+
+  def _step(self, quality: tf.Tensor | None) -> tf.Tensor:
+    qualities = self._coding.qualities
+    if quality is None:
+      return tf.constant(qualities.default_step)
+    return qualities.step_of(quality)
+
+  def _encode_first(self, first, step, height, width):
+    """Returns the file of an image at a step, and what synthesis reconstructs it from."""
+    encoded = self._encoded(first, step, height, width)
+    return encoded.data, encoded.y_hat
+
+  def _encoded(
+    self,
+    first: dict[str, tf.Tensor],
+    step: tf.Tensor,
+    height: tf.Tensor,
+    width: tf.Tensor,
+    encoder_class: type[visitors.Encoder] = visitors.Encoder,
+  ) -> EncodedImage:
+    quality = self._coding.qualities.at(step)
+    with exact.storing(self._store):
+      latents = in_tiles.all_latents(self._coding.centred_model.model, first, quality.gains)
+      return bitstream.encode_latents(self._coding, latents, quality, height, width, encoder_class)
+
+
+def _while_apart(body: Callable, start: tuple) -> tuple:
+  """Repeats `body` until its first two values are equal; one at a time, to save memory."""
+  return tf.while_loop(
+    lambda low, high, *_: low < high,
+    body,
+    tuple(tf.convert_to_tensor(value) for value in start),
+    parallel_iterations=1,
+  )
+
+
+def _psnr(image: tf.Tensor, reconstruction: tf.Tensor) -> tf.Tensor:
+  """Returns the PSNR of a picture in dB, a scalar float32; both `uint8[height, width, 3]`."""
+  difference = tf.cast(image, tf.int32) - tf.cast(reconstruction, tf.int32)
+  # Sums of integers: as many as a picture may have would not fit into float32.
+  total = tf.reduce_sum(tf.cast(difference * difference, tf.int64))
+  mse = tf.cast(total, tf.float64) / tf.cast(tf.size(image, tf.int64), tf.float64)
+  return tf.cast(
+    10 * tf.math.log(_PEAK**2 / mse) / tf.math.log(tf.constant(10, mse.dtype)), tf.float32
+  )
+
+
+def _traced(
+  model: Model, function: Callable, signature: list[tf.TensorSpec] | None = None
+) -> tf.types.experimental.GenericFunction:
+  """Returns a function to be traced, of which only what is not our own is converted.
+
+  Nothing here branches in Python on a tensor, which AutoGraph takes as long to find as the rest of
+  an export takes. Another's model may do so, as in training.
+  """
+  ours = ('tfusq', 'keras', 'tf_keras')
+  owners = {type(part).__module__.partition('.')[0] for part in (model, *model.submodules)}
+  return tf.function(function, signature, autograph=not owners.issubset(ours))
+
+
+def _file_of(function: Callable[..., dict[str, tf.Tensor]]) -> Callable[..., tf.Tensor]:
+  """Returns a function of the same arguments that gives the file alone."""
+  return lambda *inputs: function(*inputs)['data_bytes']
+
+
+def _with_data(function: Callable[..., dict[str, tf.Tensor]]) -> Callable[..., dict[str, Any]]:
+  """Returns a function whose outputs are named for callers in Python."""
+
+  def renamed(*inputs):
+    outputs = function(*inputs)
+    return {'data' if name == 'data_bytes' else name: value for name, value in outputs.items()}
+
+  return renamed
