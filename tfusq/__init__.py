@@ -28,6 +28,7 @@ if TYPE_CHECKING:
   from tfusq.models import MSContext as MSContext
   from tfusq.models import MSHyper as MSHyper
   from tfusq.models import Part as Part
+  from tfusq.models import VariableRate as VariableRate
   from tfusq.models import Visitor as Visitor
   from tfusq.quantization.estimators import EP as EP
   from tfusq.quantization.estimators import PGE as PGE
@@ -128,6 +129,7 @@ _HOME = {
   'MSSSIM': 'tfusq.training.distortions',
   'WeightedSum': 'tfusq.training.distortions',
   'Patches': 'tfusq.training.patches',
+  'VariableRate': 'tfusq.models',
   'Transforms': 'tfusq.transforms',
   'Convolutional': 'tfusq.transforms',
   'KLT': 'tfusq.transforms',
@@ -189,6 +191,7 @@ __all__ = [
   'UQi',
   'UQs',
   'Undefined',
+  'VariableRate',
   'Visitor',
   'WeightedSum',
   'lower_bound',

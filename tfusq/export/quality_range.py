@@ -26,6 +26,11 @@ class QualityRange(NamedTuple):
       return None
     return cls(tuple(stated['lambdas']), stated['steps_per_level'], stated['default'])
 
+  @property
+  def last_step(self) -> int:
+    """The step of the highest quality."""
+    return (len(self.lambdas) - 1) * self.steps_per_level
+
   def quality(self, step: int) -> float:
     """Returns the quality of a step."""
     return 1 + step / self.steps_per_level
