@@ -97,7 +97,7 @@ def _add_evaluate(commands: Commands) -> None:
     type=float,
     nargs='+',
     metavar='Q',
-    help='qualities of codecs of variable rate; by default 1, 2 and so on, all levels of each codec',
+    help='qualities of codecs of variable rate; by default 1, 2 and so on, all levels of a codec',
   )
   command.add_argument(
     '--anchor', help='live anchor, evaluated at all its settings, such as x265 or jpeg'

@@ -51,7 +51,7 @@ def add(commands: Commands) -> None:
   goal.add_argument(
     '--quality',
     type=float,
-    help='quality of a codec of variable rate, from 1 to its number of levels, usually 8; fractions '
+    help='quality of a codec of variable rate, from 1 to its number of levels, often 8; fractions '
     'are rounded to 1/32',
   )
   goal.add_argument(
