@@ -28,6 +28,7 @@ if TYPE_CHECKING:
   from tfusq.models import MSContext as MSContext
   from tfusq.models import MSHyper as MSHyper
   from tfusq.models import Part as Part
+  from tfusq.models import VariableRate as VariableRate
   from tfusq.models import Visitor as Visitor
   from tfusq.quantization.estimators import EP as EP
   from tfusq.quantization.estimators import PGE as PGE
@@ -92,6 +93,7 @@ _HOME = {
   'Charm': 'tfusq.models',
   'ELIC': 'tfusq.models',
   'Part': 'tfusq.models',
+  'VariableRate': 'tfusq.models',
   'Visitor': 'tfusq.models',
   'Estimator': 'tfusq.quantization.estimators',
   'Undefined': 'tfusq.quantization.estimators',
@@ -189,6 +191,7 @@ __all__ = [
   'UQi',
   'UQs',
   'Undefined',
+  'VariableRate',
   'Visitor',
   'WeightedSum',
   'lower_bound',

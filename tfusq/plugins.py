@@ -35,6 +35,7 @@ CORE = {
   'tfusq': {
     'Codec': 'tfusq.training.codec:Codec',
     'Quantizer': 'tfusq.quantization.quantizer:Quantizer',
+    'VariableRate': 'tfusq.models:VariableRate',
     'Patches': 'tfusq.training.patches:Patches',
     'distribute': 'tfusq.training.distribute:distribute',
     'execution': 'tfusq.training.execution:execution',

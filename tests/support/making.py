@@ -57,6 +57,29 @@ def make_codec(
   return codec
 
 
+def make_variable_codec(lambdas=(0.02, 0.32), lively=True, **options):
+  """Makes a codec of variable rate, each of whose gains is another one.
+
+  Args:
+    lambdas: Lambda of each level.
+    lively: Whether latents are scaled up to several symbols.
+    **options: Options of `make_codec`.
+  """
+  codec = make_codec(variable_rate=tfusq.VariableRate(lambdas), **options)
+  move_gains(codec)
+  if lively:
+    kernel = last_convolution(codec.model.analysis).kernel
+    kernel.assign(30 * kernel)
+    enliven(codec)
+  return codec
+
+
+def move_gains(codec):
+  """Moves the gains of all levels and channels, so that none is at its start."""
+  for number, variable in enumerate(codec.variable_rate.variables):
+    variable.assign_add(0.1 * tf.random.stateless_normal(variable.shape, [number, 3]))
+
+
 @contextlib.contextmanager
 def eager():
   """Runs training and functions without tracing, which takes longer than a few steps do."""

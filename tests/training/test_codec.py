@@ -228,9 +228,9 @@ def test_gradients_of_the_latent_are_those_of_both_terms():
   direction = tf.random.stateless_normal(gradients[0].shape, [2, 3])
   ends = []
   for step in (0.02, -0.02):
-    visitor = codec._surrogate_visitor(x, index)
+    visitor = codec._surrogate_visitor(x, index, codec.target())
     visitor.latents['y'] += step * direction
-    figures = codec._rate_distortion(x, visitor)
+    figures = codec._rate_distortion(x, visitor, codec.target())
     ends.append((float(figures.bpp), float(codec.lmbda * 255**2 * figures.mse)))
   for gradient, upper, lower in zip(gradients, *ends):
     assert float(tf.reduce_sum(gradient * direction)) == pytest.approx(

@@ -133,8 +133,9 @@ def test_a_run_that_diverges_stops_with_the_checkpoint_before_that(tmp_path, mon
   codec = make_codec()
   noted = codec.divergence.note
 
-  def note(rate, distortion, step):
-    noted(rate, tf.where(step >= 5, 1e6, 1.0) * distortion, step)
+  def note(loss, rate, distortion, step):
+    factor = tf.where(step >= 5, 1e6, 1.0)
+    noted(factor * loss, rate, factor * distortion, step)
 
   codec.divergence.note = note
   with pytest.raises(
