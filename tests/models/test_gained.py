@@ -90,7 +90,7 @@ def test_bits_are_those_of_the_gained_latent_in_the_widened_density(x):
   # Scales at which no symbol's mass is below what float32 can tell.
   last = codec.model.hyper_synthesis.layers[-1]
   last.kernel.assign(0.03 * last.kernel)
-  last.bias.assign(12 * [0.0] + 12 * [4.0])
+  last.bias.assign(12 * [0.0] + 12 * [5.0])
   step = tf.constant([5, 30])
   gains = codec.variable_rate.gains(step)
   bits, reconstruction = walked(codec.centred_model, x, gains)

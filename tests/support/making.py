@@ -74,10 +74,36 @@ def make_variable_codec(lambdas=(0.02, 0.32), lively=True, **options):
   return codec
 
 
-def move_gains(codec):
-  """Moves the gains of all levels and channels, so that none is at its start."""
-  for number, variable in enumerate(codec.variable_rate.variables):
-    variable.assign_add(0.1 * tf.random.stateless_normal(variable.shape, [number, 3]))
+def make_variable_coder():
+  """Makes a codec of variable rate that codes well without training, a transform coder.
+
+  The higher the quality, the more bytes and the higher the PSNR.
+  """
+  transforms = tfusq.KLT(0.01, network=None)
+  codec = make_codec(
+    8,
+    64,
+    model=lambda *sizes: tfusq.MSHyper(*sizes, analysis=transforms, synthesis=transforms),
+    variable_rate=tfusq.VariableRate((0.003, 0.05)),
+    lmbda=0.01,
+  )
+  images = [make_patches().patch(index) for index in range(8)]
+  codec.model.initialize_from_data(np.stack(images).astype(np.float32) / 255)
+  move_gains(codec, 0.01)
+  return codec
+
+
+def move_gains(codec, by=0.1):
+  """Moves the gains of all levels and channels, so that none is at its start.
+
+  Args:
+    codec: Codec of variable rate.
+    by: Deviation of the logarithms.
+  """
+  levels = codec.variable_rate
+  for number, part in enumerate((levels.gain, levels.inverse_gain, levels.widening)):
+    variable = part.values
+    variable.assign_add(by * tf.random.stateless_normal(variable.shape, [number, 3]))
 
 
 @contextlib.contextmanager
