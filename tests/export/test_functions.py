@@ -33,7 +33,8 @@ def codec(variable_path):
 @pytest.fixture(scope='module')
 def all_files(codec, image):
   """What `evaluate` gives at each step."""
-  return [codec.evaluate(image, 1 + step / 32) for step in range(STEPS)]
+  # Python's numbers would be traced, each by itself.
+  return [codec.evaluate(image, np.float32(1 + step / 32)) for step in range(STEPS)]
 
 
 def with_step(data, step):
@@ -94,7 +95,7 @@ def test_a_quality_is_any_number(quality, step, codec, image, all_files):
   assert codec.compress(image, quality=quality).numpy() == all_files[step]['data'].numpy()
 
 
-@pytest.mark.parametrize('quality', [0, 0.99, 2.01, 3, -1.0, np.nan, np.inf, np.float64(9)])
+@pytest.mark.parametrize('quality', [0, *np.array([0.99, 2.01, 3, -1, np.nan, np.inf])])
 def test_another_quality_is_refused_with_those_that_there_are(quality, codec, image):
   for function in (codec.compress, codec.evaluate):
     with pytest.raises(REFUSED, match='this codec has the qualities from 1 to 2'):
@@ -112,17 +113,19 @@ def test_a_number_of_bytes_is_kept_by_the_best_quality_that_fits(codec, image, a
   files = [each['data'].numpy() for each in all_files]
   sizes = np.array([len(file) for file in files])
   assert np.all(np.diff(sizes) > 0)  # else bisection may miss the best
-  for limit in {*sizes, *(sizes - 1), *(sizes + 1), 10**6, 2**40}:
+  for limit in {*sizes, *(sizes - 1), *(sizes + 1), np.int64(2**40), np.float64(1e300), np.inf}:
     if limit < sizes[0]:
       continue
     expected = files[np.flatnonzero(sizes <= limit)[-1]]
     assert codec.compress_to_bytes(image, limit).numpy() == expected, limit
+  assert codec.compress_to_bytes(image, int(sizes[3])).numpy() == files[3]
+  assert codec.compress_to_bytes(image, sizes[3] + 0.9).numpy() == files[3]
   by_signature = codec.signatures['compress_to_bytes']
   limit = tf.constant(sizes[20], tf.int64)
   assert by_signature(image=image, limit=limit)['data_bytes'].numpy() == files[20]
 
 
-@pytest.mark.parametrize('missing', [1, 100, 10**6])
+@pytest.mark.parametrize('missing', [1, 10**6])
 def test_where_nothing_fits_it_says_what_the_lowest_takes(missing, codec, image, all_files):
   size = len(all_files[0]['data'].numpy())
   message = f'no quality fits into {size - missing} bytes: the lowest takes {size}'
@@ -133,7 +136,7 @@ def test_where_nothing_fits_it_says_what_the_lowest_takes(missing, codec, image,
 def test_a_psnr_is_reached_by_the_lowest_quality_that_does(codec, image, all_files):
   reached = np.array([psnr(image, each['reconstruction']) for each in all_files])
   assert np.all(np.diff(reached) > 0.001)
-  for limit in {*(reached - 1e-4), *(reached + 1e-4), 0.0, -5.0}:
+  for limit in np.array([*(reached - 1e-4), *(reached + 1e-4), 0, -np.inf]):
     if limit > reached[-1]:
       continue
     expected = all_files[np.flatnonzero(reached >= limit)[0]]['data'].numpy()
