@@ -61,7 +61,7 @@ class Levels(tf.keras.layers.Layer):
     """
     super().__init__(name=name, dtype='float32')
     self.values = self.add_weight(
-      f'{name}/values', start.shape, initializer=tf.constant_initializer(start), dtype='float32'
+      'values', start.shape, initializer=tf.constant_initializer(start), dtype='float32'
     )
 
   def call(self, position: tf.Tensor) -> tf.Tensor:
