@@ -34,6 +34,7 @@ CODECS = 'tfusq.codecs'
 CORE = {
   'tfusq': {
     'Codec': 'tfusq.training.codec:Codec',
+    'VariableRate': 'tfusq.models.variable_rate:VariableRate',
     'Quantizer': 'tfusq.quantization.quantizer:Quantizer',
     'VariableRate': 'tfusq.models:VariableRate',
     'Patches': 'tfusq.training.patches:Patches',

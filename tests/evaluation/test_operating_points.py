@@ -8,7 +8,7 @@ import tensorflow as tf
 import tfusq
 from making import make_codec
 from tfusq.evaluation import metrics, operating_points
-from tfusq.evaluation.operating_points import ExportedPoint, Mismatch, anchor_points, measure
+from tfusq.evaluation.operating_points import Mismatch, anchor_points, exported_points, measure
 from tfusq.export import container
 from tfusq.image_files import image_hash
 from tfusq.transforms import pixels
@@ -42,10 +42,10 @@ def test_a_decoder_that_differs_is_an_error(exported_codec, photograph):
 
 
 def test_an_exported_codec_is_known_by_its_identity(exported_path, photograph):
-  point = ExportedPoint(str(exported_path))
+  (point,) = exported_points(str(exported_path))
   description = json.loads((exported_path / 'codec.json').read_text())
   assert (point.label, point.description) == (description['identity'], description)
-  assert ExportedPoint(str(exported_path)).key == point.key
+  assert exported_points(str(exported_path))[0].key == point.key
   with point.open() as measure_image:
     assert measure_image(photograph[:32, :32])['bytes'] > 0
 

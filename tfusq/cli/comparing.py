@@ -93,6 +93,13 @@ def _add_evaluate(commands: Commands) -> None:
     help='run directory, whose train-test mismatch is measured too; repeatable',
   )
   command.add_argument(
+    '--qualities',
+    type=float,
+    nargs='+',
+    metavar='Q',
+    help='qualities of codecs of variable rate; by default 1, 2 and so on, all levels of a codec',
+  )
+  command.add_argument(
     '--anchor', help='live anchor, evaluated at all its settings, such as x265 or jpeg'
   )
   add_gin_search_path(command)
@@ -179,10 +186,13 @@ def _operating_points(
   """Returns the operating points; the codecs of runs are exported to a scratch folder."""
   from tfusq.evaluation import operating_points
 
-  points: list[Point] = [operating_points.ExportedPoint(path) for path in codecs]
+  qualities = arguments.qualities or []
+  points: list[Point] = []
+  for path in codecs:
+    points += operating_points.exported_points(path, qualities)
   for number, path in enumerate(arguments.model_dir):
     exported = scratch / str(number)
-    points.append(operating_points.RunPoint(path, arguments.gin_search_path, exported))
+    points += operating_points.run_points(path, arguments.gin_search_path, exported, qualities)
   if arguments.anchor:
     points += operating_points.anchor_points(arguments.anchor)
   return points

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 
 from tfusq import files
 from tfusq.cli.arguments import (
@@ -46,6 +47,23 @@ def add(commands: Commands) -> None:
       f'{_OUTPUT_HELP}'
     ),
   )
+  goal = command.add_mutually_exclusive_group()
+  goal.add_argument(
+    '--quality',
+    type=float,
+    help='quality of a codec of variable rate, from 1 to its number of levels, often 8; fractions '
+    'are rounded to 1/32',
+  )
+  goal.add_argument(
+    '--bytes',
+    type=_positive(int),
+    help='greatest length of a file: the best quality that fits is taken, for each image by itself',
+  )
+  goal.add_argument(
+    '--psnr',
+    type=_positive(float),
+    help='least PSNR in dB: the lowest quality that reaches it is taken, for each image by itself',
+  )
   command.add_argument(
     '--first_frame',
     action='store_true',
@@ -86,15 +104,21 @@ def compress(arguments: argparse.Namespace) -> None:
   """Compresses an image, or a folder of images."""
   from tfusq.cli import codecs
   from tfusq.export import client, folders
+  from tfusq.export.goals import DEFAULT, Goal
+
+  goal = Goal(arguments.quality, arguments.bytes, arguments.psnr)
 
   def load():
-    return client.ExportedCodec(codecs.to_compress(arguments.codec))
+    codec = codecs.to_compress(arguments.codec)
+    if codec.qualities is None and goal != DEFAULT:
+      raise client.CodecError(f'{codec.path} has one quality; no other can be asked of it')
+    return client.ExportedCodec(codec)
 
   output = arguments.output or folders.default_output(arguments.input)
   _check_standard_output(output)
   is_folder = files.to_path(arguments.input).is_dir()
   convert = folders.compress_folder if is_folder else folders.compress_file
-  result = convert(load, arguments.input, output, arguments.force, arguments.first_frame)
+  result = convert(load, arguments.input, output, arguments.force, arguments.first_frame, goal)
   _report(output, ', '.join(filter(None, [result.description, result.rate])))
 
 
@@ -138,6 +162,19 @@ def info(arguments: argparse.Namespace) -> None:
 
   if errors:
     raise folders.BulkError('\n  '.join([f'{len(errors)} files are not intact:', *errors]))
+
+
+def _positive(kind: type) -> Callable[[str], float]:
+  """Returns the type of an argument that is a positive number."""
+
+  def convert(text):
+    number = kind(text)
+    if not 0 < number < 2**31:
+      raise argparse.ArgumentTypeError(f'must be positive, not {text}')
+    return number
+
+  convert.__name__ = kind.__name__  # which a message names
+  return convert
 
 
 def _print_info(path: str) -> None:

@@ -5,7 +5,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from tfusq.evaluation import metrics
 from tfusq.evaluation.evaluate import Measure
 from tfusq.evaluation.failures import EvaluationError
 from tfusq.export import client, container
+from tfusq.models.variable_rate import STEPS_PER_LEVEL
 from tfusq.training.codec import Codec
 from tfusq.transforms import pixels
 
@@ -27,7 +28,49 @@ class Mismatch(Error, RuntimeError):
 
 
 class ExportedPoint:
-  """Operating point of a SavedModel codec."""
+  """Operating point of a SavedModel codec, at one of its qualities."""
+
+  def __init__(self, loader: 'Loader', quality: float | None = None):
+    """Initializer.
+
+    Args:
+      loader: The codec.
+      quality: Quality of a codec of variable rate; None for the only one of another.
+    """
+    self._loader = loader
+    self._quality = quality
+    folder = loader.folder
+    self.description = folder.description
+    self.label = folder.identity
+
+    # The identity is a hash of what decoding needs; another encoder may share it. The index of the
+    # variables has a checksum of every weight.
+    index = (folder.path / 'variables' / 'variables.index').read_bytes()
+    identifying = type(self).__name__.encode() + folder.description_json + index
+    if folder.qualities is not None and quality is not None:
+      lmbda = folder.qualities.lmbda(quality)
+      self.description = {**folder.description, 'quality': quality, 'lmbda': lmbda}
+      self.label = f'{folder.identity} {quality:g}'
+      identifying += f'{quality!r}'.encode()
+    self.key = hashlib.sha256(identifying).hexdigest()[:32]
+
+  @contextlib.contextmanager
+  def open(self) -> Iterator[Measure]:
+    """Loads the codec and gives the function from an image to its measurements."""
+    codec = self._loader.load()
+    yield lambda image: measure(codec, image, self._compare, self._quality)
+
+  def _compare(self, image: np.ndarray, decoded: np.ndarray) -> dict[str, float]:
+    """Returns further measurements of a decoded image."""
+    return {}
+
+
+class Loader:
+  """An exported codec that is loaded when it is first needed, once for all qualities.
+
+  Attributes:
+    folder: The codec's folder.
+  """
 
   def __init__(self, path: str):
     """Finds the codec without loading it.
@@ -38,53 +81,56 @@ class ExportedPoint:
     Raises:
       CodecError: if there is none that compresses.
     """
-    self._folder = client.find(path, compresses=True)
-    self.description = self._folder.description
-    self.label = self._folder.identity
+    self.folder = client.find(path, compresses=True)
+    self._codec: client.ExportedCodec | None = None
 
-    # The identity is a hash of what decoding needs; another encoder may share it. The index of the
-    # variables has a checksum of every weight.
-    index = (self._folder.path / 'variables' / 'variables.index').read_bytes()
-    identifying = type(self).__name__.encode() + self._folder.description_json + index
-    self.key = hashlib.sha256(identifying).hexdigest()[:32]
+  def load(self) -> client.ExportedCodec:
+    """Returns the loaded codec."""
+    if self._codec is None:
+      codec = client.ExportedCodec(self.folder)
+      # The first call is slower, and would spoil the first image's times.
+      codec.decompress(codec.compress(np.zeros([16, 16, 3], np.uint8)))
+      self._codec = codec
+    return self._codec
 
-  @contextlib.contextmanager
-  def open(self) -> Iterator[Measure]:
-    """Loads the codec and gives the function from an image to its measurements."""
-    codec = client.ExportedCodec(self._folder)
-    # The first call is slower, and would spoil the first image's times.
-    codec.decompress(codec.compress(np.zeros([16, 16, 3], np.uint8)))
-    yield lambda image: measure(codec, image, self._compare)
+  def qualities(self, asked_for: Sequence[float] = ()) -> list[float | None]:
+    """Returns the qualities to evaluate: by default, the levels.
 
-  def _compare(self, image: np.ndarray, decoded: np.ndarray) -> dict[str, float]:
-    """Returns further measurements of a decoded image."""
-    return {}
+    Args:
+      asked_for: Other qualities, of a codec of variable rate.
+
+    Raises:
+      CodecError: if others are asked for of a codec of one quality.
+    """
+    stated = self.folder.qualities
+    if stated is None:
+      if asked_for:
+        raise client.CodecError(f'{self.folder.path} has one quality; no other can be asked of it')
+      return [None]
+    return list(asked_for) or [float(level + 1) for level in range(len(stated.lambdas))]
 
 
 class RunPoint(ExportedPoint):
   """Operating point of a training run at its newest checkpoint, with its train-test mismatch."""
 
-  def __init__(self, model_dir: str, gin_search_path: list[str], scratch: Path):
-    """Exports the run's codec.
+  def __init__(self, codec: Codec, loader: Loader, quality: float | None = None):
+    """Initializer.
 
     Args:
-      model_dir: Run directory.
-      gin_search_path: Folders with gin files.
-      scratch: Folder to make for the exported codec.
-
-    Raises:
-      TrainingError: if the directory holds no run.
-      TransferError: if the run has no checkpoint.
-      ExportError: if the run's codec has no bitstream.
+      codec: The run's codec.
+      loader: The same, exported.
+      quality: Quality of a codec of variable rate; None for the only one of another.
     """
-    self._codec = runs.build_codec(model_dir, gin_search_path)
-    runs.export_codec(self._codec, model_dir, scratch)
-    super().__init__(str(scratch))
+    super().__init__(loader, quality)
+    self._codec = codec
 
   @contextlib.contextmanager
   def open(self) -> Iterator[Measure]:
     """Loads the codec and gives the function from an image to its measurements."""
-    mismatch = train_test_mismatch(self._codec, self.description['step'])
+    step = None
+    if self._codec.variable_rate is not None and self._quality is not None:
+      step = round((self._quality - 1) * STEPS_PER_LEVEL)
+    mismatch = train_test_mismatch(self._codec, self.description['step'], step)
     with super().open() as measure_exported:
       yield lambda image: {**measure_exported(image), **mismatch(image)}
 
@@ -127,6 +173,44 @@ class AnchorPoint:
     }
 
 
+def exported_points(path: str, qualities: Sequence[float] = ()) -> list[ExportedPoint]:
+  """Returns the operating points of an exported codec: one, or one for each quality.
+
+  Args:
+    path: An exported codec, or a folder with one.
+    qualities: Qualities of a codec of variable rate; by default its levels.
+
+  Raises:
+    CodecError: if there is no codec that compresses, or other qualities are asked of one that has
+      one.
+  """
+  loader = Loader(path)
+  return [ExportedPoint(loader, quality) for quality in loader.qualities(qualities)]
+
+
+def run_points(
+  model_dir: str, gin_search_path: list[str], scratch: Path, qualities: Sequence[float] = ()
+) -> list[RunPoint]:
+  """Exports a run's codec, and returns its operating points.
+
+  Args:
+    model_dir: Run directory.
+    gin_search_path: Folders with gin files.
+    scratch: Folder to make for the exported codec.
+    qualities: Qualities of a codec of variable rate; by default its levels.
+
+  Raises:
+    TrainingError: if the directory holds no run.
+    TransferError: if the run has no checkpoint.
+    ExportError: if the run's codec has no bitstream.
+    CodecError: if other qualities are asked of a codec that has one.
+  """
+  codec = runs.build_codec(model_dir, gin_search_path)
+  runs.export_codec(codec, model_dir, scratch)
+  loader = Loader(str(scratch))
+  return [RunPoint(codec, loader, quality) for quality in loader.qualities(qualities)]
+
+
 def anchor_points(name: str) -> list[AnchorPoint]:
   """Returns a live anchor at each of its settings.
 
@@ -144,6 +228,7 @@ def measure(
   codec: client.ExportedCodec,
   image: np.ndarray,
   compare_further: Callable[[np.ndarray, np.ndarray], dict[str, float]] | None = None,
+  quality: float | None = None,
 ) -> dict[str, float]:
   """Compresses, decompresses and compares one image.
 
@@ -151,6 +236,7 @@ def measure(
     codec: A loaded codec.
     image: `uint8[height, width, 3]`, RGB.
     compare_further: Function from the image and the decoded one to further measurements, or None.
+    quality: Quality of a codec of variable rate; None for the default one.
 
   Returns:
     The measurements of `table.COLUMNS` that need real bytes.
@@ -160,10 +246,10 @@ def measure(
   """
   # Before the timed calls: TensorFlow prepares the networks for each size of an image when it first
   # meets it, which would count as that image's time.
-  evaluated, bits, reconstruction = codec.evaluate(image)
+  evaluated, bits, reconstruction = codec.evaluate(image, quality)
 
   start = time.perf_counter()
-  data = codec.compress(image)
+  data = codec.compress(image, quality)
   encoded = time.perf_counter()
   decoded = codec.decompress(data)
   end = time.perf_counter()
@@ -220,7 +306,7 @@ def trained_distortion(codec: Codec, image: np.ndarray, decoded: np.ndarray) -> 
   return _distortion('distortion', codec, x, reconstruction)
 
 
-def train_test_mismatch(codec: Codec, step: int) -> Measure:
+def train_test_mismatch(codec: Codec, step: int, quality_step: int | None = None) -> Measure:
   """Returns the function from an image to its train-test mismatch (Sec. 4.2, 4.3).
 
   The measurements are the rate R~ and the distortion D~ of the training-time forward calculation,
@@ -236,6 +322,7 @@ def train_test_mismatch(codec: Codec, step: int) -> Measure:
   Args:
     codec: A created codec.
     step: Training step that determines the temperatures.
+    quality_step: Quality step of a codec of variable rate; None for the default one.
 
   Returns:
     Function that gives `surrogate-bpp`, R~; `surrogate-psnr-rgb`, D~ as a PSNR in dB;
@@ -243,10 +330,12 @@ def train_test_mismatch(codec: Codec, step: int) -> Measure:
     distortion, it also gives `surrogate-distortion`, that of the training-time forward calculation.
   """
   codec.anneal(tf.constant(step, tf.int64))
+  steps = None if quality_step is None else tf.constant([quality_step])
 
   @tf.function(input_signature=[tf.TensorSpec([1, None, None, 3]), tf.TensorSpec([1], tf.int64)])
   def calculate(x, index):
-    training, testing = codec.soft(x, index), codec.hard(x)
+    target = codec.target(steps)
+    training, testing = codec.soft(x, index, target), codec.hard(x, target)
     return training.bpp, training.mse, testing.bpp, testing.mse, training.reconstruction
 
   def mismatch(image):

@@ -11,6 +11,7 @@ import numpy as np
 from tfusq import files
 from tfusq.errors import Error
 from tfusq.export import container
+from tfusq.export.quality_range import QualityRange
 from tfusq.files import AnyPath
 
 DESCRIPTION = 'codec.json'
@@ -41,6 +42,11 @@ class CodecFolder(NamedTuple):
   def identity(self) -> str:
     """Identity of the codec, hexadecimal."""
     return self.description['identity']
+
+  @property
+  def qualities(self) -> QualityRange | None:
+    """Qualities of a codec of variable rate; None of a codec of one quality."""
+    return QualityRange.stated_in(self.description)
 
   @property
   def decoder_only(self) -> bool:
@@ -154,6 +160,7 @@ class ExportedCodec:
   Attributes:
     path: Folder of the codec.
     description: Contents of `codec.json`.
+    qualities: Qualities of a codec of variable rate; None of a codec of one quality.
   """
 
   def __init__(self, codec: CodecFolder | str | os.PathLike):
@@ -175,9 +182,11 @@ class ExportedCodec:
     folder = codec if isinstance(codec, CodecFolder) else read_folder(codec)
     self.path = folder.path
     self.description = folder.description
+    self.qualities = folder.qualities
     self._errors = tf.errors
 
     self._image = tf.TensorSpec([None, None, 3], tf.uint8, 'image')
+    self._tensor_spec = tf.TensorSpec
 
     names = ('decompress',) if folder.decoder_only else ('compress', 'decompress', 'evaluate')
     try:
@@ -189,20 +198,56 @@ class ExportedCodec:
     except Exception as error:  # of a damaged SavedModel TensorFlow raises nearly anything
       raise CodecError(_damaged(folder.path, error)) from error
 
-  def compress(self, image: np.ndarray) -> bytes:
+  def compress(self, image: np.ndarray, quality: float | None = None) -> bytes:
     """Compresses an image.
 
     Args:
       image: `uint8[height, width, 3]`, RGB.
+      quality: Quality, from 1 to the number of levels; None for the default one, the only one of a
+        codec of one quality.
 
     Returns:
       The file.
 
     Raises:
-      ContainerError: if no file can hold the image; says why.
-      CodecError: if TensorFlow fails, for example out of memory.
+      ContainerError: if no file can hold the image, or there is no such quality; says why.
+      CodecError: if the codec has one quality, or TensorFlow fails, for example out of memory.
     """
-    return self._call_with_image('compress', image).numpy()
+    return self._call_with_image('compress', image, *self._quality(quality)).numpy()
+
+  def compress_to_bytes(self, image: np.ndarray, limit: int) -> bytes:
+    """Compresses an image with the best quality that fits.
+
+    Args:
+      image: `uint8[height, width, 3]`, RGB.
+      limit: Greatest length of the file in bytes.
+
+    Returns:
+      The file.
+
+    Raises:
+      ContainerError: if no file can hold the image, or no quality fits; says why.
+      CodecError: if the codec has one quality, or TensorFlow fails.
+    """
+    self._require_qualities()
+    return self._call_with_image('compress_to_bytes', image, (limit, 'int64')).numpy()
+
+  def compress_to_psnr(self, image: np.ndarray, limit: float) -> bytes:
+    """Compresses an image with the lowest quality that reaches a PSNR.
+
+    Args:
+      image: `uint8[height, width, 3]`, RGB.
+      limit: Least PSNR of the decoded image in dB.
+
+    Returns:
+      The file.
+
+    Raises:
+      ContainerError: if no file can hold the image, or no quality reaches it; says why.
+      CodecError: if the codec has one quality, or TensorFlow fails.
+    """
+    self._require_qualities()
+    return self._call_with_image('compress_to_psnr', image, (limit, 'float32')).numpy()
 
   def decompress(self, data: bytes) -> np.ndarray:
     """Decompresses a file.
@@ -224,11 +269,14 @@ class ExportedCodec:
       raise container.ContainerError(f'a file is bytes; this is {type(data).__name__}') from error
     return self._call(self._codec.decompress, data).numpy()
 
-  def evaluate(self, image: np.ndarray) -> tuple[bytes, np.ndarray, np.ndarray]:
+  def evaluate(
+    self, image: np.ndarray, quality: float | None = None
+  ) -> tuple[bytes, np.ndarray, np.ndarray]:
     """Compresses an image and reports what the encoder knows.
 
     Args:
       image: `uint8[height, width, 3]`, RGB.
+      quality: Quality, as for `compress`.
 
     Returns:
       The file; the estimated bits of each section, `float32[sections]`; and the image that the
@@ -238,11 +286,22 @@ class ExportedCodec:
       ContainerError: if no file can hold the image; says why.
       CodecError: if TensorFlow fails, for example out of memory.
     """
-    result = self._call_with_image('evaluate', image)
+    result = self._call_with_image('evaluate', image, *self._quality(quality))
     return result['data'].numpy(), result['bits'].numpy(), result['reconstruction'].numpy()
 
-  def _call_with_image(self, name: str, image: np.ndarray) -> Any:
-    """Calls a function of an image."""
+  def _quality(self, quality: float | None) -> list[tuple[float, str]]:
+    """Returns the argument that names a quality, if one does."""
+    if quality is None:
+      return []
+    self._require_qualities()
+    return [(quality, 'float32')]
+
+  def _require_qualities(self) -> None:
+    if self.qualities is None:
+      raise CodecError(f'{self.path} has one quality; no other can be asked of it')
+
+  def _call_with_image(self, name: str, image: np.ndarray, *numbers: tuple[float, str]) -> Any:
+    """Calls a function of an image, and of numbers with their types."""
     # Codecs that were exported earlier take an array of any type for an image.
     array = np.asarray(image)
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
@@ -252,13 +311,14 @@ class ExportedCodec:
 
     function = getattr(self._codec, name)
     # Traced once for images of all sizes, which otherwise would be traced each.
-    function.get_concrete_function(self._image)
-    return self._call(function, array)
+    specs = [self._tensor_spec([], dtype) for _, dtype in numbers]
+    function.get_concrete_function(self._image, *specs)
+    return self._call(function, array, *(np.array(*number) for number in numbers))
 
-  def _call(self, function: Callable[[Any], Any], argument: np.ndarray | bytes) -> Any:
+  def _call(self, function: Callable[..., Any], *inputs: np.ndarray | bytes) -> Any:
     """Calls a function of the codec and translates TensorFlow's errors."""
     try:
-      return function(argument)
+      return function(*inputs)
     except self._errors.OpError as error:
       reason = container.refusal(error.message)
       if reason is not None:

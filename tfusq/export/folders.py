@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from tfusq import errors, files, image_files
 from tfusq.errors import Error
-from tfusq.export import container, primitives
+from tfusq.export import container, goals, primitives
 from tfusq.export.client import CodecError, ExportedCodec
+from tfusq.export.goals import Goal
 from tfusq.files import AnyPath
 from tfusq.progress import track
 
@@ -29,19 +30,22 @@ class Conversion(NamedTuple):
     compressed_bytes: Length of the compressed files in bytes.
     pixels: Number of pixels.
     description: Size of the one image, or number of files.
+    quality: Quality of the one file, by a codec of variable rate; else None.
   """
 
   compressed_bytes: int
   pixels: int
   description: str
+  quality: float | None = None
 
   @property
   def rate(self) -> str:
-    """Length and rate in words; empty if nothing was coded."""
+    """Length, rate and quality in words; empty if nothing was coded."""
     if not self.pixels:
       return ''
     bpp = 8 * self.compressed_bytes / self.pixels
-    return f'{self.compressed_bytes} bytes, {bpp:.4f} bpp'
+    quality = '' if self.quality is None else f', quality {self.quality:.2f}'
+    return f'{self.compressed_bytes} bytes, {bpp:.4f} bpp{quality}'
 
 
 def default_output(source: str | os.PathLike) -> str:
@@ -65,6 +69,7 @@ def compress_file(
   target: str | os.PathLike,
   force: bool = False,
   first_frame: bool = False,
+  goal: Goal = goals.DEFAULT,
 ) -> Conversion:
   """Compresses an image.
 
@@ -74,6 +79,7 @@ def compress_file(
     target: File to write.
     force: Whether to replace an existing file.
     first_frame: Whether to take the first picture of a file that holds several.
+    goal: Quality, size or PSNR to compress to.
 
   Returns:
     Size of the file and of the image.
@@ -87,9 +93,12 @@ def compress_file(
   files.check_output(target, force, source)
   check_size = functools.partial(_check_size, source)
   image = image_files.read_image(source, first_frame, check_size)
-  data = load().compress(image)
+  codec = load()
+  data = goal.compress(codec, image)
   files.write(target, data, force)
-  return _conversion(data, *image.shape[:2])
+  quality = codec.qualities and codec.qualities.quality(container.read_header(data).step)
+  height, width = image.shape[:2]
+  return _conversion(data, height, width, quality)
 
 
 def decompress_file(
@@ -132,6 +141,7 @@ def compress_folder(
   target: str | os.PathLike,
   force: bool = False,
   first_frame: bool = False,
+  goal: Goal = goals.DEFAULT,
 ) -> Conversion:
   """Compresses every image of a folder and its sub-folders.
 
@@ -142,6 +152,7 @@ def compress_folder(
     force: Whether to replace existing files; they are kept otherwise, so that a second call
       resumes one that was stopped.
     first_frame: Whether to take the first picture of a file that holds several.
+    goal: Quality, size or PSNR to compress each image to.
 
   Returns:
     Sum over the files that were written.
@@ -156,7 +167,7 @@ def compress_folder(
   _check_target(target)
   primitives.limit(primitives.image_sizes(images))
   codec = load()
-  convert = functools.partial(compress_file, lambda: codec, first_frame=first_frame)
+  convert = functools.partial(compress_file, lambda: codec, first_frame=first_frame, goal=goal)
   return _convert_all(convert, images, source, target, SUFFIX, force)
 
 
@@ -229,8 +240,8 @@ def _is_named_like_a_png(path: str | os.PathLike) -> bool:
   return target.suffix.lower() == '.png' or files.is_stream(target)
 
 
-def _conversion(data: bytes, height: int, width: int) -> Conversion:
-  return Conversion(len(data), height * width, f'{width}x{height}')
+def _conversion(data: bytes, height: int, width: int, quality: float | None = None) -> Conversion:
+  return Conversion(len(data), height * width, f'{width}x{height}', quality)
 
 
 def _check_size(source: str | os.PathLike, height: int, width: int) -> None:

@@ -21,6 +21,7 @@ floats, see `tfusq.export.visitors`.
 import json
 import os
 import types
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -35,7 +36,8 @@ from tfusq.export.functions import Functions
 from tfusq.export.identity import encoder_variables
 from tfusq.export.saving import new_saved_model, nodes_of
 from tfusq.files import AnyPath
-from tfusq.models import CentredModel
+from tfusq.models import CentredModel, VariableRate
+from tfusq.models.variable_rate import STEPS_PER_LEVEL
 from tfusq.training import exported_weights
 from tfusq.transforms import LINEAR, exact
 
@@ -79,6 +81,7 @@ def export(
     'identity': identity,
     'sections': list(centred_model.model.entropy_models),
     'decoder_only': decoder_only,
+    **_describe_qualities(centred_model.variable_rate),
     **description,
   }
 
@@ -145,6 +148,20 @@ class CodecModule(tf.Module):
       read.update(id(captured) for captured in concrete.captured_inputs)
     variables = [*self._variables, *self._exact.variables]
     self._variables = [variable for variable in variables if id(variable.handle) in read]
+
+
+def _describe_qualities(variable_rate: VariableRate | None) -> dict[str, Any]:
+  """Returns what `codec.json` says of the qualities; nothing if there is one."""
+  if variable_rate is None:
+    return {}
+  default = 1 + variable_rate.default_step / STEPS_PER_LEVEL
+  return {
+    'qualities': {
+      'lambdas': variable_rate.lambdas,
+      'steps_per_level': STEPS_PER_LEVEL,
+      'default': default,
+    }
+  }
 
 
 def _require_exact(centred_model: CentredModel) -> None:

@@ -95,6 +95,12 @@ class _Module(tf.Module):
     self.compress = tf.function(lambda image: (exported.compress(image)[None],), [image])
     self.decompress = tf.function(lambda strings: exported.decompress(strings[0]), [strings])
     self.sender = tf.function(lambda image: exported.compress(image[0])[None], [batch])
+    if hasattr(exported, 'compress_to_bytes'):
+      # `tfci.py` gives a second input the number that is called its RD parameter.
+      self.sender = tf.function(
+        lambda image, quality: exported.compress(image[0], quality)[None],
+        [batch, tf.TensorSpec([], tf.float32, 'quality')],
+      )
     self.receiver = tf.function(lambda strings: exported.decompress(strings[0])[None], [strings])
 
 

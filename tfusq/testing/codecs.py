@@ -49,6 +49,31 @@ def decodes_its_files(codec: ExportedCodec) -> None:
     )
 
 
+def decodes_every_quality(codec: ExportedCodec) -> None:
+  """At each level, and in between, files decode to what the encoder reconstructs."""
+  _require_encoder(codec)
+  if codec.qualities is None:
+    raise NotApplicable('it has one quality')
+  image = _image(64, 48)
+  sizes = []
+  for step in range(0, codec.qualities.last_step + 1, codec.qualities.steps_per_level // 2):
+    quality = codec.qualities.quality(step)
+    data, _, reconstruction = codec.evaluate(image, quality)
+    stated = container.read_header(data).step
+    require(stated == step, f'a file of quality {quality:g} names the step {stated}, not {step}')
+    wrong = np.count_nonzero(codec.decompress(data) != reconstruction)
+    require(
+      not wrong,
+      f'at quality {quality:g}, {wrong} of {reconstruction.size} values are decoded to others than '
+      'the encoder reconstructs',
+    )
+    sizes.append(len(data))
+  require(
+    sizes[-1] > sizes[0],
+    f'a file of the highest quality has {sizes[-1]} bytes, and of the lowest {sizes[0]}',
+  )
+
+
 def names_itself_in_files(codec: ExportedCodec) -> None:
   """The identity in the header of a file is that of `codec.json`."""
   _require_encoder(codec)
@@ -91,4 +116,9 @@ def _operations(codec: ExportedCodec) -> set[str]:
   return operations
 
 
-codec_checks = [decodes_its_files, names_itself_in_files, has_usual_operations]
+codec_checks = [
+  decodes_its_files,
+  decodes_every_quality,
+  names_itself_in_files,
+  has_usual_operations,
+]

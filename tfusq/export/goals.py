@@ -1,0 +1,46 @@
+"""What an image is compressed to: a quality, a size or a PSNR."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tfusq.export.client import ExportedCodec
+
+
+class Goal(NamedTuple):
+  """What an image is compressed to by a codec of variable rate; by default, its default quality.
+
+  At most one of the attributes is given.
+
+  Attributes:
+    quality: Quality, from 1 to the codec's number of levels.
+    size: Greatest length of the file, which is that of the best quality that fits.
+    psnr: Least PSNR in dB, with which the lowest quality is taken.
+  """
+
+  quality: float | None = None
+  size: int | None = None
+  psnr: float | None = None
+
+  def compress(self, codec: ExportedCodec, image: np.ndarray) -> bytes:
+    """Compresses an image.
+
+    Args:
+      codec: A loaded codec.
+      image: `uint8[height, width, 3]`, RGB.
+
+    Returns:
+      The file.
+
+    Raises:
+      ContainerError: if no file can hold the image, or no quality attains the goal; says why.
+      CodecError: if the codec has one quality, or TensorFlow fails.
+    """
+    if self.size is not None:
+      return codec.compress_to_bytes(image, self.size)
+    if self.psnr is not None:
+      return codec.compress_to_psnr(image, self.psnr)
+    return codec.compress(image, self.quality)
+
+
+DEFAULT = Goal()
