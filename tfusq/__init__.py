@@ -130,7 +130,6 @@ _HOME = {
   'MSSSIM': 'tfusq.training.distortions',
   'WeightedSum': 'tfusq.training.distortions',
   'Patches': 'tfusq.training.patches',
-  'VariableRate': 'tfusq.models',
   'Transforms': 'tfusq.transforms',
   'Convolutional': 'tfusq.transforms',
   'KLT': 'tfusq.transforms',

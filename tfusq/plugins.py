@@ -36,7 +36,6 @@ CORE = {
     'Codec': 'tfusq.training.codec:Codec',
     'VariableRate': 'tfusq.models.variable_rate:VariableRate',
     'Quantizer': 'tfusq.quantization.quantizer:Quantizer',
-    'VariableRate': 'tfusq.models:VariableRate',
     'Patches': 'tfusq.training.patches:Patches',
     'distribute': 'tfusq.training.distribute:distribute',
     'execution': 'tfusq.training.execution:execution',
