@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from making import IMAGES, eager, make_codec, make_patches
+from making import IMAGES, eager, make_codec, make_patches, make_variable_coder
 from tfusq import cli as command_line
 from tfusq import image_files, plugins
 from tfusq.coding import range_coder
@@ -121,6 +121,28 @@ def exported_path(trained, of_all_workers):
 @pytest.fixture(scope='session')
 def exported_codec(exported_path):
   return client.ExportedCodec(exported_path)
+
+
+@pytest.fixture(scope='session')
+def variable():
+  """A codec of variable rate, of two levels."""
+  return make_variable_coder()
+
+
+@pytest.fixture(scope='session')
+def variable_path(variable, of_all_workers):
+  range_coder.operations()
+  with of_all_workers('variable') as folder:
+    path = folder / 'codec'
+    if not path.exists():
+      folder.mkdir()
+      saved_model.export(variable.centred_model, path, {'versions': {}})
+  return path
+
+
+@pytest.fixture(scope='session')
+def variable_codec(variable_path):
+  return client.ExportedCodec(variable_path)
 
 
 @pytest.fixture(scope='session')

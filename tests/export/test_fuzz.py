@@ -42,6 +42,12 @@ def test_some_changed_files_of_a_nonzero_centre_mixture_in_pieces(
   assert not mutated['GARBAGE'] and 0 < hostile['picture'] < 60 and longest < 60
 
 
+def test_some_changed_files_of_a_variable_rate(variable_codec, photograph):
+  (mutated, _), (hostile, longest) = fuzz(variable_codec, photograph[100:180, 100:196], 60, 60)
+  assert not mutated['GARBAGE'] and 0 < hostile['picture'] < 60 and longest < 60
+  assert hostile['corrupt: this codec has ## quality steps']
+
+
 @pytest.mark.slow
 def test_many_changed_files(exported_codec, photograph):
   (mutated, slowest), (hostile, longest) = fuzz(exported_codec, photograph[:64, :64], 10_000, 2_000)

@@ -1,4 +1,6 @@
-from making import make_codec
+import tensorflow as tf
+
+from making import make_codec, make_variable_codec
 from tfusq.export import bitstream
 
 
@@ -20,3 +22,22 @@ def test_identity_is_of_what_decoding_needs(trained):
 
 def test_identity_is_of_the_bound_that_decides_the_tables():
   assert identity_of(make_codec()) != identity_of(make_codec(bound=0.2))
+
+
+def test_identity_is_of_what_a_quality_decodes_by_and_not_of_the_gain_before():
+  codec = make_variable_codec()
+  levels = codec.variable_rate
+  identity = identity_of(codec)
+  assert identity_of(make_variable_codec()) == identity
+  levels.gain.values.assign_add(tf.ones([2, 12]))
+  assert identity_of(codec) == identity
+  for part in (levels.inverse_gain, levels.widening):
+    before = part.values.numpy()
+    part.values.assign(before + 1e-5)
+    assert identity_of(codec) != identity
+    part.values.assign(before)
+  assert identity_of(codec) == identity
+
+  # Another number of levels, and none.
+  assert identity_of(make_variable_codec((0.02, 0.08, 0.32))) != identity
+  assert identity_of(make_codec()) != identity

@@ -5,7 +5,13 @@ import pytest
 import tensorflow as tf
 
 import tfusq
-from making import build_small, code_in_small_pieces, last_convolution, make_codec
+from making import (
+  build_small,
+  code_in_small_pieces,
+  last_convolution,
+  make_codec,
+  make_variable_codec,
+)
 from tfusq.export import arguments, bitstream, saved_model
 from tfusq.export.container import MAX_PIXELS, MAX_PIXELS_AT_ONCE
 from tfusq.models import in_tiles
@@ -63,6 +69,25 @@ def test_a_picture_in_pieces_is_the_picture_as_a_whole(name, photograph, monkeyp
   difference = np.abs(pieces.numpy().astype(int) - whole)
   assert difference.max() <= 1 and np.count_nonzero(difference) < 0.001 * difference.size
   # The file is another one, since a string has escapes after each piece.
+  assert abs(len(data.numpy()) - len(whole_data.numpy())) < 0.01 * len(data.numpy())
+
+
+@pytest.mark.parametrize('step', [0, 64])
+def test_a_quality_in_pieces_is_the_quality_as_a_whole(step, photograph, monkeypatch):
+  codec = make_variable_codec((0.02, 0.1, 0.5))
+  coding = bitstream.make_coding(codec.centred_model)
+  image = tf.constant(photograph[:149, :230])
+
+  def encode(image):
+    encoded = bitstream.encode(coding, image, step)
+    return encoded.data, in_tiles.reconstruct(codec.model, encoded.y_hat, 149, 230)
+
+  whole_data, whole = encode(image)
+  code_in_small_pieces(monkeypatch)
+  data, pieces = tf.function(encode, [arguments.IMAGE], autograph=False)(image)
+  decoded = in_tiles.reconstruct(codec.model, *bitstream.decode(coding, data))
+  np.testing.assert_array_equal(decoded, pieces)
+  assert np.abs(pieces.numpy().astype(int) - whole).max() <= 1
   assert abs(len(data.numpy()) - len(whole_data.numpy())) < 0.01 * len(data.numpy())
 
 

@@ -57,6 +57,55 @@ def make_codec(
   return codec
 
 
+def make_variable_codec(lambdas=(0.02, 0.32), lively=True, **options):
+  """Makes a codec of variable rate, each of whose gains is another one.
+
+  Args:
+    lambdas: Lambda of each level.
+    lively: Whether latents are scaled up to several symbols.
+    **options: Options of `make_codec`.
+  """
+  codec = make_codec(variable_rate=tfusq.VariableRate(lambdas), **options)
+  move_gains(codec)
+  if lively:
+    kernel = last_convolution(codec.model.analysis).kernel
+    kernel.assign(30 * kernel)
+    enliven(codec)
+  return codec
+
+
+def make_variable_coder():
+  """Makes a codec of variable rate that codes well without training, a transform coder.
+
+  The higher the quality, the more bytes and the higher the PSNR.
+  """
+  transforms = tfusq.KLT(0.01, network=None)
+  codec = make_codec(
+    8,
+    64,
+    model=lambda *sizes: tfusq.MSHyper(*sizes, analysis=transforms, synthesis=transforms),
+    variable_rate=tfusq.VariableRate((0.003, 0.05)),
+    lmbda=0.01,
+  )
+  images = [make_patches().patch(index) for index in range(8)]
+  codec.model.initialize_from_data(np.stack(images).astype(np.float32) / 255)
+  move_gains(codec, 0.01)
+  return codec
+
+
+def move_gains(codec, by=0.1):
+  """Moves the gains of all levels and channels, so that none is at its start.
+
+  Args:
+    codec: Codec of variable rate.
+    by: Deviation of the logarithms.
+  """
+  levels = codec.variable_rate
+  for number, part in enumerate((levels.gain, levels.inverse_gain, levels.widening)):
+    variable = part.values
+    variable.assign_add(by * tf.random.stateless_normal(variable.shape, [number, 3]))
+
+
 @contextlib.contextmanager
 def eager():
   """Runs training and functions without tracing, which takes longer than a few steps do."""

@@ -56,6 +56,14 @@ class StopsAGradient(tfusq.MSHyper):
     return {**latents, 'z': tf.stop_gradient(latents['z'])}
 
 
+class HasOtherLatents(tfusq.MSHyper):
+  """Changes the latents, but not the stages of which they consist."""
+
+  def latents(self, x):
+    latents = super().latents(x)
+    return {**latents, 'y': 2 * latents['y'] + 1}
+
+
 class WithOtherRaw(tfusq.Visitor):
   """Passes visits on to another visitor, with a function of the raw parameters in their place."""
 
@@ -73,10 +81,15 @@ class WithOtherRaw(tfusq.Visitor):
 class PeeksAtTheImage(tfusq.MSHyper):
   """Conditions y on what only the encoder knows."""
 
-  def latents(self, x):
-    latents = super().latents(x)
-    self._seen = tf.reduce_mean(latents['y'])
-    return latents
+  def analysis_stages(self):
+    (latent, cell), *others = super().analysis_stages()
+
+    def peek(x):
+      latents = latent(x)
+      self._seen = tf.reduce_mean(latents['y'])
+      return latents
+
+    return [(peek, cell), *others]
 
   def walk(self, visitor, batch, height, width):
     seen, self._seen = getattr(self, '_seen', 0.0), 0.0
@@ -124,6 +137,7 @@ class ForgetsTheActivation(tfusq.MSHyper):
     (Miscounts, 'visits_every_component_once', '1 parts are conditioned, and `parts` is 2'),
     (VisitsTwice, 'visits_every_component_once', '1 of 6 components of y'),
     (KeepsItsPadding, 'reconstructs_the_size', 'has the shape'),
+    (HasOtherLatents, 'analyses_in_stages', 'give another y than `latents`'),
     (StopsAGradient, 'trains_every_variable', '6 of 48 variables'),
     (PeeksAtTheImage, 'decodes_what_it_encodes', 'refused'),
     (WalksInFloats, 'parameters_are_exact', '1 operations of the walk give other results'),

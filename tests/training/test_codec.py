@@ -4,7 +4,7 @@ import tensorflow as tf
 
 import placement
 import tfusq
-from making import enliven, make_codec, make_patches
+from making import eager, enliven, make_codec, make_patches, make_variable_codec
 from matrix import classes_of
 from tfusq import (
   AUN,
@@ -181,6 +181,49 @@ def test_post_stage_trains_synthesis_and_entropy_model_only(batch):
   assert all(moved[v.ref()] for v in trained)
 
 
+def test_the_post_stage_freezes_the_gain_and_trains_what_decoding_needs_of_a_quality(batch):
+  codec = make_variable_codec(train_encoder=False)
+  compile_and_build(codec, 1e-2)
+  levels = codec.variable_rate
+  variables = [levels.gain.values, levels.inverse_gain.values, levels.widening.values]
+  before = [variable.numpy() for variable in variables]
+  with eager():
+    codec.train_step(batch)
+  gain, inverse_gain, widening = (
+    np.abs(variable - value).max() for variable, value in zip(variables, before)
+  )
+  assert gain == 0 and inverse_gain > 0 and widening > 0
+  trained = {variable.ref() for variable in codec.trainable_variables}
+  assert levels.gain.values.ref() not in trained
+  assert {levels.inverse_gain.values.ref(), levels.widening.values.ref()} < trained
+
+
+def test_a_step_is_trained_at_the_qualities_of_its_images(batch):
+  codec = make_variable_codec()
+  compile_and_build(codec, 1e-3)
+  x, index = from_uint8(batch['image']), batch['index']
+  step = codec.variable_rate.spread(index)
+  assert step[0] != step[1]
+  codec.anneal(tf.constant(0, tf.int64))
+  expected = codec.soft(x, index, codec.target(step)), codec.hard(x, codec.target(step))
+  with eager():
+    validated = {name: float(value) for name, value in codec.test_step(batch).items()}
+    for metric in codec.metrics:
+      metric.reset_state()
+    trained = {name: float(value) for name, value in codec.train_step(batch).items()}
+  assert trained['loss'] == pytest.approx(float(expected[0].loss), rel=1e-5)
+  assert validated['loss'] == pytest.approx(float(expected[1].loss), rel=1e-5)
+  assert trained['gradient/variable_rate'] > 0
+
+
+def test_without_a_quality_a_codec_of_variable_rate_is_that_of_its_middle_level(batch):
+  codec = make_variable_codec((0.02, 0.1, 0.5))
+  x = from_uint8(batch['image'])
+  terms = codec.hard(x)
+  assert float(terms.bpp) == float(codec.hard(x, codec.target(tf.constant([32, 32]))).bpp)
+  assert float(terms.distortion) == pytest.approx(0.1 * 255**2 * float(terms.mse), rel=1e-5)
+
+
 def test_validation_reports_the_mismatch_of_each_term(batch):
   codec = make_codec()
   codec.compile(tf.keras.optimizers.Adam())
@@ -228,9 +271,9 @@ def test_gradients_of_the_latent_are_those_of_both_terms():
   direction = tf.random.stateless_normal(gradients[0].shape, [2, 3])
   ends = []
   for step in (0.02, -0.02):
-    visitor = codec._surrogate_visitor(x, index)
+    visitor = codec._surrogate_visitor(x, index, codec.target())
     visitor.latents['y'] += step * direction
-    figures = codec._rate_distortion(x, visitor)
+    figures = codec._rate_distortion(x, visitor, codec.target())
     ends.append((float(figures.bpp), float(codec.lmbda * 255**2 * figures.mse)))
   for gradient, upper, lower in zip(gradients, *ends):
     assert float(tf.reduce_sum(gradient * direction)) == pytest.approx(

@@ -10,7 +10,7 @@ def after(losses, rate=1.0):
   divergence = Divergence()
   note = tf.function(divergence.note)
   for step, loss in enumerate(np.asarray(losses, np.float32)):
-    terms = [tf.constant(part * loss, tf.float32) for part in (rate, 1 - rate)]
+    terms = [tf.constant(part * loss, tf.float32) for part in (1.0, rate, 1 - rate)]
     note(*terms, tf.constant(step, tf.int64))
   return divergence
 

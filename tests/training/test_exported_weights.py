@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from making import make_codec, make_patches
+from making import make_codec, make_patches, make_variable_coder
 from tfusq.export import bitstream
 from tfusq.training import exported_weights, recipes, train, transfer
 from tfusq.training.exported_weights import WeightsError
@@ -27,6 +27,18 @@ def test_all_weights_come_back_and_give_the_same_codec(trained, exported_path):
     np.testing.assert_array_equal(here, there, err_msg=here.name)
 
   identity = json.loads((exported_path / 'codec.json').read_text())['identity']
+  assert bitstream.make_coding(codec.centred_model).identity.hex() == identity
+
+
+def test_gains_come_back_too(variable, variable_path):
+  codec = make_variable_coder()
+  for part in codec.centred_model.variables():
+    part.assign(tf.zeros(part.shape))
+  assert transfer.transfer(codec, str(variable_path)).lines == []
+  pairs = zip(codec.centred_model.variables(), variable.centred_model.variables(), strict=True)
+  for here, there in pairs:
+    np.testing.assert_array_equal(here, there, err_msg=here.name)
+  identity = json.loads((variable_path / 'codec.json').read_text())['identity']
   assert bitstream.make_coding(codec.centred_model).identity.hex() == identity
 
 

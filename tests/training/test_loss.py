@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from making import enliven, make_codec
+from making import enliven, make_codec, make_variable_codec
 from tfusq import (
   AUN,
+  EP,
   ELIC,
   PGE,
   STE,
@@ -149,3 +150,97 @@ def test_noise_belongs_to_the_image_not_to_the_batch(batch):
   np.testing.assert_allclose(whole[1:], single, atol=1e-5)
   other = codec.soft(x[1:], batch['index'][1:] + 1).reconstruction
   assert np.abs(other - single).max() > 1e-4
+
+
+def test_a_loss_is_the_weighted_mean_of_what_each_image_costs_by_itself(batch):
+  codec = make_variable_codec()
+  codec.anneal(tf.constant(30, tf.int64))
+  x, index = from_uint8(batch['image']), batch['index']
+  step = tf.constant([3, 29])
+  whole = codec.soft(x, index, codec.target(step))
+
+  lambdas = codec.variable_rate.all_lambdas()[step]
+  expected = {'loss': [], 'bpp': [], 'distortion': []}
+  for number, lmbda in enumerate(lambdas):
+    image = slice(number, number + 1)
+    alone = codec.soft(x[image], index[image], codec.target(step[image]))
+    distortion = lmbda * 255**2 * float(alone.mse)
+    expected['bpp'].append(float(alone.bpp))
+    expected['distortion'].append(distortion)
+    # The codec's lambda has the weight 1.
+    expected['loss'].append(np.sqrt(0.05 / lmbda) * (float(alone.bpp) + distortion))
+  for name, values in expected.items():
+    assert values[0] != pytest.approx(values[1], rel=0.1)
+    assert float(getattr(whole, name)) == pytest.approx(np.mean(values), rel=1e-5)
+
+
+@pytest.mark.parametrize('surrogate, estimator', [(SUA(4.0), STE()), (AUN(), PGE())])
+def test_all_gains_are_trained_by_every_estimator(surrogate, estimator, batch):
+  codec = make_variable_codec(
+    distortion=Quantizer(surrogate, estimator), rate=Quantizer(AUN(), EP())
+  )
+  levels = codec.variable_rate
+  variables = [levels.gain.values, levels.inverse_gain.values, levels.widening.values]
+  with tf.GradientTape() as tape:
+    target = codec.target(tf.constant([4, 24]))
+    loss = codec.soft(from_uint8(batch['image']), batch['index'], target).loss
+  for gradient in tape.gradient(loss, variables):
+    assert gradient.shape == [2, 12]
+    assert np.isfinite(gradient).all() and np.all(gradient != 0)
+
+
+def test_gradients_of_gains_are_those_of_finite_differences(batch):
+  """With noise alone, and no offset, nothing stands between the gains and the loss."""
+  noise = Quantizer(AUN(), PGE())
+  codec = make_variable_codec(
+    # So low that rounding errors of the distortion do not hide the rate.
+    (2e-5, 3e-4),
+    rate=noise,
+    distortion=noise,
+    zero_centre=False,
+    bound=1e-6,
+    lively=False,
+    lmbda=1e-4,
+  )
+  codec.quantizers['z'] = noise, noise
+  kernel = codec.model.analysis.layers[-1].kernel
+  kernel.assign(4 * kernel)
+  x, index = from_uint8(batch['image']), batch['index']
+  for levels in ('gain', 'inverse_gain', 'widening'):
+    values = getattr(codec.variable_rate, levels).values
+    start = values.numpy()
+
+    def loss():
+      return codec.soft(x, index, codec.target(tf.constant([4, 24]))).loss
+
+    with tf.GradientTape() as tape:
+      value = loss()
+    gradient = tape.gradient(value, values).numpy()
+    # Where the change is largest beside the rounding errors of float32.
+    norm = np.linalg.norm(gradient)
+    ends = []
+    for step in (0.1, -0.1):
+      values.assign(start + step * gradient / norm)
+      ends.append(float(loss()))
+    values.assign(start)
+    assert norm == pytest.approx((ends[0] - ends[1]) / 0.2, rel=0.02)
+
+
+def test_the_inverse_gain_has_the_gradient_of_the_rounded_distortion(batch):
+  codec = make_variable_codec(distortion=Quantizer(Round(), STE()))
+  x, index = from_uint8(batch['image']), batch['index']
+  values = codec.variable_rate.inverse_gain.values
+  start = values.numpy()
+
+  def distortion():
+    return codec.soft(x, index, codec.target(tf.constant([4, 24]))).distortion
+
+  with tf.GradientTape() as tape:
+    value = distortion()
+  gradient = tape.gradient(value, values).numpy()
+  norm = np.linalg.norm(gradient)
+  ends = []
+  for step in (0.01, -0.01):
+    values.assign(start + step * gradient / norm)
+    ends.append(float(distortion()))
+  assert norm == pytest.approx((ends[0] - ends[1]) / 0.02, rel=0.01)

@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from making import IMAGES, assert_equal_runs, contents, eager, make_codec, make_patches
+from making import (
+  IMAGES,
+  assert_equal_runs,
+  contents,
+  eager,
+  make_codec,
+  make_patches,
+  make_variable_codec,
+)
 from tfusq import files, image_files
 from tfusq.training import (
   checkpoints,
@@ -133,8 +141,9 @@ def test_a_run_that_diverges_stops_with_the_checkpoint_before_that(tmp_path, mon
   codec = make_codec()
   noted = codec.divergence.note
 
-  def note(rate, distortion, step):
-    noted(rate, tf.where(step >= 5, 1e6, 1.0) * distortion, step)
+  def note(loss, rate, distortion, step):
+    factor = tf.where(step >= 5, 1e6, 1.0)
+    noted(factor * loss, rate, factor * distortion, step)
 
   codec.divergence.note = note
   with pytest.raises(
@@ -143,6 +152,38 @@ def test_a_run_that_diverges_stops_with_the_checkpoint_before_that(tmp_path, mon
     run(tmp_path, steps=12, codec=codec)
   assert checkpoints.steps(tmp_path) == [2, 4]  # that of step 6 is removed
   assert checkpoints.newest(str(tmp_path)) == 4
+
+
+@pytest.mark.usefixtures('eagerly')
+def test_a_run_of_variable_rate_is_resumed_bit_for_bit_with_its_averages(tmp_path):
+  def train_to(name, steps):
+    codec = make_variable_codec(filters=4, latent_channels=6)
+    recipe = RAISED.format(steps)
+    run(tmp_path / name, steps, recipe, codec, average_decay=0.9)
+
+  train_to('resumed', 2)
+  train_to('resumed', 4)
+  train_to('uninterrupted', 4)
+  assert_equal_runs(tmp_path / 'resumed', tmp_path / 'uninterrupted')
+
+  # Averages have the place of the weights, and these are beside them.
+  found = contents(tmp_path / 'resumed')
+  stored = [value for name, value in found.items() if name.startswith('averages/')]
+  for name in ('gain', 'inverse_gain', 'widening'):
+    average = found[f'variable_rate/{name}/values/.ATTRIBUTES/VARIABLE_VALUE']
+    distances = [np.abs(v - average).max() for v in stored if v.shape == average.shape]
+    assert len(distances) == 3 and 0 < min(distances) < 0.01
+
+
+@pytest.mark.usefixtures('eagerly')
+def test_a_variable_rate_starts_from_a_run_of_fixed_rate_and_from_data(uninterrupted, tmp_path):
+  codec = make_variable_codec()
+  codec.model.initialize_from_data = None  # all of the networks come from the run
+  options = {'codec': codec, 'init_from': str(uninterrupted), 'initialization_patches': 2}
+  run(tmp_path, steps=2, **options)
+  first = tf.train.load_checkpoint(str(tmp_path / 'ckpt-0'))
+  bias = 'model/hyper_synthesis/layer_with_weights-2/bias/.ATTRIBUTES/VARIABLE_VALUE'
+  np.testing.assert_array_equal(first.get_tensor(bias), contents(uninterrupted)[bias])
 
 
 def test_a_complete_run_is_left_as_it_is(uninterrupted):

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 import tfusq
-from making import make_codec
+from making import make_codec, make_variable_codec
 from tfusq.training import transfer
 from tfusq.training.transfer import TransferError
 
@@ -62,6 +62,60 @@ def test_a_frozen_encoder_must_be_there_whole(run):
   with pytest.raises(TransferError, match='frozen.*analysis/6/kernel of shape 5x5x8x10'):
     transfer.transfer(codec, run[1])
   transfer.transfer(make_codec(train_encoder=False), run[1])
+
+
+LEVELS = ('gain', 'inverse_gain', 'widening')
+
+
+def test_a_variable_rate_takes_the_networks_of_a_fixed_one_and_keeps_its_levels(run):
+  codec = make_variable_codec(seed=2)
+  before = [getattr(codec.variable_rate, name).values.numpy() for name in LEVELS]
+  said = transfer.transfer(codec, run[1])
+  assert said.lines == [f'variable_rate/{name}/values stays new: not there' for name in LEVELS]
+  assert all(map(is_loaded, codec.model.variables, run[0].model.variables))
+  for name, value in zip(LEVELS, before):
+    np.testing.assert_array_equal(getattr(codec.variable_rate, name).values, value)
+  assert len(said.loaded) == len(codec.model.variables)
+
+
+@pytest.fixture(scope='module')
+def variable_run(tmp_path_factory):
+  codec = make_variable_codec(seed=1)
+  path = tmp_path_factory.mktemp('variable')
+  checkpoint = tf.train.Checkpoint(**codec.centred_model.weights())
+  tf.train.CheckpointManager(checkpoint, str(path), max_to_keep=1).save(7)
+  return codec, str(path)
+
+
+def test_a_fixed_rate_leaves_levels_out(variable_run):
+  codec = make_codec(seed=2)
+  said = transfer.transfer(codec, variable_run[1]).lines
+  left = 'values is left out: no such weights here'
+  assert said == [f'variable_rate/{name}/{left}' for name in LEVELS]
+  assert all(map(is_loaded, codec.model.variables, variable_run[0].model.variables))
+
+
+def test_other_levels_stay_new(variable_run):
+  codec = make_variable_codec((0.02, 0.1, 0.3), seed=2)
+  said = transfer.transfer(codec, variable_run[1]).lines
+  shapes = 'its shape is 3x12, there 2x12'
+  assert said == [f'variable_rate/{name}/values stays new: {shapes}' for name in LEVELS]
+
+
+def test_a_frozen_gain_must_be_there(run, variable_run):
+  transfer.transfer(make_variable_codec(train_encoder=False), variable_run[1])
+  message = 'frozen.*does not have all of it: variable_rate/gain/values of shape 2x12'
+  with pytest.raises(TransferError, match=message):
+    transfer.transfer(make_variable_codec(train_encoder=False), run[1])
+
+
+def test_a_run_is_restored_with_its_levels_or_refused(run, variable_run):
+  codec = make_variable_codec(seed=2)
+  assert transfer.restore(codec, variable_run[1]) == 7
+  pairs = codec.centred_model.variables(), variable_run[0].centred_model.variables()
+  assert all(map(is_loaded, *pairs))
+  with pytest.raises(TransferError, match='holds other networks than this configuration'):
+    transfer.restore(make_variable_codec(), run[1])
 
 
 def test_what_shares_nothing_is_refused(run, tmp_path):

@@ -18,8 +18,8 @@ QUALITY = tf.TensorSpec([], tf.float32, 'quality')
 BYTES = tf.TensorSpec([], tf.int64, 'limit')
 PSNR = tf.TensorSpec([], tf.float32, 'limit')
 
-# Python's numbers are converted to the type of a specification, those of NumPy are not.
-_OTHER_NUMBERS = (tf.float64, tf.int32, tf.int64)
+# Some of Python's numbers are converted to the type of a specification, those of NumPy are not.
+_NUMBERS = (tf.float32, tf.float64, tf.int32, tf.int64)
 
 # A list of Python's numbers becomes the first of these that can hold it.
 _OTHER_TYPES = (
@@ -75,9 +75,7 @@ def quality_function(
 
   traced = tf.function(checked, autograph=False)
   _trace(traced)
-  _trace(traced, QUALITY)
-  for dtype in _OTHER_NUMBERS:
-    traced.get_concrete_function(IMAGE, tf.TensorSpec([], dtype, QUALITY.name))
+  _trace_with_number(traced, QUALITY)
   return traced
 
 
@@ -93,8 +91,12 @@ def limit_function(
   Returns:
     Function with traces as `image_function` gives them.
   """
-  traced = tf.function(lambda image, limit: _with_checked(function, image, limit), autograph=False)
-  _trace(traced, spec)
+
+  def checked(image, limit):
+    return _with_checked(function, image, _as(spec.dtype, limit))
+
+  traced = tf.function(checked, autograph=False)
+  _trace_with_number(traced, spec)
   return traced
 
 
@@ -117,6 +119,29 @@ def _trace(function: tf.types.experimental.GenericFunction, *others: tf.TensorSp
   images = [tf.TensorSpec(None, dtype, 'image') for dtype in _OTHER_TYPES]
   for spec in (*images, IMAGE, tf.TensorSpec(None, tf.uint8, 'image')):
     function.get_concrete_function(spec, *others)
+
+
+def _as(dtype: tf.DType, number: float | tf.Tensor) -> tf.Tensor:
+  """Returns a number in another type, a great one as a great one."""
+  number = tf.convert_to_tensor(number)
+  if number.dtype.is_floating and dtype.is_integer:
+    # Beyond the integers, TensorFlow's cast gives the lowest one.
+    number = tf.minimum(number, tf.constant(2.0**62, number.dtype))
+  return tf.cast(number, dtype)
+
+
+def _trace_with_number(
+  function: tf.types.experimental.GenericFunction, spec: tf.TensorSpec
+) -> None:
+  """Traces a function of an image and a number, for numbers of each type.
+
+  Args:
+    function: The function.
+    spec: Specification of the number; its type is the first that Python's numbers may have.
+  """
+  _trace(function, spec)
+  for dtype in _NUMBERS:
+    function.get_concrete_function(IMAGE, tf.TensorSpec([], dtype, spec.name))
 
 
 def data_function(

@@ -192,7 +192,7 @@ def decode(coding: Coding, data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Te
   contents = container_ops.unpack(
     data, coding.writer, len(coding.coders), model.parts, _max_pixels(model)
   )
-  quality = coding.qualities.at(contents.step)
+  quality = coding.qualities.at(contents.step, decodes=True)
   height, width = tf.cast(contents.height, tf.int32), tf.cast(contents.width, tf.int32)
   strings = container_ops.verified(contents.sections, (exact.holds(height), INEXACT))
 

@@ -10,6 +10,9 @@ and are of the middle one without; and there are
 
     compress_to_bytes(image, limit)   the file of the best quality that has at most `limit` bytes
     compress_to_psnr(image, limit)    the file of the lowest quality with a PSNR of `limit` dB
+
+A loaded function is traced again for each value of Python's numbers that it is given, which takes a
+second: NumPy's numbers and tensors are the ones to give many of.
 """
 
 import functools

@@ -61,12 +61,19 @@ class Qualities(tf.Module):
       _table(variable_rate.all_of(variable_rate.widening)),
     ]
 
-  def at(self, step: int | tf.Tensor) -> Quality:
-    """Returns the quality of a step, a scalar integer below `steps`."""
+  def at(self, step: int | tf.Tensor, decodes: bool = False) -> Quality:
+    """Returns the quality of a step.
+
+    Args:
+      step: Quality step, a scalar integer below `steps`.
+      decodes: Whether it is for decoding alone, whose gain of the latent is 1.
+    """
     if self.steps == 1:
       return Quality()
-    tables = [*self.encoder_tables, *self.decoder_tables]
-    return Quality(step, Gains(*(tf.gather(table, step)[None, None, None] for table in tables)))
+    inverse_gain, widening = (_row(table, step) for table in self.decoder_tables)
+    # A decoder does not have the table.
+    gain = tf.ones_like(inverse_gain) if decodes else _row(self.encoder_tables[0], step)
+    return Quality(step, Gains(gain, inverse_gain, widening))
 
   def step_of(self, quality: tf.Tensor) -> tf.Tensor:
     """Returns the step that is nearest to a quality, a scalar `int32`.
@@ -78,6 +85,11 @@ class Qualities(tf.Module):
     message = f'this codec has the qualities from 1 to {self.levels}'
     quality = container_ops.verified(quality, (is_there, message))
     return tf.cast(tf.round((quality - 1) * STEPS_PER_LEVEL), tf.int32)
+
+
+def _row(table: tf.Variable, step: int | tf.Tensor) -> tf.Tensor:
+  """Returns a step's numbers, `[1, 1, 1, channels]`."""
+  return tf.gather(table, step)[None, None, None]
 
 
 def _table(values: np.ndarray) -> tf.Variable:

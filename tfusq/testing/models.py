@@ -160,6 +160,28 @@ def reconstructs_the_size(model: Model) -> None:
     )
 
 
+def analyses_in_stages(model: Model) -> None:
+  """The stages of the analysis, which coding runs, together give the latents."""
+  for height, width in _SIZES:
+    x = _images(height, width)
+    latents = model.latents(x)
+    found: dict[str, tf.Tensor] = {}
+    for stage, _ in model.analysis_stages():
+      outputs = stage(x)
+      *_, x = outputs.values()
+      found |= outputs
+
+    require(
+      sorted(found) == sorted(latents),
+      f'the stages of the analysis give {sorted(found)}, and `latents` {sorted(latents)}',
+    )
+    for name, y in latents.items():
+      require(
+        found[name].shape == y.shape and np.allclose(found[name], y, rtol=1e-4, atol=1e-5),
+        f'at {height}x{width}, the stages of the analysis give another {name} than `latents`',
+      )
+
+
 def trains_every_variable(model: Model) -> None:
   """The gradient of rate and distortion, with noise, reaches every variable."""
   noise = Quantizer(AUN(), PGE())
@@ -283,6 +305,7 @@ def _require_near(part: Part, raw: np.ndarray, float_raw: np.ndarray) -> None:
 model_checks = [
   visits_every_component_once,
   reconstructs_the_size,
+  analyses_in_stages,
   trains_every_variable,
   starts_from_data,
   decodes_what_it_encodes,

@@ -25,7 +25,9 @@ def initialize_from_data(
     kept: Variables that keep their values, such as those that come from another run.
   """
   variables = codec.model.variables
-  if not number or len(kept) == len(variables):
+  # The gains of a variable rate may be among those kept, and do not start from data.
+  references = {variable.ref() for variable in kept}
+  if not number or all(variable.ref() in references for variable in variables):
     return
 
   before = [variable.numpy() for variable in kept]

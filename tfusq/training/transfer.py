@@ -232,7 +232,9 @@ def _require_encoder(codec: Codec, new: dict[str, tf.Variable], path: str) -> No
     new: Variables that the source does not have, by path.
     path: Checkpoint, or folder of an exported codec.
   """
-  prefixes = tuple(f'model/{name}/' for name in codec.model.encoder_only)
+  names = [f'model/{name}/' for name in codec.model.encoder_only]
+  # What is frozen of a variable rate.
+  prefixes = (*names, 'variable_rate/gain/')
   for name, variable in new.items():
     if name.startswith(prefixes):
       raise TransferError(

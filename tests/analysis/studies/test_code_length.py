@@ -17,8 +17,8 @@ def image(photograph):
 
 
 def test_code_length_is_the_exported_codecs_and_near_the_ideal(trained, exported_codec, image):
-  coders = bitstream.make_coders(trained.centred_model)
-  lengths = code_length.lengths(trained.centred_model, coders, tf.constant(image))
+  coding = bitstream.make_coding(trained.centred_model)
+  lengths = code_length.lengths(coding, tf.constant(image))
   assert [length.latent for length in lengths] == ['z', 'y']
   sections = container.read_header(exported_codec.compress(image)).sections
   assert tuple(length.coded for length in lengths) == sections and min(sections) > 20
@@ -38,8 +38,8 @@ def test_a_report_has_the_sums_over_images(trained, image, tmp_path):
   report = code_length.report(trained, str(tmp_path))
   header, z, y, explanation, forward = report.split('\n')
   assert header.split()[:5] == ['latent', 'model', 'centred', 'bpp', 'coded']
-  coders = bitstream.make_coders(trained.centred_model)
-  lengths = code_length.lengths(trained.centred_model, coders, tf.constant(image))
+  coding = bitstream.make_coding(trained.centred_model)
+  lengths = code_length.lengths(coding, tf.constant(image))
   for line, length, centred in ((z, lengths[0], 'integers'), (y, lengths[1], 'zero')):
     columns = line.split()
     assert columns[0] == length.latent and columns[2] == centred

@@ -10,11 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfusq import progress
-from tfusq.coding import Coder
-from tfusq.export.bitstream import make_coders
+from tfusq.export import bitstream, container
+from tfusq.export.bitstream import Coding
 from tfusq.export.visitors import Encoder
 from tfusq.image_files import list_images, read_image
-from tfusq.models import CentredModel
 from tfusq.training.codec import Codec
 from tfusq.transforms import exact
 from tfusq.transforms.pixels import from_uint8
@@ -37,38 +36,34 @@ class Length(NamedTuple):
   ideal: float
 
 
-def lengths(
-  centred_model: CentredModel, coders: dict[str, Coder], image: tf.Tensor
-) -> list[Length]:
+def lengths(coding: Coding, image: tf.Tensor) -> list[Length]:
   """Codes an image as the exported codec does, and computes its ideal length.
+
+  A codec of variable rate codes it at its default quality.
 
   The ideal is evaluated in float64, from the network outputs and for the symbols that the coder is
   given; for unconditional entropy models, whose variables are float32, in float32. It saturates in
   the tails as the loss does, so that it is never above `-log2 P`.
 
   Args:
-    centred_model: Model of a codec, its variables created.
-    coders: Coders from `make_coders`.
+    coding: A codec's coding.
     image: `uint8[height, width, 3]`.
 
   Returns:
     Lengths of each latent, in coding order.
   """
-  return _encode(centred_model, coders, image)[0]
+  return _encode(coding, image)[0]
 
 
-def _encode(centred_model, coders, image):
+def _encode(coding, image):
   """Returns the lengths, and the latent that the decoder reconstructs the image from."""
-  encoder = _IdealEncoder(
-    centred_model, coders, centred_model.model.latents(from_uint8(image)[None])
-  )
-  with exact.arithmetic():
-    y_hat = centred_model.model.walk(encoder, 1, *image.shape[:2])
+  encoded = bitstream.encode(coding, image, encoder_class=_IdealEncoder)
+  sections = container.read_header(encoded.data.numpy()).sections
 
   result = []
-  for (latent, bits), string in zip(encoder.bits().items(), encoder.strings(), strict=True):
-    result.append(Length(latent, len(string.numpy()), float(bits) / 8))
-  return result, y_hat
+  for (latent, bits), coded in zip(encoded.encoder.bits().items(), sections, strict=True):
+    result.append(Length(latent, coded, float(bits) / 8))
+  return result, encoded.y_hat
 
 
 class _IdealEncoder(Encoder):
@@ -126,14 +121,14 @@ def report(codec: Codec, folder: str) -> str:
     ExportError: if an entropy model has no bitstream for the way this codec quantizes.
     ImageError: if there are no images, or one can't be read.
   """
-  coders = make_coders(codec.centred_model)
-  by_latent: dict[str, list[Length]] = {latent: [] for latent in coders}
+  coding = bitstream.make_coding(codec.centred_model)
+  by_latent: dict[str, list[Length]] = {latent: [] for latent in coding.coders}
   totals = []
   store = exact.Store()
   for path in progress.track(list_images(folder), 'image'):
     image = tf.constant(read_image(path))
     with exact.storing(store):
-      coded, y_hat = _encode(codec.centred_model, coders, image)
+      coded, y_hat = _encode(coding, image)
     for length in coded:
       by_latent[length.latent].append(length)
     totals.append(_total(codec, image, coded, y_hat))
