@@ -8,6 +8,9 @@ import os
 from pathlib import Path
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+# Threads of NumPy's products wait for one another where as many workers as cores run tests: the
+# eigenvectors that a start from data takes cost several times as much. Before NumPy is imported.
+os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
 
 import numpy as np
 import pytest
