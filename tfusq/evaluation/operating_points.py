@@ -244,7 +244,10 @@ def train_test_mismatch(codec: Codec, step: int) -> Measure:
   """
   codec.anneal(tf.constant(step, tf.int64))
 
-  @tf.function(input_signature=[tf.TensorSpec([1, None, None, 3]), tf.TensorSpec([1], tf.int64)])
+  @tf.function(
+    input_signature=[tf.TensorSpec([1, None, None, 3]), tf.TensorSpec([1], tf.int64)],
+    autograph=codec.needs_autograph,
+  )
   def calculate(x, index):
     training, testing = codec.soft(x, index), codec.hard(x)
     return training.bpp, training.mse, testing.bpp, testing.mse, training.reconstruction

@@ -33,7 +33,7 @@ from tfusq.export.client import DESCRIPTION
 from tfusq.export.identity import codec_identity, encoder_variables
 from tfusq.export.saving import new_saved_model, nodes_of
 from tfusq.files import AnyPath
-from tfusq.models import CentredModel, Model, in_tiles
+from tfusq.models import CentredModel, Model, in_tiles, tracing
 from tfusq.training import exported_weights
 from tfusq.transforms import LINEAR, exact
 
@@ -65,7 +65,7 @@ def export(
     Exists: if `path` exists and may not be replaced.
   """
   files.check_folder(path, force, DESCRIPTION)
-  if not tf.function(exact.holds)(tf.constant(1)):
+  if not tf.function(exact.holds, autograph=False)(tf.constant(1)):
     raise ExportError(bitstream.INEXACT)
   options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
   # What is traced otherwise would be traced once more to be saved.
@@ -211,14 +211,9 @@ class _Networks:
 def _traced(
   function: Callable, signature: list[tf.TensorSpec] | None, model: Model
 ) -> tf.types.experimental.GenericFunction:
-  """Returns a function to be traced, of which only what is not our own is converted.
-
-  Nothing here branches in Python on a tensor, which AutoGraph takes as long to find as the rest of
-  an export takes. Another's model may do so, as in training.
-  """
-  ours = ('tfusq', 'keras', 'tf_keras')
-  owners = {type(part).__module__.partition('.')[0] for part in (model, *model.submodules)}
-  return tf.function(function, signature, autograph=not owners.issubset(ours))
+  """Returns a function to be traced, of which only what is not our own is converted."""
+  autograph = tracing.needs_autograph((model, *model.submodules))
+  return tf.function(function, signature, autograph=autograph)
 
 
 def _with_data(outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:

@@ -1,13 +1,15 @@
 """A codec in training: one training step for the joint and the post stage (Eq. 5)."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
-from tfusq.models import CentredModel, Model, Part
+from tfusq.models import CentredModel, Model, Part, tracing
 from tfusq.models.visitors import EstimatingVisitor
 from tfusq.quantization.quantizer import Quantizer
-from tfusq.training import distribute, execution, fixed_order
+from tfusq.training import distortions, distribute, execution, fixed_order
 from tfusq.training.averages import MovingAverages
 from tfusq.training.distortions import MSE, Distortion
 from tfusq.training.divergence import Divergence
@@ -20,6 +22,20 @@ from tfusq.training.loss import (
 )
 from tfusq.training.loss_scale import LossScale
 from tfusq.transforms.pixels import from_uint8
+
+
+def _converted_if_needed(step: Callable) -> Callable:
+  """Has Keras trace a codec's step without AutoGraph where nothing needs it."""
+  unconverted = tf.autograph.experimental.do_not_convert(step)
+
+  @functools.wraps(step)
+  def traced(self, data):
+    # Asked while a graph is traced only, not in each eager step.
+    if tf.inside_function() and not self.needs_autograph:
+      return unconverted(self, data)
+    return step(self, data)
+
+  return traced
 
 
 class Codec(tf.keras.Model):
@@ -149,6 +165,12 @@ class Codec(tf.keras.Model):
     return type(self.distortion_measure) is MSE
 
   @property
+  def needs_autograph(self) -> bool:
+    """Whether a function of the codec must be traced with AutoGraph: some part is not ours."""
+    measures = distortions.parts(self.distortion_measure)
+    return tracing.needs_autograph((self, *self.submodules, *measures))
+
+  @property
   def metrics(self) -> list[tf.keras.metrics.Metric]:
     """Means over an epoch, which Keras resets."""
     return list((self._means or {}).values())
@@ -220,6 +242,7 @@ class Codec(tf.keras.Model):
       distortion = terms.distortion(self.lmbda)
     return tape.gradient(terms.bpp, y), tape.gradient(distortion, y)
 
+  @_converted_if_needed
   def train_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Trains on one batch.
 
@@ -273,6 +296,7 @@ class Codec(tf.keras.Model):
     self._failure.require_none()
     self.divergence.require_none()
 
+  @_converted_if_needed
   def test_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Validates on one batch, with rounding and with the training-time forward calculation.
 
