@@ -126,6 +126,20 @@ def exported_codec(exported_path):
   return client.ExportedCodec(exported_path)
 
 
+@pytest.fixture
+def loaded_once(exported_codec, exported_path, monkeypatch):
+  """Has commands take the session's exported codec as it is loaded, not load it once more each.
+
+  That commands load a codec is what the tests of earlier runs and of the quickstart show.
+  """
+  load = tf.saved_model.load
+
+  def load_others(path):
+    return exported_codec._codec if os.path.samefile(path, exported_path) else load(path)
+
+  monkeypatch.setattr(tf.saved_model, 'load', load_others)
+
+
 @pytest.fixture(scope='session')
 def photograph():
   return image_files.read_image(IMAGES / 'heldout' / 'chelsea.webp')

@@ -10,6 +10,8 @@ import tfusq
 from tfusq import image_files
 from tfusq.image_files import read_image
 
+pytestmark = pytest.mark.usefixtures('loaded_once')
+
 
 @pytest.fixture
 def compressed(cli, exported_path, photograph, tmp_path):
