@@ -7,9 +7,7 @@ from tfusq.training.failure import FirstFailure, NotFinite
 
 def note(noted, step, **values):
   values = {'rate': 1.0, 'distortion': 1.0, 'gradient': 1.0} | values
-  noted(
-    {name: tf.constant(value) for name, value in values.items()}, tf.constant(step, tf.int64)
-  )
+  noted({name: tf.constant(value) for name, value in values.items()}, tf.constant(step, tf.int64))
 
 
 def test_the_first_step_and_its_first_cause_are_named(mode):
