@@ -1,3 +1,4 @@
+import pytest
 import tensorflow as tf
 
 import tfusq
@@ -18,3 +19,17 @@ def test_what_is_ours_is_not_converted():
   assert not codec.needs_autograph
   codec = make_codec(rate=tfusq.Quantizer(Branching(), tfusq.PGE()))
   assert tracing.needs_autograph(codec.submodules) and codec.needs_autograph
+
+
+def test_a_step_is_converted_by_autograph_only_where_some_part_is_not_ours():
+  class Branching:
+    @tracing.converted_if_needed
+    def step(self, x):
+      return x if tf.reduce_sum(x) > 0 else -x
+
+  branching = Branching()
+  branching.needs_autograph = True
+  assert float(tf.function(branching.step)(tf.constant(-2.0))) == 2
+  branching.needs_autograph = False
+  with pytest.raises(tf.errors.OperatorNotAllowedInGraphError):
+    tf.function(branching.step)(tf.constant(-2.0))

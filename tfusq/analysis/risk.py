@@ -128,7 +128,7 @@ class RateGradient:
     """
     self._surrogate = surrogate
     self._quantizers = [Quantizer(surrogate, estimator) for estimator in estimators]
-    parts = [part for quantizer in self._quantizers for part in quantizer.submodules]
+    parts = [surrogate, *surrogate.submodules, *estimators]
     self._sample = tf.function(
       self._draw, reduce_retracing=True, autograph=tracing.needs_autograph(parts)
     )

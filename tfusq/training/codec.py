@@ -1,7 +1,5 @@
 """A codec in training: one training step for the joint and the post stage (Eq. 5)."""
 
-import functools
-from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -22,20 +20,6 @@ from tfusq.training.loss import (
 )
 from tfusq.training.loss_scale import LossScale
 from tfusq.transforms.pixels import from_uint8
-
-
-def _converted_if_needed(step: Callable) -> Callable:
-  """Has Keras trace a codec's step without AutoGraph where nothing needs it."""
-  unconverted = tf.autograph.experimental.do_not_convert(step)
-
-  @functools.wraps(step)
-  def traced(self, data):
-    # Asked while a graph is traced only, not in each eager step.
-    if tf.inside_function() and not self.needs_autograph:
-      return unconverted(self, data)
-    return step(self, data)
-
-  return traced
 
 
 class Codec(tf.keras.Model):
@@ -242,7 +226,7 @@ class Codec(tf.keras.Model):
       distortion = terms.distortion(self.lmbda)
     return tape.gradient(terms.bpp, y), tape.gradient(distortion, y)
 
-  @_converted_if_needed
+  @tracing.converted_if_needed
   def train_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Trains on one batch.
 
@@ -296,7 +280,7 @@ class Codec(tf.keras.Model):
     self._failure.require_none()
     self.divergence.require_none()
 
-  @_converted_if_needed
+  @tracing.converted_if_needed
   def test_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Validates on one batch, with rounding and with the training-time forward calculation.
 
