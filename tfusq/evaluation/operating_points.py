@@ -347,7 +347,10 @@ def train_test_mismatch(codec: Codec, step: int, quality_step: int | None = None
   codec.anneal(tf.constant(step, tf.int64))
   steps = None if quality_step is None else tf.constant([quality_step])
 
-  @tf.function(input_signature=[tf.TensorSpec([1, None, None, 3]), tf.TensorSpec([1], tf.int64)])
+  @tf.function(
+    input_signature=[tf.TensorSpec([1, None, None, 3]), tf.TensorSpec([1], tf.int64)],
+    autograph=codec.needs_autograph,
+  )
   def calculate(x, index):
     target = codec.target(steps)
     training, testing = codec.soft(x, index, target), codec.hard(x, target)
