@@ -274,7 +274,8 @@ class Hyperprior(Model):
     return {'y': self.analysis(transforms.pad_to_multiple(x, _STRIDE))}
 
   def _hyperlatent(self, y):
-    return {'z': self.hyper_analysis(transforms.pad_to_multiple(y, _HYPER_STRIDE))}
+    companded = getattr(self.analysis, 'companded', tf.identity)(y)
+    return {'z': self.hyper_analysis(transforms.pad_to_multiple(companded, _HYPER_STRIDE))}
 
   def visit_hyperlatent(
     self, visitor: Visitor, batch: tf.Tensor, height: tf.Tensor, width: tf.Tensor

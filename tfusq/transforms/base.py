@@ -17,6 +17,9 @@ class Transforms(abc.ABC):
   A layer that either returns may have a method `initialize_from_data(x)`, with training images `x`,
   `float32[batch, height, width, 3]`, 0 to 1. It sets variables to where training starts, to values
   that the images alone decide (see `tfusq.models.Model.initialize_from_data`).
+
+  The layer from `analysis` may have a method `companded(latents)`: what a hyper analysis sees of the
+  latents, elementwise and of their shape; by default the latents themselves.
   """
 
   @abc.abstractmethod

@@ -158,6 +158,14 @@ class Analysis(_LinearPlusNetwork):
     # What a lapped transform sees beyond an image is grey.
     return self._plus_network(self.linear(tf.cast(inputs, tf.float32) - GREY), inputs)
 
+  def companded(self, latents: tf.Tensor) -> tf.Tensor:
+    """Returns what a hyper analysis sees of latents: their magnitudes on a logarithmic scale.
+
+    Some coefficients of a block are a thousand times as large as others, and the hyperlatent tells
+    the logarithms of their scales.
+    """
+    return tf.asinh(latents)
+
   def _linear(self, kernel_size, kernel, bias):
     return Conv2D(self._latent_channels, kernel_size, SIDE, kernel, bias, 'float32')
 
