@@ -110,3 +110,17 @@ def test_arguments_out_of_range_are_refused(arguments, error):
     KLT().analysis(4, 769)
   with pytest.raises(ValueError, match='Light.blocks'):
     Light(-1)
+
+
+def test_a_hyper_analysis_sees_magnitudes_on_a_logarithmic_scale():
+  analysis = tfusq.KLT(network=None).analysis(8, 12)
+  latents = tf.constant([-1000.0, -0.01, 0.0, 0.01, 1000.0])
+  expected = np.arcsinh(latents.numpy().astype(np.float64))
+  np.testing.assert_allclose(analysis.companded(latents), expected, rtol=1e-5)
+
+  model = tfusq.MSHyper(
+    tfusq.Gaussian(), tfusq.Factorized(), 8, 12, analysis=tfusq.KLT(), synthesis=tfusq.KLT()
+  )
+  x = tf.random.stateless_uniform([1, 64, 64, 3], [1, 2])
+  found = model.latents(x)
+  np.testing.assert_array_equal(found['z'], model.hyper_analysis(tf.asinh(found['y'])))

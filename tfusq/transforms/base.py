@@ -18,8 +18,8 @@ class Transforms(abc.ABC):
   `float32[batch, height, width, 3]`, 0 to 1. It sets variables to where training starts, to values
   that the images alone decide (see `tfusq.models.Model.initialize_from_data`).
 
-  The layer from `analysis` may have a method `companded(latents)`: what a hyper analysis sees of the
-  latents, elementwise and of their shape; by default the latents themselves.
+  The layer from `analysis` may have a method `companded(latents)`, elementwise: what a hyper
+  analysis sees of the latents, which by default is the latents themselves.
   """
 
   @abc.abstractmethod
