@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import tfusq
 from making import make_patches
 from tfusq import testing, transforms
 from tfusq.transforms import KLT, Convolutional, Light, Residual, block_bases
