@@ -11,6 +11,7 @@ from tfusq.models import GainedModel, Gains
 from tfusq.transforms import pad_to_multiple
 from tfusq.transforms.pixels import from_uint8
 
+
 def slices(*arguments):
   return tfusq.Charm(*arguments, slices=3)
 

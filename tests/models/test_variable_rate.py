@@ -79,7 +79,8 @@ def test_an_image_weighs_less_the_higher_its_quality(variable_rate):
 
 
 @pytest.mark.parametrize(
-  'lambdas', [(), (0.1,), (0.1, 0.1), (0.2, 0.1), (0.0, 0.1), (-0.1, 0.1), (0.1, np.inf), (np.nan, 1)]
+  'lambdas',
+  [(), (0.1,), (0.1, 0.1), (0.2, 0.1), (0.0, 0.1), (-0.1, 0.1), (0.1, np.inf), (np.nan, 1)],
 )
 def test_what_are_no_increasing_lambdas_is_refused(lambdas):
   with pytest.raises(ValueError, match='VariableRate.lambdas must be two or more increasing'):

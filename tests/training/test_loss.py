@@ -5,8 +5,8 @@ import tensorflow as tf
 from making import enliven, make_codec, make_variable_codec
 from tfusq import (
   AUN,
-  EP,
   ELIC,
+  EP,
   PGE,
   STE,
   SUA,
