@@ -8,6 +8,9 @@ import os
 from pathlib import Path
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+# Threads of NumPy's products wait for one another where as many workers as cores run tests: the
+# eigenvectors that a start from data takes cost several times as much. Before NumPy is imported.
+os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
 
 import numpy as np
 import pytest
@@ -121,6 +124,20 @@ def exported_path(trained, of_all_workers):
 @pytest.fixture(scope='session')
 def exported_codec(exported_path):
   return client.ExportedCodec(exported_path)
+
+
+@pytest.fixture
+def loaded_once(exported_codec, exported_path, monkeypatch):
+  """Has commands take the session's exported codec as it is loaded, not load it once more each.
+
+  That commands load a codec is what the tests of earlier runs and of the quickstart show.
+  """
+  load = tf.saved_model.load
+
+  def load_others(path):
+    return exported_codec._codec if os.path.samefile(path, exported_path) else load(path)
+
+  monkeypatch.setattr(tf.saved_model, 'load', load_others)
 
 
 @pytest.fixture(scope='session')

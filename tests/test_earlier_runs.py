@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfusq.export import container
 from tfusq.export.client import ExportedCodec
 from tfusq.export.container import ContainerError
 from tfusq.image_files import read_image
@@ -45,7 +46,9 @@ def test_a_codec_of_format_version_1_codes_as_before(cli, tmp_path, monkeypatch)
   assert 'format version 1, arithmetic 1' in out and 'checksum  right' in out
 
 
-def test_a_file_of_format_version_1_names_its_codec_to_others(cli, exported_path, tmp_path):
+def test_a_file_of_format_version_1_names_its_codec_to_others(
+  cli, exported_path, exported_codec, tmp_path
+):
   code, _, err = cli(
     'decompress', '--codec', exported_path, CODECS / 'version_1.usq', tmp_path / 'decoded.png'
   )
@@ -55,7 +58,7 @@ def test_a_file_of_format_version_1_names_its_codec_to_others(cli, exported_path
 
   data = (CODECS / 'version_1.usq').read_bytes()
   with pytest.raises(ContainerError) as error:
-    ExportedCodec(exported_path).decompress(data)
+    exported_codec.decompress(data)
   message = 'in format version 1 by codec 38556bcac876a808: that one decodes it, as exported'
   assert message in str(error.value)
 
@@ -75,41 +78,40 @@ def folder(name, tmp_path, monkeypatch):
   return tmp_path / name
 
 
-@pytest.fixture
-def command(name, cli):
-  """Runs a command here, and those on the run of a serial context as a shell starts them.
+def command_in_a_process(*words):
+  """Runs a command as a shell starts it; returns exit code, output and errors.
 
   In such a process, nobody has imported TensorFlow before, nor left a mark on the environment.
   """
-
-  def run_in_a_process(*words):
-    environment = {key: value for key, value in os.environ.items() if key != 'TF2_BEHAVIOR'}
-    arguments = [sys.executable, '-m', 'tfusq', *map(str, words)]
-    result = subprocess.run(arguments, text=True, capture_output=True, env=environment)
-    return result.returncode, result.stdout, result.stderr
-
-  return run_in_a_process if name == 'serial_context' else cli
+  environment = {key: value for key, value in os.environ.items() if key != 'TF2_BEHAVIOR'}
+  arguments = [sys.executable, '-m', 'tfusq', *map(str, words)]
+  result = subprocess.run(arguments, text=True, capture_output=True, env=environment)
+  return result.returncode, result.stdout, result.stderr
 
 
-def test_an_earlier_run_is_exported_to_the_same_codec(name, folder, command, cli):
+def test_an_earlier_run_is_exported_to_the_same_codec(name, folder, cli):
+  command = command_in_a_process if name == 'serial_context' else cli
   code, _, err = command('export', '--model_dir', folder, '--out', 'codec')
   assert code == 0, err
   assert json.loads(Path('codec/codec.json').read_text())['identity'] == IDENTITIES[name]
 
-  code, _, err = cli('compress', '--codec', 'codec', RUNS / 'image.png', 'image.usq')
-  assert code == 0, err
-  assert Path('image.usq').read_bytes() == (folder / 'image.usq').read_bytes()
-
-  code, _, err = cli('decompress', '--codec', 'codec', folder / 'image.usq', 'decoded.png')
-  assert code == 0, err
+  codec = ExportedCodec('codec')
+  image, data = read_image(RUNS / 'image.png'), (folder / 'image.usq').read_bytes()
+  assert codec.compress(image) == data
+  decoded = codec.decompress(data)
   # The synthesis computes in floats, which another processor may round to the next pixel value.
-  decoded = read_image('decoded.png').astype(int)
-  assert np.abs(decoded - read_image(folder / 'decoded.png')).max() <= 1
+  assert np.abs(decoded.astype(int) - read_image(folder / 'decoded.png')).max() <= 1
+
+  evaluated, bits, reconstruction = codec.evaluate(image)
+  assert evaluated == data
+  np.testing.assert_array_equal(reconstruction, decoded)
+  coded = [8 * length for length in container.read_header(data).sections]
+  assert (np.abs(coded - bits) < 0.01 * bits + 40).all()
 
 
-def test_an_earlier_run_resumes(name, folder, command):
+def test_an_earlier_run_resumes(name, folder, cli):
   options = () if tf.__version__.startswith('2.14.') else ('--accept_other_versions',)
-  code, _, err = command('train', '--model_dir', folder, '--gin_file', f'{name}.gin', *options)
+  code, _, err = cli('train', '--model_dir', folder, '--gin_file', f'{name}.gin', *options)
   assert code == 0, err
 
   checkpoint = tf.train.latest_checkpoint(str(folder))

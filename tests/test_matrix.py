@@ -15,7 +15,7 @@ from tfusq.testing import instances
 def elsewhere():
   """Runs functions in another process: XLA holds what it compiled until its process ends."""
   spawn = multiprocessing.get_context('spawn')
-  with ProcessPoolExecutor(1, spawn, max_tasks_per_child=6) as executor:
+  with ProcessPoolExecutor(1, spawn) as executor:
     yield lambda function, *arguments: executor.submit(function, *arguments).result()
 
 

@@ -15,6 +15,8 @@ from making import IMAGES
 from tfusq import cli as command_line
 from tfusq import image_files
 
+pytestmark = pytest.mark.usefixtures('loaded_once')
+
 
 @pytest.fixture
 def run(capsysbinary):

@@ -1,5 +1,7 @@
 """Latents as an entropy model describes them, and their way through a coder."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
@@ -9,18 +11,22 @@ from tfusq import GaussianMixture, Laplacian
 def traced_round_trip(coder):
   """Returns a function that codes and decodes in graph mode, as an exported codec does."""
 
-  @tf.function
-  def run(symbols, index):
-    string = coder.finalize(coder.encode(coder.encoder(), symbols, index))
-    _, decoded = coder.decode(coder.decoder(string), index)
-    return string, decoded
-
+  run = tf.function(functools.partial(_round_trip, coder), autograph=False)
   return lambda symbols, index: [result.numpy() for result in run(symbols, index)]
 
 
 def round_trip(coder, symbols, index):
-  """Returns the string of the symbols, and the symbols that are decoded from it."""
-  return traced_round_trip(coder)(symbols, index)
+  """Returns the string of the symbols, and the symbols that are decoded from it; not traced.
+
+  Of graphs, `test_symbols_return_and_take_their_ideal_length` shows the same for each coder.
+  """
+  return [result.numpy() for result in _round_trip(coder, symbols, index)]
+
+
+def _round_trip(coder, symbols, index):
+  string = coder.finalize(coder.encode(coder.encoder(), symbols, index))
+  _, decoded = coder.decode(coder.decoder(string), index)
+  return string, decoded
 
 
 def draw_latents(model, scales, count=60_000):

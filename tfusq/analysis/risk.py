@@ -43,6 +43,7 @@ import tensorflow as tf
 
 from tfusq.analysis.study import AnalysisError
 from tfusq.entropy_models import gaussian_bits
+from tfusq.models import tracing
 from tfusq.quantization.base import Surrogate
 from tfusq.quantization.estimators import EP, PGE, Estimator
 from tfusq.quantization.quantizer import Quantizer
@@ -127,9 +128,12 @@ class RateGradient:
     """
     self._surrogate = surrogate
     self._quantizers = [Quantizer(surrogate, estimator) for estimator in estimators]
+    parts = [surrogate, *surrogate.submodules, *estimators]
+    self._sample = tf.function(
+      self._draw, reduce_retracing=True, autograph=tracing.needs_autograph(parts)
+    )
 
-  @tf.function(reduce_retracing=True)
-  def _sample(self, y, scale, seed):
+  def _draw(self, y, scale, seed):
     u = scalar_noise(self._surrogate, y, seed)
 
     gradients = []
@@ -303,7 +307,8 @@ def _error_sums(gradient, expected_value, y, scale, samples, seed, seed_offset):
     error = gradient(repeated, scale, [seed, seed_offset + block]) - expected_value
     folds = error.reshape(len(error), _FOLDS, BLOCK // _FOLDS, len(y))
     # Powers of errors, not of gradients: variance is not lost to cancellation in one pass.
-    powers = [(folds**power).sum(2) for power in range(1, 5)]
+    squares = folds**2
+    powers = [of_errors.sum(2) for of_errors in (folds, squares, squares * folds, squares**2)]
     total += np.stack(powers, axis=2)
   return total
 

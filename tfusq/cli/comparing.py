@@ -92,7 +92,14 @@ def _add_evaluate(commands: Commands) -> None:
     default=[],
     help='run directory, whose train-test mismatch is measured too; repeatable',
   )
-  command.add_argument(
+  qualities = command.add_mutually_exclusive_group()
+  qualities.add_argument(
+    '--at_lmbda',
+    type=float,
+    metavar='LMBDA',
+    help='the one quality of codecs of variable rate whose lambda this is, as sweeps evaluate them',
+  )
+  qualities.add_argument(
     '--qualities',
     type=float,
     nargs='+',
@@ -186,13 +193,13 @@ def _operating_points(
   """Returns the operating points; the codecs of runs are exported to a scratch folder."""
   from tfusq.evaluation import operating_points
 
-  qualities = arguments.qualities or []
+  choice = operating_points.Choice(arguments.qualities or (), arguments.at_lmbda)
   points: list[Point] = []
   for path in codecs:
-    points += operating_points.exported_points(path, qualities)
+    points += operating_points.exported_points(path, choice)
   for number, path in enumerate(arguments.model_dir):
     exported = scratch / str(number)
-    points += operating_points.run_points(path, arguments.gin_search_path, exported, qualities)
+    points += operating_points.run_points(path, arguments.gin_search_path, exported, choice)
   if arguments.anchor:
     points += operating_points.anchor_points(arguments.anchor)
   return points

@@ -58,7 +58,8 @@ def erfcx(x: tf.Tensor) -> tf.Tensor:
   first, *middle, last = _COEFFICIENTS
 
   # Clenshaw's recurrence.
+  twice = 2 * t
   total, previous = tf.fill(tf.shape(x), tf.constant(first, x.dtype)), tf.zeros_like(x)
   for coefficient in middle:
-    total, previous = 2 * t * total - previous + coefficient, total
+    total, previous = twice * total - previous + coefficient, total
   return (t * total - previous + last) / (1 + 2 * x)

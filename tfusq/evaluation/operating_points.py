@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -25,6 +26,21 @@ from tfusq.transforms import pixels
 
 class Mismatch(Error, RuntimeError):
   """A decoded image that differs from the encoder's own reconstruction."""
+
+
+class Choice(NamedTuple):
+  """Which qualities of a codec of variable rate are evaluated: by default its levels.
+
+  Attributes:
+    qualities: These.
+    lmbda: The one of this lambda; None for others. A codec of one quality is evaluated anyhow.
+  """
+
+  qualities: Sequence[float] = ()
+  lmbda: float | None = None
+
+
+LEVELS = Choice()
 
 
 class ExportedPoint:
@@ -93,21 +109,20 @@ class Loader:
       self._codec = codec
     return self._codec
 
-  def qualities(self, asked_for: Sequence[float] = ()) -> list[float | None]:
-    """Returns the qualities to evaluate: by default, the levels.
-
-    Args:
-      asked_for: Other qualities, of a codec of variable rate.
+  def qualities(self, choice: 'Choice') -> list[float | None]:
+    """Returns the qualities to evaluate: by default, the levels; of another codec, None.
 
     Raises:
-      CodecError: if others are asked for of a codec of one quality.
+      CodecError: if qualities are asked for of a codec of one quality.
     """
     stated = self.folder.qualities
     if stated is None:
-      if asked_for:
+      if choice.qualities:
         raise client.CodecError(f'{self.folder.path} has one quality; no other can be asked of it')
       return [None]
-    return list(asked_for) or [float(level + 1) for level in range(len(stated.lambdas))]
+    if choice.lmbda is not None:
+      return [stated.of_lmbda(choice.lmbda)]
+    return list(choice.qualities) or [float(level + 1) for level in range(len(stated.lambdas))]
 
 
 class RunPoint(ExportedPoint):
@@ -173,23 +188,23 @@ class AnchorPoint:
     }
 
 
-def exported_points(path: str, qualities: Sequence[float] = ()) -> list[ExportedPoint]:
+def exported_points(path: str, choice: Choice = LEVELS) -> list[ExportedPoint]:
   """Returns the operating points of an exported codec: one, or one for each quality.
 
   Args:
     path: An exported codec, or a folder with one.
-    qualities: Qualities of a codec of variable rate; by default its levels.
+    choice: Qualities of a codec of variable rate.
 
   Raises:
     CodecError: if there is no codec that compresses, or other qualities are asked of one that has
       one.
   """
   loader = Loader(path)
-  return [ExportedPoint(loader, quality) for quality in loader.qualities(qualities)]
+  return [ExportedPoint(loader, quality) for quality in loader.qualities(choice)]
 
 
 def run_points(
-  model_dir: str, gin_search_path: list[str], scratch: Path, qualities: Sequence[float] = ()
+  model_dir: str, gin_search_path: list[str], scratch: Path, choice: Choice = LEVELS
 ) -> list[RunPoint]:
   """Exports a run's codec, and returns its operating points.
 
@@ -197,7 +212,7 @@ def run_points(
     model_dir: Run directory.
     gin_search_path: Folders with gin files.
     scratch: Folder to make for the exported codec.
-    qualities: Qualities of a codec of variable rate; by default its levels.
+    choice: Qualities of a codec of variable rate.
 
   Raises:
     TrainingError: if the directory holds no run.
@@ -208,7 +223,7 @@ def run_points(
   codec = runs.build_codec(model_dir, gin_search_path)
   runs.export_codec(codec, model_dir, scratch)
   loader = Loader(str(scratch))
-  return [RunPoint(codec, loader, quality) for quality in loader.qualities(qualities)]
+  return [RunPoint(codec, loader, quality) for quality in loader.qualities(choice)]
 
 
 def anchor_points(name: str) -> list[AnchorPoint]:
@@ -332,7 +347,10 @@ def train_test_mismatch(codec: Codec, step: int, quality_step: int | None = None
   codec.anneal(tf.constant(step, tf.int64))
   steps = None if quality_step is None else tf.constant([quality_step])
 
-  @tf.function(input_signature=[tf.TensorSpec([1, None, None, 3]), tf.TensorSpec([1], tf.int64)])
+  @tf.function(
+    input_signature=[tf.TensorSpec([1, None, None, 3]), tf.TensorSpec([1], tf.int64)],
+    autograph=codec.needs_autograph,
+  )
   def calculate(x, index):
     target = codec.target(steps)
     training, testing = codec.soft(x, index, target), codec.hard(x, target)

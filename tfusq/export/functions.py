@@ -23,7 +23,7 @@ import tensorflow as tf
 
 from tfusq.export import arguments, bitstream, container_ops, visitors
 from tfusq.export.bitstream import Coding, EncodedImage
-from tfusq.models import Model, in_tiles
+from tfusq.models import Model, in_tiles, tracing
 from tfusq.transforms import exact
 
 _PEAK = 255.0
@@ -230,14 +230,9 @@ def _psnr(image: tf.Tensor, reconstruction: tf.Tensor) -> tf.Tensor:
 def _traced(
   model: Model, function: Callable, signature: list[tf.TensorSpec] | None = None
 ) -> tf.types.experimental.GenericFunction:
-  """Returns a function to be traced, of which only what is not our own is converted.
-
-  Nothing here branches in Python on a tensor, which AutoGraph takes as long to find as the rest of
-  an export takes. Another's model may do so, as in training.
-  """
-  ours = ('tfusq', 'keras', 'tf_keras')
-  owners = {type(part).__module__.partition('.')[0] for part in (model, *model.submodules)}
-  return tf.function(function, signature, autograph=not owners.issubset(ours))
+  """Returns a function to be traced, of which only what is not our own is converted."""
+  autograph = tracing.needs_autograph((model, *model.submodules))
+  return tf.function(function, signature, autograph=autograph)
 
 
 def _file_of(function: Callable[..., dict[str, tf.Tensor]]) -> Callable[..., tf.Tensor]:

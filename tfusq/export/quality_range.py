@@ -35,6 +35,12 @@ class QualityRange(NamedTuple):
     """Returns the quality of a step."""
     return 1 + step / self.steps_per_level
 
+  def of_lmbda(self, lmbda: float) -> float:
+    """Returns the quality whose lambda is nearest, on a logarithmic scale."""
+    levels = np.arange(len(self.lambdas))
+    level = np.interp(np.log(lmbda), np.log(self.lambdas), levels)
+    return self.quality(round(float(level) * self.steps_per_level))
+
   def lmbda(self, quality: float) -> float:
     """Returns the lambda of a quality."""
     levels = np.arange(1, len(self.lambdas) + 1)

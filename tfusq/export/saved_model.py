@@ -69,7 +69,7 @@ def export(
     Exists: if `path` exists and may not be replaced.
   """
   files.check_folder(path, force, DESCRIPTION)
-  if not tf.function(exact.holds)(tf.constant(1)):
+  if not tf.function(exact.holds, autograph=False)(tf.constant(1)):
     raise ExportError(bitstream.INEXACT)
   options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
   # What is traced otherwise would be traced once more to be saved.

@@ -94,6 +94,8 @@ class Job:
       '--model_dir',
       str(self.model_dir / run.name / stage),
       *self._search_path(),
+      '--at_lmbda',
+      str(run.lmbda),
       '--name',
       run.title(stage),
       '--json',

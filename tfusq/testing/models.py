@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfusq.export import bitstream
 from tfusq.export.saving import nodes_of
-from tfusq.models import CentredModel, Model, Part, Visitor
+from tfusq.models import CentredModel, Model, Part, Visitor, tracing
 from tfusq.models.wavefront import Serial
 from tfusq.quantization.estimators import PGE
 from tfusq.quantization.quantizer import Quantizer
@@ -275,12 +275,12 @@ def _inexact_operations(
 ) -> list[str]:
   """Returns the names of a walk's operations that are inexact for floats, in no exact scope."""
 
-  @tf.function
   def walk() -> None:
     with exact.arithmetic():
       _walk(model, latents, height, width)
 
-  graph = walk.get_concrete_function().graph.as_graph_def()
+  traced = tf.function(walk, autograph=tracing.needs_autograph((model, *model.submodules)))
+  graph = traced.get_concrete_function().graph.as_graph_def()
   inexact = frozenset(_INEXACT.split())
   names = []
   for node in nodes_of(graph):

@@ -4,10 +4,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfusq.models import CentredModel, Model, Part, Target, VariableRate
+from tfusq.models import CentredModel, Model, Part, Target, VariableRate, tracing
 from tfusq.models.visitors import EstimatingVisitor
 from tfusq.quantization.quantizer import Quantizer
-from tfusq.training import distribute, execution, fixed_order
+from tfusq.training import distortions, distribute, execution, fixed_order
 from tfusq.training.averages import MovingAverages
 from tfusq.training.distortions import MSE, Distortion
 from tfusq.training.divergence import Divergence
@@ -152,6 +152,12 @@ class Codec(tf.keras.Model):
     return type(self.distortion_measure) is MSE
 
   @property
+  def needs_autograph(self) -> bool:
+    """Whether a function of the codec must be traced with AutoGraph: some part is not ours."""
+    measures = distortions.parts(self.distortion_measure)
+    return tracing.needs_autograph((self, *self.submodules, *measures))
+
+  @property
   def metrics(self) -> list[tf.keras.metrics.Metric]:
     """Means over an epoch, which Keras resets."""
     return list((self._means or {}).values())
@@ -251,6 +257,7 @@ class Codec(tf.keras.Model):
       terms = self._rate_distortion(x, visitor, target)
     return tape.gradient(terms.bpp, y), tape.gradient(terms.distortion, y)
 
+  @tracing.converted_if_needed
   def train_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Trains on one batch.
 
@@ -304,6 +311,7 @@ class Codec(tf.keras.Model):
     self._failure.require_none()
     self.divergence.require_none()
 
+  @tracing.converted_if_needed
   def test_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Validates on one batch, with rounding and with the training-time forward calculation.
 

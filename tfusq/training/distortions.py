@@ -140,6 +140,15 @@ class WeightedSum(Distortion):
     return sum(terms[1:], terms[0])
 
 
+def parts(distortion: Distortion) -> list[Distortion]:
+  """Returns a distortion and all that it is a sum of."""
+  found = [distortion]
+  if isinstance(distortion, WeightedSum):
+    for term in distortion.distortions:
+      found += parts(term)
+  return found
+
+
 def squared_error(x: tf.Tensor, reconstruction: tf.Tensor) -> tf.Tensor:
   """Returns the mean squared error of each image, `[batch]`.
 

@@ -44,7 +44,9 @@ class Record(tf.keras.callbacks.Callback):
         name: tf.summary.create_file_writer(os.path.join(folder, name))
         for name in ('train', 'validation')
       }
-    self._reconstruct = tf.function(lambda x: codec.hard(x).reconstruction)
+    self._reconstruct = tf.function(
+      lambda x: codec.hard(x).reconstruction, autograph=codec.needs_autograph
+    )
     self._originals = None
     if validation is not None:
       batch = next(iter(validation.dataset()))

@@ -5,6 +5,12 @@ orthonormal basis `V`, the colour `m` and the step of `tfusq.transforms.block_ba
 to integers is quantizing coefficients in steps of `step`. To each half a network is added whose
 last layer is zero at first, as in Glow.
 
+An optimizer such as Adam changes all weights by the same amount, whatever their size. Both halves
+therefore have the kernel `V / step`, so that both change alike relative to what they are; the
+synthesis multiplies it by `step^2`. As `step V`, its kernel would change by a tenth in a step of
+training at high rates, and its loss would rise. The synthesis' network sees `step y`, in the unit
+of pixels, for the same reason.
+
 #### References
 Kingma and Dhariwal, Glow: generative flow with invertible 1x1 convolutions, 2018, Sec. 3.1
 (initialization from data) and 3.3 (last layers of zero). https://arxiv.org/abs/1807.03039
@@ -166,13 +172,13 @@ class Synthesis(_LinearPlusNetwork):
   _side = 2
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
-    return self._plus_network(self.linear(inputs), inputs)
+    return self._plus_network(self.linear(inputs * self._step**2), inputs * self._step)
 
   def _linear(self, kernel_size, kernel, bias):
     return Conv2DTranspose(3, kernel_size, SIDE, kernel, bias, 'float32')
 
   def _weights(self, basis):
-    return self._padded(basis.vectors * self._step), basis.mean
+    return self._padded(basis.vectors / self._step), basis.mean
 
 
 def end_at_zero(network: tf.keras.layers.Layer, shape: list[int]) -> None:

@@ -172,8 +172,9 @@ class _Meter:
     self._images = images
     self._draws = draws
     self._bound = scales.bound_of(codec)
-    self._gradients = tf.function(codec.latent_gradients, reduce_retracing=True)
-    self._terms = tf.function(self._evaluate, reduce_retracing=True)
+    options = {'reduce_retracing': True, 'autograph': codec.needs_autograph}
+    self._gradients = tf.function(codec.latent_gradients, **options)
+    self._terms = tf.function(self._evaluate, **options)
 
   def state(self, step: int) -> State:
     """Returns the measurements with the codec as it is now, at a checkpoint's step."""
