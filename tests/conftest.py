@@ -132,10 +132,20 @@ def loaded_once(exported_codec, exported_path, monkeypatch):
 
   That commands load a codec is what the tests of earlier runs and of the quickstart show.
   """
+  _load_once(exported_codec, exported_path, monkeypatch)
+
+
+@pytest.fixture
+def variable_loaded_once(variable_codec, variable_path, monkeypatch):
+  """Has commands take the session's codec of variable rate as it is loaded."""
+  _load_once(variable_codec, variable_path, monkeypatch)
+
+
+def _load_once(codec, path, monkeypatch):
   load = tf.saved_model.load
 
-  def load_others(path):
-    return exported_codec._codec if os.path.samefile(path, exported_path) else load(path)
+  def load_others(folder):
+    return codec._codec if os.path.samefile(folder, path) else load(folder)
 
   monkeypatch.setattr(tf.saved_model, 'load', load_others)
 

@@ -14,6 +14,7 @@ import pytest
 from making import IMAGES
 from tfusq import cli as command_line
 from tfusq import image_files
+from tfusq.evaluation import metrics
 
 pytestmark = pytest.mark.usefixtures('loaded_once')
 
@@ -249,3 +250,69 @@ def test_every_path_of_the_command_line_is_local_or_may_be_in_a_store():
         assert name in ('any_path', 'local_path'), (parser.prog, action.dest)
         checked.add(action.dest)
   assert checked == paths
+
+
+@pytest.mark.usefixtures('variable_loaded_once')
+def test_a_quality_a_size_or_a_psnr_decides_about_the_file(
+  run, variable_path, variable_codec, source, image, tmp_path
+):
+  target = tmp_path / 'out.usq'
+
+  def compress(*goal):
+    code, out, _ = run('compress', '--codec', variable_path, source, target, *goal, '--force')
+    assert code == 0
+    return target.read_bytes(), out.decode()
+
+  sizes = {}
+  for quality in (1, 1.5, 2):
+    data, line = compress('--quality', quality)
+    assert data == variable_codec.compress(image, quality)
+    assert line.endswith(f' bpp, quality {quality:.2f}\n')
+    sizes[quality] = len(data)
+  assert sizes[1] < sizes[1.5] < sizes[2]
+
+  data, _ = compress('--bytes', sizes[2] - 1)
+  assert sizes[1] < len(data) < sizes[2]
+
+  decoded = variable_codec.decompress(variable_codec.compress(image, 1.5))
+  psnr = metrics.psnr(image, decoded) - 1e-3
+  data, _ = compress('--psnr', psnr)
+  assert metrics.psnr(image, variable_codec.decompress(data)) >= psnr
+  assert len(data) <= sizes[1.5]
+
+
+@pytest.mark.usefixtures('variable_loaded_once')
+@pytest.mark.parametrize(
+  'goal, message',
+  [
+    (('--quality', 2.1), 'this codec has the qualities from 1 to 2'),
+    (('--bytes', 40), 'no quality fits into 40 bytes: the lowest takes '),
+    (('--psnr', 99), 'no quality reaches 99.00 dB: the highest has '),
+  ],
+)
+def test_a_goal_that_no_quality_attains_is_one_line(
+  run, variable_path, source, tmp_path, goal, message
+):
+  target = tmp_path / 'out.usq'
+  code, _, err = run('compress', '--codec', variable_path, source, target, *goal)
+  assert code == 1 and err.startswith(f'tfusq compress: {message}') and err.count('\n') == 1
+  assert not target.exists()
+
+
+def test_a_codec_of_one_quality_has_no_other(run, exported_path, source, tmp_path):
+  code, _, err = run(
+    'compress', '--codec', exported_path, source, tmp_path / 'out.usq', '--quality', 1
+  )
+  assert code == 1 and 'has one quality; no other can be asked of it' in err
+
+
+@pytest.mark.usefixtures('variable_loaded_once')
+def test_a_limit_holds_for_each_image_of_a_folder(run, variable_path, source, tmp_path):
+  folder = tmp_path / 'photographs'
+  folder.mkdir()
+  for name in ('a.png', 'b.png'):
+    (folder / name).write_bytes(source.read_bytes())
+  limit = 300
+  code, out, _ = run('compress', '--codec', variable_path, folder, '--bytes', limit)
+  written = [path.stat().st_size for path in sorted(folder.glob('*.usq'))]
+  assert code == 0 and len(written) == 2 and max(written) <= limit

@@ -8,8 +8,15 @@ import tensorflow as tf
 import tfusq
 from making import make_codec
 from tfusq.evaluation import metrics, operating_points
-from tfusq.evaluation.operating_points import Mismatch, anchor_points, exported_points, measure
+from tfusq.evaluation.operating_points import (
+  Choice,
+  Mismatch,
+  anchor_points,
+  exported_points,
+  measure,
+)
 from tfusq.export import container
+from tfusq.export.client import CodecError
 from tfusq.image_files import image_hash
 from tfusq.transforms import pixels
 
@@ -76,7 +83,7 @@ class Absolute(tfusq.Distortion):
   least_side = 64
 
   def __call__(self, x, reconstruction):
-    return tf.reduce_mean(tf.abs(x - reconstruction))
+    return tf.reduce_mean(tf.abs(x - reconstruction), axis=(1, 2, 3))
 
 
 @pytest.mark.usefixtures('eagerly')
@@ -121,3 +128,40 @@ def test_a_live_anchor_is_a_point_at_each_setting(photograph):
     with point.open() as measure_image:
       rates.append(measure_image(photograph[:64, :64])['bpp'])
   assert rates[0] != rates[1] and point.description['setting'] and point.description['versions']
+
+
+def test_a_codec_of_variable_rate_is_evaluated_at_all_levels(variable_path, variable_codec):
+  points = exported_points(str(variable_path))
+  lambdas = variable_codec.qualities.lambdas
+  assert [point.description['quality'] for point in points] == [1.0, 2.0]
+  assert [point.description['lmbda'] for point in points] == pytest.approx(lambdas)
+  assert len({point.key for point in points}) == 2
+  assert [point.label for point in points] == [
+    f'{variable_codec.description["identity"]} {q}' for q in (1, 2)
+  ]
+
+
+def test_qualities_are_chosen_by_number_or_lambda(variable_path, exported_path, photograph):
+  chosen = exported_points(str(variable_path), Choice(qualities=(1.5, 2.0)))
+  assert [point.description['quality'] for point in chosen] == [1.5, 2.0]
+  with chosen[0].open() as low, chosen[1].open() as high:
+    image = photograph[:40, :56]
+    assert low(image)['bytes'] < high(image)['bytes']
+
+  middle = math.sqrt(0.02 * 0.32)
+  (point,) = exported_points(str(variable_path), Choice(lmbda=middle))
+  assert point.description['quality'] == 1.5
+  # As a sweep does of any run.
+  assert len(exported_points(str(exported_path), Choice(lmbda=middle))) == 1
+  with pytest.raises(CodecError, match='one quality'):
+    exported_points(str(exported_path), Choice(qualities=(1.5,)))
+
+
+@pytest.mark.usefixtures('eagerly')
+def test_the_mismatch_of_a_quality_is_that_of_its_gains(variable, photograph):
+  image = photograph[:64, :64]
+  low, high = (
+    operating_points.train_test_mismatch(variable, 0, step)(image)['surrogate-bpp']
+    for step in (0, 32)
+  )
+  assert low < high
