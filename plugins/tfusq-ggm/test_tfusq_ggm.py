@@ -190,6 +190,18 @@ def test_nonzero_centre_says_what_to_use():
     GeneralizedGaussian().coder(False)
 
 
+@pytest.mark.parametrize('shape', [None, 1.5])
+def test_widening_multiplies_the_deviation_alone(shape):
+  entropy_model = GeneralizedGaussian(bound=1e-6, shape=shape)
+  raw = tf.random.stateless_normal([2, 3, 4, 5 * entropy_model.channels], [1, 2])
+  log_factor = tf.random.stateless_normal([2, 1, 1, 5], [3, 4])
+  before = entropy_model.parameters(raw)
+  after = entropy_model.parameters(entropy_model.widen(raw, log_factor))
+  np.testing.assert_allclose(after[1], before[1] * np.exp(log_factor), rtol=1e-5)
+  np.testing.assert_array_equal(after[0], before[0])
+  np.testing.assert_array_equal(after[2], before[2])
+
+
 def test_the_bound_of_a_learned_shape_is_interpolated():
   model = GeneralizedGaussian()
   points = np.linspace(*model._range, 64)

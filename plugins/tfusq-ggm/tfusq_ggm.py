@@ -102,6 +102,10 @@ class GeneralizedGaussian(tfusq.EntropyModel):
     log_deviation = tfusq.lower_bound(log_deviation, bound)
     return MeanDeviationShape(mean, tf.exp(log_deviation), tf.exp(log_shape))
 
+  def widen(self, raw: tf.Tensor, log_factor: tf.Tensor) -> tf.Tensor:
+    mean, log_deviation, *log_shape = tf.split(tf.cast(raw, tf.float32), self.channels, axis=-1)
+    return tf.concat([mean, log_deviation + log_factor, *log_shape], -1)
+
   def _log_bound(self, log_shape: tf.Tensor) -> tf.Tensor:
     """Returns the logarithm of the deviation's bound, between the two points next to a shape."""
     log_bounds = tf.constant(self._log_bounds, log_shape.dtype)

@@ -45,7 +45,6 @@ def test_some_changed_files_of_a_nonzero_centre_mixture_in_pieces(
 def test_some_changed_files_of_a_variable_rate(variable_codec, photograph):
   (mutated, _), (hostile, longest) = fuzz(variable_codec, photograph[100:180, 100:196], 60, 60)
   assert not mutated['GARBAGE'] and 0 < hostile['picture'] < 60 and longest < 60
-  assert hostile['corrupt: this codec has ## quality steps']
 
 
 @pytest.mark.slow

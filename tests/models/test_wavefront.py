@@ -66,6 +66,16 @@ def test_a_scan_computes_what_the_whole_latent_does_bit_for_bit(height, width, m
   np.testing.assert_allclose(context.raw(y_hat), whole, atol=0.02)  # in floats
 
 
+def test_a_scan_ends_its_raw_parameters_as_the_whole_latent_does():
+  context, y_hat = serial(5, 9)
+  added = tf.random.stateless_normal([1, 1, 1, 2 * CHANNELS], [7, 8])
+  with exact.arithmetic():
+    raw, (scanned_raw, _, _) = context.raw(y_hat), scanned(context, y_hat)
+    finished = context.finished_by(lambda raw: raw + added)
+    np.testing.assert_array_equal(finished.raw(y_hat), raw + added)
+    np.testing.assert_array_equal(scanned(finished, y_hat)[0], scanned_raw + added)
+
+
 def test_a_scan_reads_what_was_visited_and_not_what_follows():
   """Each wave's parameters are functions of the waves before."""
   context, y_hat = serial(4, 6)

@@ -47,6 +47,11 @@ class OffByOne(tfusq.Gaussian):
     return coder
 
 
+class WidensTheNextChannel(tfusq.Gaussian):
+  def widen(self, raw, log_factor):
+    return super().widen(raw, tf.roll(log_factor, 1, axis=-1))
+
+
 class WrongTables(tfusq.Gaussian):
   def coder(self, zero_centre):
     coder = super().coder(zero_centre)
@@ -63,6 +68,7 @@ class WrongTables(tfusq.Gaussian):
     (ConstantWhenTraced(), entropy_models.agrees_when_traced, 'values 0.00'),
     (NotNormalized(), entropy_models.probabilities_sum_to_one, '0.96'),
     (WrongGradient(), entropy_models.bits_have_their_gradients, 'raw parameters'),
+    (WidensTheNextChannel(), entropy_models.widens_each_channel, r'costs \+0 bits a value, and'),
     (OffByOne(), entropy_models.codes_exactly_and_near_its_estimate, '1280 of 1280'),
     (WrongTables(), entropy_models.codes_exactly_and_near_its_estimate, 'the estimate'),
   ],

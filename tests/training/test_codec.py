@@ -25,6 +25,7 @@ from tfusq import (
   Residual,
   Round,
   Undefined,
+  VariableRate,
 )
 from tfusq.export import container_ops
 from tfusq.testing import instances
@@ -42,7 +43,7 @@ def compile_and_build(codec, learning_rate):
 @pytest.mark.parametrize(
   'model, options',
   [
-    (MSContext, {'zero_centre': False}),
+    (MSContext, {'zero_centre': False, 'variable_rate': VariableRate((0.02, 0.3))}),
     (MSHyper, {'train_encoder': False}),
     (
       lambda *arguments: Cheng(*arguments, hidden=24, analysis=Residual(attention=True)),

@@ -106,12 +106,34 @@ def test_a_run_in_float16_resumes_bit_for_bit_and_its_scale_with_it(tmp_path):
 
 
 def test_a_compiled_loss_is_the_plain_one_up_to_rounding(batch):
-  codec = build_small('ms_hyper')
+  """With a variable rate, which has all that a fixed one has."""
+  codec = build_small('ms_hyper', 'Codec.variable_rate = @VariableRate()')
   move(codec)
+
+  def soft(x, index):
+    return codec.soft(x, index, codec.training_target(index))
+
   arguments = from_uint8(batch['image']), batch['index']
-  plain, compiled = codec.soft(*arguments), tf.function(codec.soft, jit_compile=True)(*arguments)
-  assert float(compiled.bpp) == pytest.approx(float(plain.bpp), rel=COMPILED)
-  assert float(compiled.mse) == pytest.approx(float(plain.mse), rel=COMPILED)
+  plain, compiled = soft(*arguments), tf.function(soft, jit_compile=True)(*arguments)
+  for name in ('loss', 'bpp', 'mse'):
+    found, expected = float(getattr(compiled, name)), float(getattr(plain, name))
+    assert found == pytest.approx(expected, rel=COMPILED)
+
+
+@pytest.mark.parametrize('precision', SIXTEEN_BITS)
+def test_gains_are_float32_around_networks_of_less_precision(precision, batch):
+  x, index = from_uint8(batch['image']), batch['index']
+  with execution(precision):
+    codec = build_small('ms_hyper', 'Codec.variable_rate = @VariableRate()')
+    move(codec)
+    target = codec.training_target(index)
+    y = codec.centred_model.at(target.gains).latents(x)['y']
+    terms = codec.soft(x, index, target)
+  dtypes = {y.dtype, terms.loss.dtype, *(gain.dtype for gain in target.gains)}
+  assert dtypes == {tf.float32}
+  plain = tf.cast(codec.model.latents(x)['y'], tf.float32)
+  np.testing.assert_array_equal(y, plain * target.gains.gain)
+  assert np.isfinite(float(terms.loss))
 
 
 @pytest.mark.slow

@@ -33,8 +33,8 @@ class Qualities(tf.Module):
     steps: Number of quality steps; 1 where the rate is fixed.
     levels: Number of levels, the greatest quality.
     default_step: Step that is taken where none is named.
-    encoder_tables: What only compressing needs, `float32[steps, channels]`.
-    decoder_tables: What decompressing needs too, `float32[steps, channels]` each.
+    encoder_tables: Tables that only compressing needs, `float32[steps, channels]`.
+    decoder_tables: Tables that decompressing needs too, `float32[steps, channels]` each.
   """
 
   def __init__(self, variable_rate: VariableRate | None = None):

@@ -103,6 +103,31 @@ def _require_gradient(name: str, gradient: tf.Tensor, difference: tf.Tensor) -> 
   )
 
 
+def widens_each_channel(entropy_model: EntropyModel) -> None:
+  """`widen` changes nothing by a factor of 1; by 4, far values of that channel cost less."""
+  if type(entropy_model).widen is EntropyModel.widen:
+    raise NotApplicable('it has no scales to widen')
+  raw, parameters = _ready(entropy_model)
+  y = 4 * _typical(entropy_model, parameters)
+  before = entropy_model.bits(y, parameters)
+
+  for widened in range(_CHANNELS):
+    log_factor = np.zeros([1, 1, 1, _CHANNELS], np.float32)
+    log_factor[..., widened] = np.log(4)
+    other_raw = entropy_model.widen(raw, tf.constant(log_factor))
+    require(
+      other_raw.shape == raw.shape,
+      f'raw parameters of the shape {raw.shape} are widened to {other_raw.shape}',
+    )
+    after = entropy_model.bits(y, entropy_model.parameters(other_raw))
+    change = np.mean(after - before, axis=(0, 1, 2))
+    kept = np.abs(np.delete(change, widened)).max()
+    require(
+      change[widened] < 0 and kept < 1e-4,
+      f'a channel that is widened costs {change[widened]:+.3g} bits a value, and others {kept:.3g}',
+    )
+
+
 def agrees_when_traced(entropy_model: EntropyModel) -> None:
   """A graph of unknown shapes gives the bits and gradients of eager calls."""
   raw, parameters = _ready(entropy_model)
@@ -210,6 +235,7 @@ entropy_model_checks = [
   bits_are_local,
   probabilities_sum_to_one,
   bits_have_their_gradients,
+  widens_each_channel,
   agrees_when_traced,
   codes_exactly_and_near_its_estimate,
   starts_near_its_data,

@@ -205,7 +205,7 @@ class Codec(tf.keras.Model):
     Args:
       x: Images, `[batch, height, width, 3]`, float, 0 to 1.
       index: `int64[batch]`, the number of each image in the run, which its noise depends on.
-      target: What the images are trained for; None for the default.
+      target: Lambdas, weights and gains of the images; None for the default quality.
     """
     target = target or self.target()
     return self._rate_distortion(x, self._surrogate_visitor(x, index, target), target)
@@ -217,7 +217,7 @@ class Codec(tf.keras.Model):
 
     Args:
       x: Images, `[batch, height, width, 3]`, float, 0 to 1.
-      target: What the images are trained for; None for the default.
+      target: Lambdas, weights and gains of the images; None for the default quality.
     """
     target = target or self.target()
     visitor = self.centred_model.rounding_visitor(x, target.gains)

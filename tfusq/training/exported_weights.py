@@ -44,7 +44,7 @@ def write(
 
   Args:
     folder: Folder of the SavedModel.
-    weights: What holds the weights, by its name in checkpoints.
+    weights: Modules that hold the weights, by their names in checkpoints.
     saved: The attribute `_variables` of the SavedModel.
   """
   variables = checkpoints.variables_by_name(tf.train.Checkpoint(**weights))

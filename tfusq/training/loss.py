@@ -160,7 +160,7 @@ def rate_distortion(
     x: Images, `[batch, height, width, 3]`, float, 0 to 1.
     visitor: `EstimatingVisitor` of the same images.
     measure: Distortion to measure.
-    target: What each image is trained for.
+    target: Lambda, weight and gains of each image.
   """
   batch, height, width = tf.unstack(tf.shape(x))[:3]
   y_tilde = visitor.model.walk(visitor, batch, height, width)

@@ -30,6 +30,7 @@ _AS_BEFORE = re.compile(
   r'(.*/)?Patches\.(scales = \(1\.0, 1\.0\)|(flip|transpose) = False)'
   r'|train\.(initialization_patches = 0|average_decay = None)'
   r'|(.*/)?KLT\.squared_error = 1\.0'
+  r'|(.*/)?Codec\.variable_rate = None'
 )
 
 # Lines with the versions that the last digits of a training depend on.

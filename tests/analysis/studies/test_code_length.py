@@ -32,6 +32,24 @@ def test_code_length_is_the_exported_codecs_and_near_the_ideal(trained, exported
   assert all(length.coded < 1.001 * length.ideal + 4 for length in lengths)
 
 
+def test_a_variable_rate_is_coded_at_its_default_quality(variable, variable_codec, image, tmp_path):
+  coding = bitstream.make_coding(variable.centred_model)
+  lengths = code_length.lengths(coding, tf.constant(image))
+  sections = container.read_header(variable_codec.compress(image)).sections
+  assert tuple(length.coded for length in lengths) == sections
+  gains = variable.target().gains
+  visitor = variable.centred_model.rounding_visitor(from_uint8(image)[None], gains)
+  with exact.arithmetic():
+    visitor.model.walk(visitor, 1, 200, 256)
+  for length, bits in zip(lengths, visitor.bits, strict=True):
+    assert length.ideal == pytest.approx(float(bits[0]) / 8, rel=1e-3)
+
+  (tmp_path / 'one.png').write_bytes(image_files.encode(image, 'PNG'))
+  *_, forward = code_length.report(variable, str(tmp_path)).split('\n')
+  rate, error = (float(forward.split()[place]) for place in (6, 11))
+  assert abs(rate) < 1 and abs(error) < 1
+
+
 def test_a_report_has_the_sums_over_images(trained, image, tmp_path):
   for name in ('one', 'two'):
     (tmp_path / f'{name}.png').write_bytes(image_files.encode(image, 'PNG'))
