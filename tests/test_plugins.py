@@ -154,6 +154,8 @@ def test_a_command_reads_the_installed_distributions_once(scans, cli, tmp_path):
 def test_reading_gin_files_reads_the_installed_distributions_once(scans, monkeypatch):
   # gin takes each name once in a process.
   monkeypatch.setattr(gin, 'external_configurable', lambda *_, **__: None)
+  # Nothing of it is to stay registered for the tests after this.
+  monkeypatch.setattr(gin.config, '_FINALIZE_HOOKS', [])
   config.register.__wrapped__()
   config.recipe()
   assert len(scans) == 1
