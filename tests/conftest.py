@@ -16,6 +16,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+# A graph runs once or twice here, and TensorFlow's optimizers take longer than that. `.ci/run` has
+# the long tests, and those of another version, run with them.
+if 'TFUSQ_TESTS_OPTIMIZE' not in os.environ:
+  tf.config.optimizer.set_experimental_options({'disable_meta_optimizer': True})
+
 from making import IMAGES, eager, make_codec, make_patches, make_variable_coder
 from tfusq import cli as command_line
 from tfusq import image_files, plugins

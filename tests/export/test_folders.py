@@ -108,7 +108,7 @@ def test_a_folder_without_files_is_an_error(tmp_path, exported_codec):
 def test_one_file_goes_in_and_comes_back(folder, tmp_path, exported_codec):
   compressed, png = tmp_path / 'a.usq', tmp_path / 'back.PNG'
   written = folders.compress_file(lambda: exported_codec, folder / 'a.png', compressed)
-  assert written == (compressed.stat().st_size, 40 * 50, '50x40')
+  assert written == (compressed.stat().st_size, 40 * 50, '50x40', None)
   assert written.rate == f'{written[0]} bytes, {8 * written[0] / 2000:.4f} bpp'
   assert folders.decompress_file(lambda identity: exported_codec, compressed, png) == written
   np.testing.assert_array_equal(

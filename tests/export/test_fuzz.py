@@ -28,6 +28,7 @@ def test_some_changed_files(exported_codec, photograph):
   assert longest < 60
 
 
+@pytest.mark.long
 def test_some_changed_files_of_a_nonzero_centre_mixture_in_pieces(
   photograph, tmp_path, monkeypatch
 ):

@@ -58,6 +58,7 @@ def test_a_masked_convolution_sees_twelve_neighbours(context, seen):
 
 
 def test_a_dense_layer_is_a_1x1_convolution_of_any_number_of_positions():
+  tf.keras.utils.set_random_seed(1)
   dense, convolution = transforms.Dense(4), transforms.Conv2D(4, 1)
   x = tf.random.stateless_normal([2, 3, 5, 6], [1, 2])
   dense(x), convolution(x)

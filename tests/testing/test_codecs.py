@@ -24,10 +24,11 @@ def test_an_exported_codec_keeps_its_contract(exported_codec, monkeypatch):
   checks = testing.checks_of(exported_codec)
   assert [check.check.__name__ for check in checks] == [
     'decodes_its_files',
+    'decodes_every_quality',
     'names_itself_in_files',
     'has_usual_operations',
   ]
-  assert [check() for check in checks] == ['', '', '']
+  assert [check() for check in checks] == ['', 'it has one quality', '', '']
 
 
 def test_another_pixel_is_found(exported_codec):

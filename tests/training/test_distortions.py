@@ -242,7 +242,7 @@ def test_one_gin_file_has_the_light_model_trained_for_ms_ssim(caplog):
   codec.create()
   kernel = codec.model.synthesis.linear.kernel.numpy().reshape(768, 6)
   step = block_bases.quantization_step(16.64 / 2500)
-  np.testing.assert_allclose(np.linalg.norm(kernel, axis=0), step, rtol=1e-5)
+  np.testing.assert_allclose(np.linalg.norm(kernel, axis=0), 1 / step, rtol=1e-5)
 
   batch = next(iter(data.dataset()))
   terms = codec.hard(from_uint8(batch['image']))

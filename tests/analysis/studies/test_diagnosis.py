@@ -52,6 +52,7 @@ def test_rounding_has_neither_mismatch_nor_noise(tmp_path):
   assert not asks(found, 'noise as signal')
 
 
+@pytest.mark.long
 def test_a_temperature_that_went_too_far_is_told_with_a_better_one(tmp_path, trained):
   alpha = tfusq.Linear(14.0, 12, start=0.5)
   codec = make_codec(

@@ -20,11 +20,13 @@ def results():
   return codecs.evaluate()
 
 
+@pytest.mark.long
 def test_there_is_a_result_for_each_codec(results):
   keys = {(result.method, result.transform, result.slope) for result in results}
   assert len(results) == len(keys) == len(NAMES) * 2 * 2
 
 
+@pytest.mark.long
 def test_codecs_come_near_the_bound_and_never_pass_it(results):
   for result in results:
     beyond = result.rate - laplacian.shannon_lower_bound(result.distortion)
@@ -34,6 +36,7 @@ def test_codecs_come_near_the_bound_and_never_pass_it(results):
       assert beyond < 0.4, result
 
 
+@pytest.mark.long
 def test_costs_are_ordered_as_in_the_paper(results):
   cost = {}
   for result in results:

@@ -14,6 +14,7 @@ def table():
   return list(table2.table2(samples=2000))
 
 
+@pytest.mark.long
 def test_table_two_is_the_quadratures(table, reference):
   exact = reference['table2']['exact_uniform']
   assert len(table) == 32
@@ -25,6 +26,7 @@ def test_table_two_is_the_quadratures(table, reference):
     assert entry.error < 0.2 * expected + 0.001 * spread, entry
 
 
+@pytest.mark.long
 def test_table_two_is_the_papers(table):
   for entry in table:
     if not entry.paper:
