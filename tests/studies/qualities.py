@@ -4,16 +4,16 @@
     python tests/studies/qualities.py order --codec codec --images kodak --every 1
     python tests/studies/qualities.py cost --variable variable.json --fixed low.json middle.json
 
-`sizes` compresses each image to each limit in bytes, and prints how much of the limit the files take:
-the least, the mean and the greatest share, and how many images' range of qualities does not reach
-the limit.
+`sizes` compresses each image to each limit in bytes, and prints how much of the limit the files
+take: the least, the mean and the greatest share, and how many images' range of qualities does not
+reach the limit.
 
-`order` compresses each image at every step, or every few, and counts the pairs of neighbouring steps
-of which the higher takes fewer bytes or has a lower PSNR.
+`order` compresses each image at every step, or every few, and counts the pairs of neighbouring
+steps of which the higher takes fewer bytes or has a lower PSNR.
 
-`cost` compares the costs `R + lambda D` of curve files from `tfusq evaluate`: those of codecs of one
-quality, of any number of files, each with the quality of the same lambda of the other curve. The
-images are paired; the interval is that of a bootstrap over them.
+`cost` compares the costs `R + lambda D` of curve files from `tfusq evaluate`: those of codecs of
+one quality, of any number of files, each with the quality of the same lambda of the other curve.
+The images are paired; the interval is that of a bootstrap over them.
 """
 
 import argparse
