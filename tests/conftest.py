@@ -57,6 +57,16 @@ def mode(request):
 
 
 @pytest.fixture
+def optimized():
+  """TensorFlow's optimizers of graphs, which tests go without."""
+  options = tf.config.optimizer.get_experimental_options()
+  before = options.get('disable_meta_optimizer', False)
+  tf.config.optimizer.set_experimental_options({'disable_meta_optimizer': False})
+  yield
+  tf.config.optimizer.set_experimental_options({'disable_meta_optimizer': before})
+
+
+@pytest.fixture
 def eagerly():
   with eager():
     yield

@@ -113,9 +113,8 @@ def test_a_number_of_bytes_is_kept_by_the_best_quality_that_fits(codec, image, a
   files = [each['data'].numpy() for each in all_files]
   sizes = np.array([len(file) for file in files])
   assert np.all(np.diff(sizes) > 0)  # else bisection may miss the best
-  for limit in {*sizes, *(sizes - 1), *(sizes + 1), np.int64(2**40), np.float64(1e300), np.inf}:
-    if limit < sizes[0]:
-      continue
+  some = sizes[::4]  # the lowest and the highest among them
+  for limit in [*some, *(some[1:] - 1), *(some + 1), np.int64(2**40), np.float64(1e300), np.inf]:
     expected = files[np.flatnonzero(sizes <= limit)[-1]]
     assert codec.compress_to_bytes(image, limit).numpy() == expected, limit
   assert codec.compress_to_bytes(image, int(sizes[3])).numpy() == files[3]
@@ -136,9 +135,8 @@ def test_where_nothing_fits_it_says_what_the_lowest_takes(missing, codec, image,
 def test_a_psnr_is_reached_by_the_lowest_quality_that_does(codec, image, all_files):
   reached = np.array([psnr(image, each['reconstruction']) for each in all_files])
   assert np.all(np.diff(reached) > 0.001)
-  for limit in np.array([*(reached - 1e-4), *(reached + 1e-4), 0, -np.inf]):
-    if limit > reached[-1]:
-      continue
+  some = reached[::4]
+  for limit in np.array([*(some - 1e-4), *(some[:-1] + 1e-4), 0, -np.inf]):
     expected = all_files[np.flatnonzero(reached >= limit)[0]]['data'].numpy()
     assert codec.compress_to_psnr(image, limit).numpy() == expected, limit
 

@@ -14,16 +14,6 @@ def total(x):
   return value, tf.atan2(one, value), tf.atan2(other, value)
 
 
-@pytest.fixture
-def optimized():
-  """TensorFlow's optimizers of graphs, which tests go without."""
-  options = tf.config.optimizer.get_experimental_options()
-  before = options.get('disable_meta_optimizer', False)
-  tf.config.optimizer.set_experimental_options({'disable_meta_optimizer': False})
-  yield
-  tf.config.optimizer.set_experimental_options({'disable_meta_optimizer': before})
-
-
 @pytest.mark.usefixtures('optimized')
 def test_additions_keep_the_order_in_which_they_are_written():
   x = tf.fill([4], 20.0)

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tfusq.transforms import pixels
@@ -12,6 +13,7 @@ def test_floats_are_the_same_bits_in_eager_and_graph_mode(mode):
   assert x[0] == 0 and x[255] == 1
 
 
+@pytest.mark.usefixtures('optimized')
 def test_a_division_in_a_graph_is_the_same_product():
   quotients = tf.function(lambda image: tf.cast(image, tf.float32) / 255)(tf.constant(ALL))
   np.testing.assert_array_equal(quotients, pixels.from_uint8(ALL))
