@@ -33,13 +33,16 @@ from tfusq.export import bitstream
 from tfusq.export.bitstream import ExportError
 from tfusq.export.client import DESCRIPTION
 from tfusq.export.functions import Functions
-from tfusq.export.identity import encoder_variables
 from tfusq.export.saving import new_saved_model, nodes_of
 from tfusq.files import AnyPath
 from tfusq.models import CentredModel, VariableRate
 from tfusq.models.variable_rate import STEPS_PER_LEVEL
+from tfusq.models.watching import watched
 from tfusq.training import exported_weights
 from tfusq.transforms import LINEAR, exact
+
+# Pixels of an image that any model takes.
+_SIDE = 64
 
 
 def export(
@@ -170,20 +173,30 @@ def _require_exact(centred_model: CentredModel) -> None:
     if not np.isfinite(variable.numpy()).all():
       raise ExportError(f'the weights {variable.name} are not finite')
 
-  encoder = encoder_variables(centred_model)
   for layer in centred_model.model.submodules:
     if isinstance(layer, tf.keras.layers.Layer) and layer.compute_dtype != 'float32':
       raise ExportError(
         f'the networks compute in {layer.compute_dtype}: export the run, not the codec in training'
       )
-    if not isinstance(layer, LINEAR) or layer.kernel.ref() in encoder:
-      continue
+
+  for layer in _layers_of_walk(centred_model):
     total = exact.weight_sum(layer.kernel.numpy(), layer.output_axis)
     if not total <= exact.MAX_WEIGHT_SUM:
       raise ExportError(
         f'the weights of {layer.name} are too large for exact arithmetic: their '
         f'absolute sum is {total:g}, and at most {exact.MAX_WEIGHT_SUM:g}'
       )
+
+
+def _layers_of_walk(centred_model: CentredModel) -> list[tf.keras.layers.Layer]:
+  """Returns the layers that decide table indexes, and so are computed in exact arithmetic."""
+  model = centred_model.model
+  layers = [layer for layer in model.submodules if isinstance(layer, LINEAR)]
+  visitor = centred_model.rounding_visitor(tf.zeros([1, _SIDE, _SIDE, 3]))
+  called: list[tf.keras.layers.Layer] = []
+  with watched(layers, lambda layer, *_: called.append(layer)):
+    model.walk(visitor, tf.constant(1), tf.constant(_SIDE), tf.constant(_SIDE))
+  return called
 
 
 def _forget_gradients(path: AnyPath) -> None:
