@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections.abc import Callable
 
 from tfusq import files
 from tfusq.cli.arguments import (
@@ -12,6 +11,7 @@ from tfusq.cli.arguments import (
   add_command,
   add_force,
   any_path,
+  positive,
 )
 from tfusq.errors import Error
 
@@ -56,12 +56,12 @@ def add(commands: Commands) -> None:
   )
   goal.add_argument(
     '--bytes',
-    type=_positive(int),
+    type=positive,
     help='greatest length of a file: the best quality that fits is taken, for each image by itself',
   )
   goal.add_argument(
     '--psnr',
-    type=_positive(float),
+    type=float,
     help='least PSNR in dB: the lowest quality that reaches it is taken, for each image by itself',
   )
   command.add_argument(
@@ -110,8 +110,11 @@ def compress(arguments: argparse.Namespace) -> None:
 
   def load():
     codec = codecs.to_compress(arguments.codec)
-    if codec.qualities is None and goal != DEFAULT:
-      raise client.CodecError(f'{codec.path} has one quality; no other can be asked of it')
+    # Before TensorFlow is loaded, and once for a folder.
+    if goal != DEFAULT:
+      qualities = codec.require_qualities()
+      if goal.quality is not None:
+        qualities.step(goal.quality)
     return client.ExportedCodec(codec)
 
   output = arguments.output or folders.default_output(arguments.input)
@@ -162,19 +165,6 @@ def info(arguments: argparse.Namespace) -> None:
 
   if errors:
     raise folders.BulkError('\n  '.join([f'{len(errors)} files are not intact:', *errors]))
-
-
-def _positive(kind: type) -> Callable[[str], float]:
-  """Returns the type of an argument that is a positive number."""
-
-  def convert(text):
-    number = kind(text)
-    if not 0 < number < 2**31:
-      raise argparse.ArgumentTypeError(f'must be positive, not {text}')
-    return number
-
-  convert.__name__ = kind.__name__  # which a message names
-  return convert
 
 
 def _print_info(path: str) -> None:

@@ -19,7 +19,6 @@ from tfusq.evaluation import metrics
 from tfusq.evaluation.evaluate import Measure
 from tfusq.evaluation.failures import EvaluationError
 from tfusq.export import client, container
-from tfusq.models.variable_rate import STEPS_PER_LEVEL
 from tfusq.training.codec import Codec
 from tfusq.transforms import pixels
 
@@ -31,9 +30,11 @@ class Mismatch(Error, RuntimeError):
 class Choice(NamedTuple):
   """Which qualities of a codec of variable rate are evaluated: by default its levels.
 
+  At most one of the attributes is given.
+
   Attributes:
-    qualities: These.
-    lmbda: The one of this lambda; None for others. A codec of one quality is evaluated anyhow.
+    qualities: Qualities, rounded to steps; no codec of one quality is evaluated beside.
+    lmbda: Lambda of the one quality to evaluate; codecs of one quality are evaluated as they are.
   """
 
   qualities: Sequence[float] = ()
@@ -46,15 +47,16 @@ LEVELS = Choice()
 class ExportedPoint:
   """Operating point of a SavedModel codec, at one of its qualities."""
 
-  def __init__(self, loader: 'Loader', quality: float | None = None):
+  def __init__(self, loader: 'Loader', step: int | None = None):
     """Initializer.
 
     Args:
       loader: The codec.
-      quality: Quality of a codec of variable rate; None for the only one of another.
+      step: Quality step of a codec of variable rate; None for the only one of another.
     """
     self._loader = loader
-    self._quality = quality
+    self._step = step
+    self._quality: float | None = None
     folder = loader.folder
     self.description = folder.description
     self.label = folder.identity
@@ -63,11 +65,13 @@ class ExportedPoint:
     # variables has a checksum of every weight.
     index = (folder.path / 'variables' / 'variables.index').read_bytes()
     identifying = type(self).__name__.encode() + folder.description_json + index
-    if folder.qualities is not None and quality is not None:
-      lmbda = folder.qualities.lmbda(quality)
-      self.description = {**folder.description, 'quality': quality, 'lmbda': lmbda}
-      self.label = f'{folder.identity} {quality:g}'
-      identifying += f'{quality!r}'.encode()
+    if step is not None:
+      stated = folder.require_qualities()
+      self._quality = stated.quality(step)
+      at_step = {'quality': self._quality, 'lmbda': stated.lmbda(step)}
+      self.description = {**folder.description, **at_step}
+      self.label = f'{folder.identity} {self._quality:g}'
+      identifying += str(step).encode()
     self.key = hashlib.sha256(identifying).hexdigest()[:32]
 
   @contextlib.contextmanager
@@ -109,43 +113,41 @@ class Loader:
       self._codec = codec
     return self._codec
 
-  def qualities(self, choice: 'Choice') -> list[float | None]:
-    """Returns the qualities to evaluate: by default, the levels; of another codec, None.
+  def steps(self, choice: Choice) -> Sequence[int | None]:
+    """Returns the quality steps to evaluate: by default, the levels; None of a fixed rate.
 
     Raises:
       CodecError: if qualities are asked for of a codec of one quality.
+      QualityError: if the codec does not have them.
     """
-    stated = self.folder.qualities
-    if stated is None:
-      if choice.qualities:
-        raise client.CodecError(f'{self.folder.path} has one quality; no other can be asked of it')
+    if self.folder.qualities is None and not choice.qualities:
       return [None]
+    stated = self.folder.require_qualities()
     if choice.lmbda is not None:
-      return [stated.of_lmbda(choice.lmbda)]
-    return list(choice.qualities) or [float(level + 1) for level in range(len(stated.lambdas))]
+      return [stated.step_of_lmbda(choice.lmbda)]
+    if choice.qualities:
+      return sorted({stated.step(quality) for quality in choice.qualities})
+    return list(range(0, stated.last_step + 1, stated.steps_per_level))
 
 
 class RunPoint(ExportedPoint):
   """Operating point of a training run at its newest checkpoint, with its train-test mismatch."""
 
-  def __init__(self, codec: Codec, loader: Loader, quality: float | None = None):
+  def __init__(self, codec: Codec, loader: Loader, step: int | None = None):
     """Initializer.
 
     Args:
       codec: The run's codec.
       loader: The same, exported.
-      quality: Quality of a codec of variable rate; None for the only one of another.
+      step: Quality step of a codec of variable rate; None for the only one of another.
     """
-    super().__init__(loader, quality)
+    super().__init__(loader, step)
     self._codec = codec
 
   @contextlib.contextmanager
   def open(self) -> Iterator[Measure]:
     """Loads the codec and gives the function from an image to its measurements."""
-    step = None
-    if self._codec.variable_rate is not None and self._quality is not None:
-      step = round((self._quality - 1) * STEPS_PER_LEVEL)
-    mismatch = train_test_mismatch(self._codec, self.description['step'], step)
+    mismatch = train_test_mismatch(self._codec, self.description['step'], self._step)
     with super().open() as measure_exported:
       yield lambda image: {**measure_exported(image), **mismatch(image)}
 
@@ -200,7 +202,7 @@ def exported_points(path: str, choice: Choice = LEVELS) -> list[ExportedPoint]:
       one.
   """
   loader = Loader(path)
-  return [ExportedPoint(loader, quality) for quality in loader.qualities(choice)]
+  return [ExportedPoint(loader, step) for step in loader.steps(choice)]
 
 
 def run_points(
@@ -223,7 +225,7 @@ def run_points(
   codec = runs.build_codec(model_dir, gin_search_path)
   runs.export_codec(codec, model_dir, scratch)
   loader = Loader(str(scratch))
-  return [RunPoint(codec, loader, quality) for quality in loader.qualities(choice)]
+  return [RunPoint(codec, loader, step) for step in loader.steps(choice)]
 
 
 def anchor_points(name: str) -> list[AnchorPoint]:

@@ -48,6 +48,18 @@ class CodecFolder(NamedTuple):
     """Qualities of a codec of variable rate; None of a codec of one quality."""
     return QualityRange.stated_in(self.description)
 
+  def require_qualities(self) -> QualityRange:
+    """Returns the qualities of a codec of variable rate.
+
+    Raises:
+      CodecError: if the codec has one quality.
+    """
+    if self.qualities is None:
+      raise CodecError(
+        f'{self.path} has a fixed rate; qualities, sizes and PSNRs are for codecs of variable rate'
+      )
+    return self.qualities
+
   @property
   def decoder_only(self) -> bool:
     """Whether the codec can't compress."""
@@ -180,6 +192,7 @@ class ExportedCodec:
 
     range_coder.operations()  # registers them
     folder = codec if isinstance(codec, CodecFolder) else read_folder(codec)
+    self._folder = folder
     self.path = folder.path
     self.description = folder.description
     self.qualities = folder.qualities
@@ -229,7 +242,7 @@ class ExportedCodec:
       ContainerError: if no file can hold the image, or no quality fits; says why.
       CodecError: if the codec has one quality, or TensorFlow fails.
     """
-    self._require_qualities()
+    self._folder.require_qualities()
     return self._call_with_image('compress_to_bytes', image, (limit, 'int64')).numpy()
 
   def compress_to_psnr(self, image: np.ndarray, limit: float) -> bytes:
@@ -246,7 +259,7 @@ class ExportedCodec:
       ContainerError: if no file can hold the image, or no quality reaches it; says why.
       CodecError: if the codec has one quality, or TensorFlow fails.
     """
-    self._require_qualities()
+    self._folder.require_qualities()
     return self._call_with_image('compress_to_psnr', image, (limit, 'float32')).numpy()
 
   def decompress(self, data: bytes) -> np.ndarray:
@@ -293,12 +306,8 @@ class ExportedCodec:
     """Returns the argument that names a quality, if one does."""
     if quality is None:
       return []
-    self._require_qualities()
+    self._folder.require_qualities()
     return [(quality, 'float32')]
-
-  def _require_qualities(self) -> None:
-    if self.qualities is None:
-      raise CodecError(f'{self.path} has one quality; no other can be asked of it')
 
   def _call_with_image(self, name: str, image: np.ndarray, *numbers: tuple[float, str]) -> Any:
     """Calls a function of an image, and of numbers with their types."""

@@ -4,6 +4,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tfusq.errors import Error
+
+
+class QualityError(Error, ValueError):
+  """A quality or lambda that a codec does not have; says which it has."""
+
 
 class QualityRange(NamedTuple):
   """Qualities of a codec of variable rate, from 1 to the number of its levels.
@@ -35,13 +41,34 @@ class QualityRange(NamedTuple):
     """Returns the quality of a step."""
     return 1 + step / self.steps_per_level
 
-  def of_lmbda(self, lmbda: float) -> float:
-    """Returns the quality whose lambda is nearest, on a logarithmic scale."""
+  def step(self, quality: float) -> int:
+    """Returns the step that is nearest to a quality.
+
+    Raises:
+      QualityError: if there is no such quality.
+    """
+    levels = len(self.lambdas)
+    if not 1 <= quality <= levels:
+      raise QualityError(f'this codec has the qualities from 1 to {levels}, not {quality:g}')
+    return round((quality - 1) * self.steps_per_level)
+
+  def step_of_lmbda(self, lmbda: float) -> int:
+    """Returns the step whose lambda is nearest, on a logarithmic scale.
+
+    Raises:
+      QualityError: if the lambda is not between those of the lowest and the highest quality.
+    """
+    first, last = self.lambdas[0], self.lambdas[-1]
+    if not first <= lmbda <= last:
+      raise QualityError(f'this codec has the lambdas from {first:g} to {last:g}, not {lmbda:g}')
     levels = np.arange(len(self.lambdas))
     level = np.interp(np.log(lmbda), np.log(self.lambdas), levels)
-    return self.quality(round(float(level) * self.steps_per_level))
+    return round(float(level) * self.steps_per_level)
 
-  def lmbda(self, quality: float) -> float:
-    """Returns the lambda of a quality."""
-    levels = np.arange(1, len(self.lambdas) + 1)
-    return float(np.exp(np.interp(quality, levels, np.log(self.lambdas))))
+  def lmbda(self, step: int) -> float:
+    """Returns the lambda of a step."""
+    level, further = divmod(step, self.steps_per_level)
+    if not further:
+      return self.lambdas[level]
+    share = further / self.steps_per_level
+    return self.lambdas[level] ** (1 - share) * self.lambdas[level + 1] ** share
