@@ -127,12 +127,17 @@ def trained(of_all_workers):
 
 @pytest.fixture(scope='session')
 def exported_path(trained, of_all_workers):
+  return _exported(trained, 'exported', of_all_workers)
+
+
+def _exported(codec, name, of_all_workers):
+  """Returns a codec's folder, which one of the workers exports."""
   range_coder.operations()  # of what another worker has exported, too
-  with of_all_workers('exported') as folder:
+  with of_all_workers(name) as folder:
     path = folder / 'codec'
     if not path.exists():
       folder.mkdir()
-      saved_model.export(trained.centred_model, path, {'versions': {}})
+      saved_model.export(codec.centred_model, path, {'versions': {}})
   return path
 
 
@@ -173,13 +178,7 @@ def variable():
 
 @pytest.fixture(scope='session')
 def variable_path(variable, of_all_workers):
-  range_coder.operations()
-  with of_all_workers('variable') as folder:
-    path = folder / 'codec'
-    if not path.exists():
-      folder.mkdir()
-      saved_model.export(variable.centred_model, path, {'versions': {}})
-  return path
+  return _exported(variable, 'variable', of_all_workers)
 
 
 @pytest.fixture(scope='session')

@@ -71,7 +71,7 @@ def quality_function(
   def checked(image, quality=None):
     if quality is None:
       return _with_checked(function, image)
-    return _with_checked(at_quality, image, tf.cast(quality, QUALITY.dtype))
+    return _with_checked(at_quality, image, _as(QUALITY.dtype, quality))
 
   traced = tf.function(checked, autograph=False)
   _trace(traced)
@@ -98,6 +98,26 @@ def limit_function(
   traced = tf.function(checked, autograph=False)
   _trace_with_number(traced, spec)
   return traced
+
+
+def data_function(
+  function: Callable[[tf.Tensor], tf.Tensor],
+) -> tf.types.experimental.GenericFunction:
+  """Returns a function that takes a file, and refuses several.
+
+  Args:
+    function: Function of a file, a scalar string.
+
+  Returns:
+    Function with an input signature, since TensorFlow casts nothing but bytes and text to strings.
+  """
+
+  def checked(data):
+    message = tf.strings.join(['a file is one string; this has the shape ', _shape_text(data)])
+    data = container_ops.verified(data, (tf.equal(tf.rank(data), 0), message))
+    return function(tf.reshape(data, []))
+
+  return tf.function(checked, [tf.TensorSpec(None, tf.string, 'data')], autograph=False)
 
 
 def _with_checked(function: Callable[..., Any], image: tf.Tensor, *others: tf.Tensor) -> Any:
@@ -142,26 +162,6 @@ def _trace_with_number(
   _trace(function, spec)
   for dtype in _NUMBERS:
     function.get_concrete_function(IMAGE, tf.TensorSpec([], dtype, spec.name))
-
-
-def data_function(
-  function: Callable[[tf.Tensor], tf.Tensor],
-) -> tf.types.experimental.GenericFunction:
-  """Returns a function that takes a file, and refuses several.
-
-  Args:
-    function: Function of a file, a scalar string.
-
-  Returns:
-    Function with an input signature, since TensorFlow casts nothing but bytes and text to strings.
-  """
-
-  def checked(data):
-    message = tf.strings.join(['a file is one string; this has the shape ', _shape_text(data)])
-    data = container_ops.verified(data, (tf.equal(tf.rank(data), 0), message))
-    return function(tf.reshape(data, []))
-
-  return tf.function(checked, [tf.TensorSpec(None, tf.string, 'data')], autograph=False)
 
 
 def _refused(message: str | tf.Tensor) -> tf.Tensor:

@@ -9,14 +9,6 @@ from tfusq.models import CentredModel
 from tfusq.transforms import exact
 
 
-def encoder_variables(centred_model: CentredModel) -> set:
-  """Returns references to the variables that decoding does not need."""
-  variables: set = set()
-  for layer in centred_model.encoder_only():
-    variables.update(variable.ref() for variable in layer.variables)
-  return variables
-
-
 def codec_identity(
   centred_model: CentredModel, coders: dict[str, Coder], qualities: Qualities
 ) -> bytes:
@@ -39,7 +31,7 @@ def codec_identity(
   header = f'{versions} {type(model).__name__} {classes} {centred_model.zero_centre}'
   digest = hashlib.sha256(header.encode())
 
-  encoder = encoder_variables(centred_model)
+  encoder = centred_model.encoder_variables()
   variables = [variable for variable in model.variables if variable.ref() not in encoder]
   for coder in coders.values():
     variables += coder.variables

@@ -33,6 +33,7 @@ from tfusq.export import bitstream
 from tfusq.export.bitstream import ExportError
 from tfusq.export.client import DESCRIPTION
 from tfusq.export.functions import Functions
+from tfusq.export.quality_range import QualityRange
 from tfusq.export.saving import new_saved_model, nodes_of
 from tfusq.files import AnyPath
 from tfusq.models import CentredModel, VariableRate
@@ -158,13 +159,8 @@ def _describe_qualities(variable_rate: VariableRate | None) -> dict[str, Any]:
   if variable_rate is None:
     return {}
   default = 1 + variable_rate.default_step / STEPS_PER_LEVEL
-  return {
-    'qualities': {
-      'lambdas': variable_rate.lambdas,
-      'steps_per_level': STEPS_PER_LEVEL,
-      'default': default,
-    }
-  }
+  qualities = QualityRange(variable_rate.lambdas, STEPS_PER_LEVEL, default)
+  return {'qualities': qualities._asdict()}
 
 
 def _require_exact(centred_model: CentredModel) -> None:
@@ -193,10 +189,10 @@ def _layers_of_walk(centred_model: CentredModel) -> list[tf.keras.layers.Layer]:
   model = centred_model.model
   layers = [layer for layer in model.submodules if isinstance(layer, LINEAR)]
   visitor = centred_model.rounding_visitor(tf.zeros([1, _SIDE, _SIDE, 3]))
-  called: list[tf.keras.layers.Layer] = []
-  with watched(layers, lambda layer, *_: called.append(layer)):
+  called: dict[int, tf.keras.layers.Layer] = {}  # some are called for several parts
+  with watched(layers, lambda layer, *_: called.update({id(layer): layer})):
     model.walk(visitor, tf.constant(1), tf.constant(_SIDE), tf.constant(_SIDE))
-  return called
+  return list(called.values())
 
 
 def _forget_gradients(path: AnyPath) -> None:

@@ -106,6 +106,13 @@ class CentredModel:
       layers.append(self.variable_rate.gain)
     return layers
 
+  def encoder_variables(self) -> set:
+    """Returns references to the variables that decoding does not need."""
+    variables: set = set()
+    for layer in self.encoder_only():
+      variables.update(variable.ref() for variable in layer.variables)
+    return variables
+
   def at(self, gains: Gains | None) -> Networks:
     """Returns the networks at a quality.
 

@@ -232,11 +232,9 @@ def _require_encoder(codec: Codec, new: dict[str, tf.Variable], path: str) -> No
     new: Variables that the source does not have, by path.
     path: Checkpoint, or folder of an exported codec.
   """
-  names = [f'model/{name}/' for name in codec.model.encoder_only]
-  # What is frozen of a variable rate.
-  prefixes = (*names, 'variable_rate/gain/')
+  encoder = codec.centred_model.encoder_variables()
   for name, variable in new.items():
-    if name.startswith(prefixes):
+    if variable.ref() in encoder:
       raise TransferError(
         f'the encoder is frozen, and {path} does not have all of it: '
         f'{_plain(name)} of shape {_shape(variable.shape)}'
