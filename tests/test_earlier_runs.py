@@ -63,7 +63,12 @@ def test_a_file_of_format_version_1_names_its_codec_to_others(
   assert message in str(error.value)
 
 
-@pytest.fixture(params=IDENTITIES)
+@pytest.fixture(
+  params=[
+    'zero_centre',
+    *(pytest.param(name, marks=pytest.mark.long) for name in ('nonzero_centre', 'serial_context')),
+  ]
+)
 def name(request):
   return request.param
 

@@ -20,6 +20,7 @@ def quick(monkeypatch):
 TRAINING = distortion.Training
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures('eagerly')
 def test_a_card_has_descriptions_pictures_and_tables(quick):
   page = card.write_card([tfusq.SUA(5.0), tfusq.SR()], Effort())

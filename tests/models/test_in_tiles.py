@@ -146,6 +146,7 @@ class Bounded(tfusq.MSHyper):
     return super().reconstruct(y_hat, height, width)
 
 
+@pytest.mark.long
 def test_what_sees_the_whole_picture_is_not_tiled_and_takes_fewer_pixels(
   photograph, in_small_pieces, monkeypatch
 ):

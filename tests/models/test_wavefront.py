@@ -108,6 +108,7 @@ def work(height, width):
   return numbers
 
 
+@pytest.mark.long
 def test_the_work_of_a_scan_is_in_proportion_to_its_positions():
   # All of one column, one row, or neither.
   row, column, square = work(1, 144), work(144, 1), work(12, 12)

@@ -19,11 +19,18 @@ def tiny(cls, *entropy_model, **options):
 @testing.conformance(
   tiny(tfusq.MSHyper),
   tiny(tfusq.MSContext),
+)
+def test_every_model_conforms(check):
+  assert check() == ''
+
+
+@pytest.mark.long
+@testing.conformance(
   tiny(tfusq.Charm, slices=3),
   tiny(tfusq.Cheng, tfusq.GaussianMixture(), hidden=12, analysis=tfusq.Residual(True)),
   tiny(tfusq.ELIC, groups=(2, 4), analysis=tfusq.Bottleneck(1)),
 )
-def test_every_model_conforms(check):
+def test_every_larger_model_conforms(check):
   assert check() == ''
 
 

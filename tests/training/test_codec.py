@@ -45,16 +45,18 @@ def compile_and_build(codec, learning_rate):
   [
     (MSContext, {'zero_centre': False, 'variable_rate': VariableRate((0.02, 0.3))}),
     (MSHyper, {'train_encoder': False}),
-    (
+    pytest.param(
       lambda *arguments: Cheng(*arguments, hidden=24, analysis=Residual(attention=True)),
       {'zero_centre': False, 'entropy_model': GaussianMixture()},
+      marks=pytest.mark.long,
     ),
-    (lambda *arguments: Charm(*arguments, slices=2), {}),
-    (
+    pytest.param(lambda *arguments: Charm(*arguments, slices=2), {}, marks=pytest.mark.long),
+    pytest.param(
       lambda *arguments: ELIC(
         *arguments, groups=(2, 10), analysis=Bottleneck(1), synthesis=Bottleneck(1)
       ),
       {},
+      marks=pytest.mark.long,
     ),
   ],
 )

@@ -73,6 +73,7 @@ def test_gin_binds_it_and_recipes_of_others_do_not_mention_it(cli, tmp_path):
     assert 'execution' not in config.recipe()
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures('eagerly')
 def test_a_run_in_float16_resumes_bit_for_bit_and_its_scale_with_it(tmp_path):
   def run(folder, steps, most):
@@ -105,6 +106,7 @@ def test_a_run_in_float16_resumes_bit_for_bit_and_its_scale_with_it(tmp_path):
     saved_model.export(codec.centred_model, tmp_path / 'codec', {})
 
 
+@pytest.mark.long
 def test_a_compiled_loss_is_the_plain_one_up_to_rounding(batch):
   """With a variable rate, which has all that a fixed one has."""
   codec = build_small('ms_hyper', 'Codec.variable_rate = @VariableRate()')

@@ -25,6 +25,7 @@ def summaries(tmp_path_factory):
   return path
 
 
+@pytest.mark.long
 def test_summaries_show_the_terms_and_their_mismatch(summaries):
   found = {}
   for folder in ('train', 'validation'):

@@ -85,6 +85,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path):
   ]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures('eagerly')
 def test_a_start_from_data_and_averages_resume_bit_for_bit(tmp_path):
   options = {'initialization_patches': 2, 'average_decay': 0.9, 'validation': make_patches()}
@@ -119,6 +120,7 @@ def test_what_is_read_of_a_run_are_the_averages_and_training_goes_on_with_the_we
   assert any(np.any(a != b) for a, b in zip(loaded.trainable_variables, trained, strict=True))
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures('eagerly')
 def test_what_comes_from_a_run_takes_precedence_over_data(uninterrupted, tmp_path):
   run(tmp_path / 'new', steps=2, initialization_patches=2)
@@ -153,6 +155,7 @@ def test_a_run_that_diverges_stops_with_the_checkpoint_before_that(tmp_path, mon
   assert checkpoints.newest(str(tmp_path)) == 4
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures('eagerly')
 def test_a_run_of_variable_rate_is_resumed_bit_for_bit_with_its_averages(tmp_path):
   def train_to(name, steps):
@@ -370,6 +373,7 @@ def test_other_photographs_are_another_configuration(tmp_path):
     run(tmp_path, steps=2, patches=make_patches(folder='heldout'))
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures('eagerly')
 def test_a_run_on_a_folder_goes_on_with_its_pack_bit_for_bit_and_back(tmp_path):
   packing.pack(str(IMAGES / 'train'), str(tmp_path / 'pack'), 100_000)
@@ -466,6 +470,7 @@ def is_writing(model_dir, number):
   )
 
 
+@pytest.mark.long
 def test_a_killed_process_resumes_to_the_same_run(cli, tmp_path):
   """What the process leaves is carried on here; another process does so in the slow test."""
   once, killed = tmp_path / 'once', tmp_path / 'killed'
@@ -507,6 +512,7 @@ def test_twenty_kills_at_random_moments_leave_a_run_that_resumes(tmp_path):
   assert_equal_runs(once, killed)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures('eagerly')
 def test_a_run_goes_on_under_another_version_after_an_option(tmp_path):
   first, second = '# tensorflow 2.14.1\n', '# tensorflow 2.17.1\n'

@@ -208,6 +208,7 @@ np.savez(sys.argv[2], exact=y.numpy(), floats=network(x).numpy())
 """
 
 
+@pytest.mark.long
 def test_the_result_does_not_depend_on_threads_or_kernels(network, tmp_path):
   x = tf.round(4 * tf.random.stateless_normal([1, 9, 8, 64], [11, 12])).numpy()
   np.savez(tmp_path / 'in.npz', x, *(variable.numpy() for variable in network.variables))

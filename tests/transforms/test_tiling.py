@@ -61,7 +61,11 @@ def test_what_depends_on_the_whole_is_not_tiled(function):
 
 @pytest.mark.parametrize(
   'pair',
-  [tfusq.Convolutional(), tfusq.Residual(True), tfusq.Bottleneck(1)],
+  [
+    tfusq.Convolutional(),
+    pytest.param(tfusq.Residual(True), marks=pytest.mark.long),
+    tfusq.Bottleneck(1),
+  ],
   ids=['convolutional', 'residual', 'bottleneck'],
 )
 def test_tiles_equal_the_whole_but_for_the_order_of_sums(pair, mode):

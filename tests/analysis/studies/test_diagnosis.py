@@ -82,6 +82,7 @@ def test_images_that_are_too_small_for_the_distortion_are_refused(tmp_path):
     diagnosis.diagnose(codec, str(tmp_path), str(tmp_path / 'images'), 6, 2)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures('eagerly')
 def test_a_noisy_estimator_without_a_schedule_is_replaced(tmp_path):
   codec = make_codec(
@@ -125,12 +126,14 @@ def test_a_small_bound_is_raised(tmp_path):
   assert asks(found, 'raise the bound from 1e-06 to 0.11')
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures('eagerly')
 def test_a_bound_that_holds_everything_is_lowered(tmp_path):
   found = diagnose(tmp_path, make_codec(bound=30.0), steps=1, draws=2)
   assert found.checkpoints[-1].at_bound == 1 and asks(found, 'lower the bound')
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures('eagerly')
 def test_a_rate_that_is_annealed_alone_has_its_ladder(tmp_path):
   alpha = tfusq.Linear(end=9.0, steps=2, start=1.0)

@@ -11,6 +11,7 @@ from tfusq.analysis.study import Effort
 from tfusq.analysis.synthesis import Training
 
 
+@pytest.mark.long
 def test_the_study_is_relative_to_rounding(monkeypatch):
   monkeypatch.setattr(Effort, 'scales', lambda self: [0.3])
   monkeypatch.setattr(distortion, 'Training', lambda steps, **kwargs: Training(50, **kwargs))

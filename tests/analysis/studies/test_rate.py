@@ -14,6 +14,7 @@ def studies():
     return rate.measure([tfusq.AUN(), tfusq.SUA(5.0), tfusq.SR()], Effort())
 
 
+@pytest.mark.long
 def test_rates_of_scalars_are_those_of_quadrature(studies):
   scalars, _ = studies
   rows = {(row['surrogate'], row['mean'], row['scale']): row for row in scalars.rows}
