@@ -6,8 +6,8 @@ import pytest
 
 import memory
 
-# Collections take a tenth of a second, so that they wait until it is worth it.
-GROWN = 1.25 * memory.GIB
+# Collections take a few tenths of a second, so that they wait until it is worth it.
+GROWN = memory.GIB // 8
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -19,23 +19,23 @@ def pytest_xdist_auto_num_workers():
 
 
 @pytest.fixture(scope='session', autouse=True)
-def imports_are_kept():
-  """Leaves out of collections what was imported."""
+def held():
+  """The memory of this process; leaves out of collections what was imported."""
   memory.keep_what_is_imported()
+  return memory.Held()
 
 
 @pytest.fixture(scope='module', autouse=True)
-def files_are_freed():
+def files_are_freed(held):
   """Frees what the file before has left; at its own end pytest still holds its last test."""
-  memory.free()
+  held.free()
   with memory.forgetting_gradients():
     yield
 
 
 @pytest.fixture(autouse=True)
-def tests_are_freed(files_are_freed):
+def tests_are_freed(held, files_are_freed):
   """Frees what the tests before have left, where that is much."""
-  if memory.resident() > GROWN:
-    memory.free()
+  held.free_where_grown(GROWN)
   with memory.forgetting_gradients():
     yield

@@ -111,7 +111,7 @@ def test_graphs_with_our_gradients_are_freed():
   kept = trace()
   with memory.forgetting_gradients():
     forgotten = trace()
-  memory.free()
+  memory.Held().free()
   assert kept() is not None  # otherwise this shows nothing
   assert forgotten() is None
 
@@ -121,3 +121,26 @@ def test_the_resident_memory_is_that_of_this_process():
   block = np.ones(2**27, np.uint8)
   assert 100 * 2**20 < memory.resident() - before < 200 * 2**20
   del block
+
+
+def test_memory_is_freed_where_it_has_grown():
+  class Cycle:
+    pass
+
+  def make(size):
+    cycle = Cycle()
+    cycle.itself, cycle.block = cycle, np.ones(size, np.uint8)
+    return weakref.ref(cycle)
+
+  held = memory.Held()
+  small = make(2**10)
+  held.free_where_grown(2**26)
+  assert small() is not None
+  large = make(2**27)
+  held.free_where_grown(2**26)
+  assert small() is None and large() is None
+
+  # The block is given back, and so less than before is held.
+  small = make(2**10)
+  held.free_where_grown(2**26)
+  assert small() is not None

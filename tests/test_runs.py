@@ -37,7 +37,6 @@ def test_a_run_is_loaded_with_its_newest_networks(run):
   assert codec.model.hyper_analysis.layers[0].filters == 4
 
 
-@pytest.mark.long
 def test_a_run_is_exported_with_its_step_and_recipe(run, tmp_path):
   out = tmp_path / 'codec'
   identity = runs.export_run(run, out, [])

@@ -134,7 +134,6 @@ def test_a_plugin_is_checked_by_name(cli):
   assert code == 1 and 'no plugin Nope' in err
 
 
-@pytest.mark.long
 def test_a_run_is_trained_analyzed_and_evaluated_from_the_command_line(cli, photograph, tmp_path):
   from making import IMAGES, eager
 

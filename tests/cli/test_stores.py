@@ -23,7 +23,6 @@ def photographs(store, photograph):
   return folder
 
 
-@pytest.mark.long
 def test_a_run_lives_in_a_store(cli, store, photographs, tmp_path):
   def train(steps):
     return cli(

@@ -52,7 +52,6 @@ def test_a_mixtures_centre_is_near_the_weighted_mean_and_has_its_gradient():
   np.testing.assert_array_equal(tape.gradient(centre, raw), tape.gradient(smooth, raw))
 
 
-@pytest.mark.long
 def test_bisection_works_inside_a_loop():
   """As in a serial context: symbol by symbol, each index from the one before."""
   coder = GaussianMixture(2).coder(False)

@@ -90,7 +90,6 @@ def test_each_defect_is_named(mutate, python, graph):
     unpacked(data)
 
 
-@pytest.mark.long
 def test_every_flipped_bit_is_noticed():
   data = packed()
   check = tf.function(unpack, input_signature=[tf.TensorSpec([], tf.string)])

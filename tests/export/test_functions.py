@@ -74,12 +74,11 @@ def test_without_a_quality_it_is_the_middle_level(codec, image, all_files, varia
 @pytest.mark.parametrize(
   'quality, step',
   [
-    (1, 0),
     (2, 32),
     (1.5, 16),
-    (1 + 9.4 / 32, 9),
-    (1 + 9.6 / 32, 10),
-    (np.float64(1.25), 8),
+    (np.float64(1), 0),
+    (np.float64(1 + 9.4 / 32), 9),
+    (np.float64(1 + 9.6 / 32), 10),
     (np.float32(1.25), 8),
     (np.int64(2), 32),
     (np.int32(2), 32),
@@ -117,14 +116,13 @@ def test_a_number_of_bytes_is_kept_by_the_best_quality_that_fits(codec, image, a
   for limit in [*some, *(some[1:] - 1), *(some + 1), np.int64(2**40), np.float64(1e300), np.inf]:
     expected = files[np.flatnonzero(sizes <= limit)[-1]]
     assert codec.compress_to_bytes(image, limit).numpy() == expected, limit
-  assert codec.compress_to_bytes(image, int(sizes[3])).numpy() == files[3]
   assert codec.compress_to_bytes(image, sizes[3] + 0.9).numpy() == files[3]
   by_signature = codec.signatures['compress_to_bytes']
   limit = tf.constant(sizes[20], tf.int64)
   assert by_signature(image=image, limit=limit)['data_bytes'].numpy() == files[20]
 
 
-@pytest.mark.parametrize('missing', [1, 10**6])
+@pytest.mark.parametrize('missing', np.array([1, 10**6]))
 def test_where_nothing_fits_it_says_what_the_lowest_takes(missing, codec, image, all_files):
   size = len(all_files[0]['data'].numpy())
   message = f'no quality fits into {size - missing} bytes: the lowest takes {size}'
@@ -141,7 +139,7 @@ def test_a_psnr_is_reached_by_the_lowest_quality_that_does(codec, image, all_fil
     assert codec.compress_to_psnr(image, limit).numpy() == expected, limit
 
 
-@pytest.mark.parametrize('limit', [40, 100.5])
+@pytest.mark.parametrize('limit', np.array([40, 100.5]))
 def test_where_none_reaches_it_it_says_what_the_highest_has(limit, codec, image, all_files):
   highest = psnr(image, all_files[-1]['reconstruction'])
   message = f'no quality reaches {limit:.2f} dB: the highest has {highest:.2f}'
@@ -151,17 +149,17 @@ def test_where_none_reaches_it_it_says_what_the_highest_has(limit, codec, image,
 
 def test_no_psnr_is_reached_that_is_no_number(codec, image):
   with pytest.raises(REFUSED, match='no quality reaches nan dB'):
-    codec.compress_to_psnr(image, np.nan)
+    codec.compress_to_psnr(image, np.float64(np.nan))
 
 
 @pytest.mark.parametrize(
-  'number', [np.float64(1000), np.int32(1000), np.int64(1000), tf.constant(1000)], ids=repr
+  'number', [1000, np.float64(1000), np.int32(1000), np.int64(1000), tf.constant(1000)], ids=repr
 )
 def test_limits_are_numbers_of_any_type(number, codec, image):
-  expected = codec.compress_to_bytes(image, 1000).numpy()
+  expected = codec.compress_to_bytes(image, np.int64(1000)).numpy()
   assert codec.compress_to_bytes(image, number).numpy() == expected
   number = number / 40
-  expected = codec.compress_to_psnr(image, 25.0).numpy()
+  expected = codec.compress_to_psnr(image, np.float64(25)).numpy()
   assert codec.compress_to_psnr(image, number).numpy() == expected
 
 

@@ -30,7 +30,6 @@ def signature_of(path, name):
   return imported.prune(elements(signature.inputs), elements(signature.outputs))
 
 
-@pytest.mark.long
 def test_tfci_compresses_and_decompresses(paths, exported_codec, photograph):
   tfc = pytest.importorskip('tensorflow_compression')
   metagraph, _ = paths

@@ -129,12 +129,28 @@ def resident() -> int:
   return pages * os.sysconf('SC_PAGE_SIZE')
 
 
-def free() -> None:
-  """Collects the graphs that nobody holds, and returns freed memory to the system."""
-  gc.collect()
-  trim = getattr(ctypes.CDLL(None), 'malloc_trim', None)
-  if trim is not None:  # glibc has it
-    trim(0)
+class Held:
+  """The memory that this process holds, and held when it was last freed."""
+
+  def __init__(self):
+    self._after_freeing = resident()
+
+  def free(self) -> None:
+    """Collects the graphs that nobody holds, and returns freed memory to the system."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), 'malloc_trim', None)
+    if trim is not None:  # glibc has it
+      trim(0)
+    self._after_freeing = resident()
+
+  def free_where_grown(self, least: int) -> None:
+    """Frees memory if the process has grown since that was done.
+
+    Args:
+      least: Bytes of growth from which on it is done.
+    """
+    if resident() > self._after_freeing + least:
+      self.free()
 
 
 @contextlib.contextmanager

@@ -85,7 +85,6 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path):
   ]
 
 
-@pytest.mark.long
 @pytest.mark.usefixtures('eagerly')
 def test_a_start_from_data_and_averages_resume_bit_for_bit(tmp_path):
   options = {'initialization_patches': 2, 'average_decay': 0.9, 'validation': make_patches()}
@@ -155,7 +154,6 @@ def test_a_run_that_diverges_stops_with_the_checkpoint_before_that(tmp_path, mon
   assert checkpoints.newest(str(tmp_path)) == 4
 
 
-@pytest.mark.long
 @pytest.mark.usefixtures('eagerly')
 def test_a_run_of_variable_rate_is_resumed_bit_for_bit_with_its_averages(tmp_path):
   def train_to(name, steps):
@@ -470,7 +468,6 @@ def is_writing(model_dir, number):
   )
 
 
-@pytest.mark.long
 def test_a_killed_process_resumes_to_the_same_run(cli, tmp_path):
   """What the process leaves is carried on here; another process does so in the slow test."""
   once, killed = tmp_path / 'once', tmp_path / 'killed'
