@@ -192,10 +192,11 @@ def photograph():
 
 
 @pytest.fixture
-def cli(capsys):
+def cli(capsys, held):
   """Runs the command line here; returns exit code, output and errors."""
 
   def run(*words):
+    held.free_where_grown(2**27)  # by a command before, which would have been a process
     code = command_line.main(command_line.parser().parse_args([str(word) for word in words]))
     out, err = capsys.readouterr()
     return code, out, err

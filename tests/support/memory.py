@@ -116,7 +116,7 @@ def keep_what_is_imported() -> None:
   """Exempts the modules and classes there are from collections, which then take less time.
 
   Tracing makes so many objects that Python's own thresholds would spend a tenth of it on
-  collections; what is then left is collected by `free`.
+  collections; what is then left is collected by `Held.free`.
   """
   gc.collect()
   gc.freeze()
