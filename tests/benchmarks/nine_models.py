@@ -140,19 +140,22 @@ def one(name, image_path):
   latents = model.latents(x)
   coders = bitstream.make_coders(codec.centred_model)
 
+  # As in an exported codec, whose rounded weights are variables.
+  store = exact.Store()
+
   def walk_in(arithmetic):
-    @tf.function
+    @tf.function(autograph=False)
     def walk():
       replay = replaying(model, coders, latents)
-      with arithmetic():
+      with exact.storing(store), arithmetic():
         y_hat = model.walk(replay, 1, *image.shape[:2])
       return replay.sum, tf.reduce_sum(y_hat)
 
     return walk
 
-  analyse = tf.function(lambda: model.latents(x))
+  analyse = tf.function(lambda: model.latents(x), autograph=False)
   y_hat = tf.round(latents['y'])
-  synthesize = tf.function(lambda: model.reconstruct(y_hat, *image.shape[:2]))
+  synthesize = tf.function(lambda: model.reconstruct(y_hat, *image.shape[:2]), autograph=False)
   with tempfile.TemporaryDirectory() as folder:
     saved_model.export(codec.centred_model, Path(folder) / 'codec', {})
     loaded = client.ExportedCodec(Path(folder) / 'codec')

@@ -106,12 +106,12 @@ def test_no_sum_passes_what_float32_holds_exactly(make, stride, varied, signed):
     steps = exact._steps_of_positions(tf.constant(x[0, 1, 2]), weights)
 
   largest, start = 0, 0
-  for block, step in zip(weights.kernels, steps, strict=True):
+  for block, step in zip(weights.kernels, np.ravel(steps), strict=True):
     # Rows and columns of taps, inputs, outputs.
     taps = block if layer.output_axis == -1 else block.swapaxes(-1, -2)
     taps = taps.reshape(-1 if make else 1, 5 if make else 1, *taps.shape[-2:])
     channels = np.float32(greatest)[start : start + taps.shape[2], None]
-    reach = np.round(channels / float(tf.squeeze(step)))
+    reach = np.round(channels / step)
     for row, column in np.ndindex(stride, stride):
       meeting = taps[row::stride, column::stride]
       positive = (np.maximum(meeting, 0) * reach).sum((0, 1, 2))
@@ -121,6 +121,22 @@ def test_no_sum_passes_what_float32_holds_exactly(make, stride, varied, signed):
     start += taps.shape[2]
   assert start == inputs and largest <= 2**24
   assert largest > 2**22 or not make  # a position's step depends on its greatest activation alone
+
+
+def test_a_block_takes_few_operations():
+  """Large networks have a thousand blocks, and their graphs are traced and saved."""
+
+  def operations(inputs):
+    layer = transforms.Conv2D(5, 3)
+    layer(tf.zeros([1, 6, 7, inputs]))
+    with exact.arithmetic(), exact.storing(exact.Store()):
+      traced = tf.function(layer).get_concrete_function(tf.TensorSpec([1, 6, 7, inputs]))
+    blocks = len(exact.round_weights(layer.kernel.numpy(), layer.bias.numpy()).blocks)
+    return len(traced.graph.get_operations()), blocks
+
+  (few, first), (many, second) = operations(100), operations(800)
+  assert second > first + 10
+  assert many - few <= 7 * (second - first)
 
 
 def test_small_activations_keep_their_digits_beside_large_ones():
@@ -139,7 +155,7 @@ def test_small_activations_keep_their_digits_beside_large_ones():
 
 @pytest.mark.parametrize('blocks', [2, 16, 120])
 def test_steps_are_so_near_each_other_that_float64_adds_sums_exactly(blocks):
-  steps = exact._near_each_other([tf.constant(2.0**-power) for power in range(blocks)])
+  steps = exact._near_each_other(tf.constant([2.0**-power for power in range(blocks)]))
   ratio = float(tf.reduce_max(steps) / tf.reduce_min(steps))
   assert len(steps) * 2**24 * ratio <= 2**53
   assert steps[0] == 1 and steps[1] == 0.5

@@ -78,16 +78,18 @@ class Weights(NamedTuple):
   """A layer's kernel and bias for exact sums; arrays, or tensors of them.
 
   Attributes:
+    blocks: Number of inputs of each block.
     kernels: Kernel of each block of inputs, `float32`, integers: the weights are `step * kernel`.
-    sums: Weights of each block in steps, summed over the taps that meet in one output,
-      `float32[2, inputs of the block, outputs x phases]`: of the positive ones, and of the
-      magnitudes of the negative ones.
+    sums: Weights in steps, summed over the taps that meet in one output,
+      `float32[2, blocks, most inputs of a block, outputs x phases]`: of the positive ones, and of
+      the magnitudes of the negative ones; zero beyond a block's inputs.
     step: Step of each output, a power of two, `float32[outputs]`.
     bias: `float32[outputs]`, or of the result's shape.
   """
 
+  blocks: list[int]
   kernels: list[Any]
-  sums: list[Any]
+  sums: Any
   step: Any
   bias: Any
 
@@ -113,7 +115,7 @@ class Store:
       make: Function that makes them, a nested structure of arrays.
     """
     if key not in self._by_key:
-      self._by_key[key] = tf.nest.map_structure(self._variable, make())
+      self._by_key[key] = _with_arrays(self._variable, make())
     return self._by_key[key]
 
   def _variable(self, value: np.ndarray) -> tf.Variable:
@@ -178,8 +180,15 @@ def weights(key: tuple, make: Callable[[], T]) -> T:
   # Values of variables are known outside of a graph only.
   with tf.init_scope():
     if store is None:
-      return tf.nest.map_structure(tf.constant, make())
+      return _with_arrays(tf.constant, make())
     return store.weights(key, make)
+
+
+def _with_arrays(function: Callable[[np.ndarray], Any], made: T) -> T:
+  """Returns a nested structure with a function of its arrays in their place."""
+  return tf.nest.map_structure(
+    lambda value: function(value) if isinstance(value, np.ndarray) else value, made
+  )
 
 
 def round_weights(
@@ -214,14 +223,17 @@ def round_weights(
 
   signed = np.stack([_sums(np.maximum(sign * integers, 0), stride) for sign in (1, -1)])
   signed = signed.reshape(*signed.shape[:2], -1)
-  kernels, sums = [], []
-  for inputs in _blocks(signed.sum(0)):
+  slices = _blocks(signed.sum(0))
+  blocks = [inputs.stop - inputs.start for inputs in slices]
+  sums = np.zeros([2, len(blocks), max(blocks), signed.shape[2]], np.float32)
+  kernels = []
+  for number, inputs in enumerate(slices):
     block = integers[..., inputs, :]
-    kernels.append(block if output_axis == -1 else block.swapaxes(-1, -2))
-    sums.append(np.float32(signed[:, inputs]))
+    block = block if output_axis == -1 else block.swapaxes(-1, -2)
+    kernels.append(np.ascontiguousarray(block, np.float32))
+    sums[:, number, : blocks[number]] = signed[:, inputs]
 
-  kernels = [np.ascontiguousarray(block, np.float32) for block in kernels]
-  return Weights(kernels, sums, np.float32(2.0**log2_step), np.float32(bias))
+  return Weights(blocks, kernels, sums, np.float32(2.0**log2_step), np.asarray(bias, np.float32))
 
 
 def _log2_steps(kernel: np.ndarray) -> np.ndarray:
@@ -305,50 +317,76 @@ def multiply(x: tf.Tensor, weights: Weights) -> tf.Tensor:
 def _scaled_sums(
   convolution: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
   x: tf.Tensor,
-  steps: list[tf.Tensor],
+  steps: tf.Tensor,
   weights: Weights,
 ) -> tf.Tensor:
-  """Returns the clipped sums of activations, each block's rounded to multiples of its step."""
-  sums: list[tf.Tensor] = []
-  for channels, kernel, step in zip(_channels(weights), weights.kernels, steps, strict=True):
-    # One block after the other, or all of their sums would be in memory at once.
-    with tf.control_dependencies(sums):
-      block = convolution(tf.round(x[..., channels] / step), kernel)
-    if len(steps) > 1:
-      block = tf.cast(block, tf.float64)
-    # Products with powers of two are exact, and so is the sum, in any order.
-    block *= tf.cast(step, block.dtype)
-    sums = [sums[0] + block] if sums else [block]
+  """Returns the clipped sums of activations, each block's rounded to multiples of its step.
+
+  Args:
+    convolution: Linear map of activations and a kernel.
+    x: Activations, `float32[..., inputs]`.
+    steps: Step of each block, `float32[..., blocks]`.
+    weights: Weights from `round_weights`.
+  """
+  block_of_input = np.repeat(np.arange(len(weights.blocks)), weights.blocks)
+  integers = tf.round(x / tf.gather(steps, block_of_input, axis=-1))
+
+  # Products with powers of two are exact, and so are the sums, in any order.
+  if len(weights.blocks) == 1:
+    total = convolution(integers, weights.kernels[0]) * steps
+  else:
+    total = _sum_of_blocks(convolution, integers, tf.cast(steps, tf.float64), weights)
 
   # A fused multiplication and addition is no other, as the product is exact.
-  scaled = tf.cast(sums[0], tf.float32) * weights.step
-  return _clip(scaled + weights.bias)
+  return _clip(total * weights.step + weights.bias)
 
 
-def _channels(weights: Weights) -> list[slice]:
-  """Returns the inputs of each block."""
-  channels = []
+def _sum_of_blocks(
+  convolution: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+  integers: tf.Tensor,
+  steps: tf.Tensor,
+  weights: Weights,
+) -> tf.Tensor:
+  """Returns the sum of all blocks' convolutions, each times its step, added in float64.
+
+  A large network has a thousand blocks, for each of which there are as few operations as may be.
+  """
+  blocks = tf.split(integers, weights.blocks, axis=-1)
+  steps_of_blocks = tf.split(steps, len(blocks), axis=-1)
+  sums: list[tf.Tensor] = []
+  for block, step, kernel in zip(blocks, steps_of_blocks, weights.kernels, strict=True):
+    # One block after the other, or all of their sums would be in memory at once.
+    with tf.control_dependencies(sums):
+      product = tf.cast(convolution(block, kernel), tf.float64) * step
+    sums = [sums[0] + product] if sums else [product]
+  return tf.cast(sums[0], tf.float32)
+
+
+def _in_blocks(x: tf.Tensor, weights: Weights) -> tf.Tensor:
+  """Returns inputs, `[..., inputs]`, as `[..., blocks, most inputs of a block]`, with zeros."""
+  if len(weights.blocks) == 1:
+    return x[..., None, :]
+  inputs = sum(weights.blocks)
+  index = np.full([len(weights.blocks), max(weights.blocks)], inputs)
   start = 0
-  for sums in weights.sums:
-    channels.append(slice(start, start + sums.shape[1]))
-    start = channels[-1].stop
-  return channels
+  for number, size in enumerate(weights.blocks):
+    index[number, :size] = np.arange(start, start + size)
+    start += size
+  paddings = [[0, 0]] * (x.shape.rank - 1) + [[0, 1]]
+  return tf.gather(tf.pad(x, paddings), index, axis=-1)
 
 
-def _steps_of_positions(x: tf.Tensor, weights: Weights) -> list[tf.Tensor]:
-  """Returns safe steps of each block's activations, `float32[..., 1]`.
+def _steps_of_positions(x: tf.Tensor, weights: Weights) -> tf.Tensor:
+  """Returns safe steps of each block's activations, `float32[..., blocks]`.
 
   Activations of up to 1024 steps, times the weights of a block, are less than 2^24.
   """
-  steps = []
-  for channels in _channels(weights):
-    greatest = tf.reduce_max(tf.abs(x[..., channels]), -1, keepdims=True)
-    steps.append(tf.maximum(_power_below(greatest), _LEAST_POWER) / _PARTS)
-  return _near_each_other(steps)
+  greatest = tf.reduce_max(_in_blocks(tf.abs(x), weights), -1)
+  return _near_each_other(tf.maximum(_power_below(greatest), _LEAST_POWER) / _PARTS)
 
 
-def _steps_of_images(x: tf.Tensor, weights: Weights) -> list[tf.Tensor]:
-  """Returns the finest safe steps of each block's activations, `float32[batch, 1, 1, 1]`.
+def _steps_of_images(x: tf.Tensor, weights: Weights) -> tf.Tensor:
+  """Returns the finest safe steps of each block's activations, `float32[batch, 1, 1, blocks]`.
 
   What a sum can reach on its way, in any order, is the sum of its positive terms, or that of its
   negative ones: with activations from `-l_c` to `h_c` in channel c, in steps, and sums `p_co` of
@@ -357,32 +395,31 @@ def _steps_of_images(x: tf.Tensor, weights: Weights) -> list[tf.Tensor]:
       max_o max(sum_c (h_c p_co + l_c n_co), sum_c (h_c n_co + l_c p_co)).
   """
   highest, lowest = tf.reduce_max(x, [1, 2]), tf.reduce_min(x, [1, 2])
-  reach = tf.maximum(tf.stack([highest, -lowest]), 0.0)
+  reach = _in_blocks(tf.maximum(tf.stack([highest, -lowest]), 0.0), weights)
 
-  steps = []
-  for channels, sums in zip(_channels(weights), weights.sums, strict=True):
-    block = reach[..., channels]
-    power = tf.maximum(_power_below(tf.reduce_max(block, [0, 2])), _LEAST_POWER)
-    # Integers up to twice the number of parts, and one for the half by which rounding may add.
-    above, below = tf.unstack(tf.math.ceil(block * (_PARTS / power)[:, None]) + 1)
+  power = tf.maximum(_power_below(tf.reduce_max(reach, [0, 3])), _LEAST_POWER)
+  # Integers up to twice the number of parts, and one for the half by which rounding may add.
+  parts = tf.math.ceil(reach * (_PARTS / power)[..., None]) + 1
+  # `[blocks, batch, inputs of a block]`
+  above, below = tf.unstack(tf.transpose(parts, [0, 2, 1, 3]))
 
-    positive, negative = sums[0], sums[1]
-    bounds = []
-    for high, low in ((above, below), (below, above)):
-      # Integers of at most 2^24, exact in any order.
-      bounds.append(tf.matmul(high, positive) + tf.matmul(low, negative))
-    bound = tf.maximum(tf.reduce_max(tf.stack(bounds), [0, 2]), 1.0)
+  positive, negative = weights.sums[0], weights.sums[1]
+  bounds = []
+  for high, low in ((above, below), (below, above)):
+    # Integers of at most 2^24, exact in any order.
+    bounds.append(tf.matmul(high, positive) + tf.matmul(low, negative))
+  bound = tf.maximum(tf.reduce_max(tf.stack(bounds), [0, 3]), 1.0)
 
-    # The bound is less than twice the power of two below it.
-    step = power * (2 * _power_below(bound) / (_PARTS * _EXACT))
-    steps.append(step[:, None, None, None])
-  return _near_each_other(steps)
+  # The bound is less than twice the power of two below it.
+  steps = power * (2 * _power_below(tf.transpose(bound)) / (_PARTS * _EXACT))
+  return _near_each_other(steps)[:, None, None]
 
 
-def _near_each_other(steps: list[tf.Tensor]) -> list[tf.Tensor]:
+def _near_each_other(steps: tf.Tensor) -> tf.Tensor:
   """Returns blocks' steps, none so far below the greatest that float64 could not add the sums."""
-  least = functools.reduce(tf.maximum, steps) * 2.0 ** (len(steps).bit_length() - _SPARE_BITS)
-  return [tf.maximum(step, least) for step in steps]
+  blocks = steps.shape[-1]
+  least = tf.reduce_max(steps, -1, keepdims=True) * 2.0 ** (blocks.bit_length() - _SPARE_BITS)
+  return tf.maximum(steps, least)
 
 
 def _power_below(x: tf.Tensor) -> tf.Tensor:
