@@ -27,6 +27,8 @@ CHECKED_WITH = {
     '--gin_bindings=FactorizedPrior.latent_channels = 8',
   ]
 }
+# One plugin of each example, as its recipe names it.
+NAMES = ('Kumaraswamy', 'SGASSL', 'GradScale', 'GeneralizedGaussian', 'FactorizedPrior')
 RECIPES = re.findall(r'```gin\n(.*?)```', GUIDE, re.DOTALL)
 
 
@@ -77,7 +79,7 @@ def test_the_examples_require_a_range_of_versions(folder):
 def test_nothing_in_the_package_names_them():
   names = [path.stem for path in FOLDER.glob('*/tfusq_*.py')]
   names += [folder.name for folder in DISTRIBUTIONS]
-  assert len(names) == 8
+  assert len(names) == 10
   package = Path(__file__).parent.parent / 'tfusq'
   for path in package.rglob('*.py'):
     assert not any(name in path.read_text() for name in names), path
@@ -85,7 +87,7 @@ def test_nothing_in_the_package_names_them():
 
 @pytest.mark.slow
 def test_each_is_installed_into_a_fresh_environment_and_trains_two_steps_from_gin(tmp_path):
-  """The four distributions, from outside of the checkout; the entropy model codes a photograph."""
+  """The five distributions, from outside of the checkout; the entropy model codes a photograph."""
   root = FOLDER.parent
   environment = {key: value for key, value in os.environ.items() if key != 'PYTHONPATH'}
   binaries = tmp_path / 'venv' / 'bin'
@@ -100,7 +102,7 @@ def test_each_is_installed_into_a_fresh_environment_and_trains_two_steps_from_gi
   run(sys.executable, '-m', 'venv', 'venv')
   run(binaries / 'pip', 'install', '--quiet', root, *DISTRIBUTIONS)
   listed = run(binaries / 'tfusq', 'plugins')
-  assert len(RECIPES) == len(DISTRIBUTIONS) == 4
+  assert len(RECIPES) == len(DISTRIBUTIONS) == 5
   for number, recipe in enumerate(RECIPES):
     (tmp_path / f'{number}.gin').write_text(recipe)
     trained = run(
@@ -122,7 +124,7 @@ def test_each_is_installed_into_a_fresh_environment_and_trains_two_steps_from_gi
     )
     assert '  loss ' in trained
     operative = (tmp_path / f'run{number}' / 'operative_config-0.gin').read_text()
-    name = re.search(r'@(Kumaraswamy|GradScale|GeneralizedGaussian|FactorizedPrior)\(\)', recipe)[1]
+    name = re.search(rf'@({"|".join(NAMES)})\(\)', recipe)[1]
     assert name in listed and f'@{name}()' in operative
     run(binaries / 'tfusq', 'check', name, *CHECKED_WITH.get(name, []))
     run(binaries / 'tfusq', 'export', '--model_dir', f'run{number}', '--out', f'codec{number}')

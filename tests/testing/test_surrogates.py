@@ -66,6 +66,11 @@ class NeedsItsShape(tfusq.AUN):
     return tf.random.stateless_uniform(y.shape, seed, -0.5, 0.5, y.dtype)
 
 
+class RoundsToTheNext(tfusq.Round):
+  def __call__(self, y, u):
+    return super().__call__(y, u) + 1
+
+
 @pytest.mark.parametrize(
   'subject, check, number',
   [
@@ -83,6 +88,7 @@ class NeedsItsShape(tfusq.AUN):
     (DeadGradient(), surrogates.gradient_is_the_change_of_the_mean, r'z = \d'),
     (Mixing(), surrogates.is_elementwise, r'is 0\.0\d+ apart'),
     (NeverAnneals(3.0), surrogates.holds_its_temperatures, '1 parameters .* 0 are held'),
+    (RoundsToTheNext(), surrogates.stays_near, r'up to 1\.\d+ away from y, and its reach is 1'),
     (NeedsItsShape(), surrogates.agrees_when_traced, '4 unknown dimensions'),
   ],
 )
@@ -95,3 +101,10 @@ def test_faults_are_caught_by_the_right_check(subject, check, number):
 def test_noise_of_one_value_a_latent_still_follows_the_seed():
   u = tfusq.UQs().noise(tf.zeros([3, 4, 4, 2]), [1, 2])
   assert u.shape == [3, 1, 1, 1] and len(np.unique(u)) == 3
+
+
+def test_a_surrogate_that_reaches_further_says_so():
+  class ReachesFurther(RoundsToTheNext):
+    reach = 1.5
+
+  surrogates.stays_near(ReachesFurther())

@@ -32,15 +32,16 @@ class Surrogate(tf.Module, metaclass=abc.ABCMeta):
   * `differentiable = True`, which admits the pathwise gradient estimator (PGE),
   * `secant`, which admits the expected gradient (EP),
   * `proxy`, the soft map that the straight-through estimator (STE) differentiates,
-  * `density`, which lets the analyses integrate where they otherwise sample, and
-  * `discrete = True`, if `y_tilde` is an integer.
+  * `density`, which lets the analyses integrate where they otherwise sample,
+  * `discrete = True`, if `y_tilde` is an integer, and
+  * `reach`, if `y_tilde` may be further than 1 from `y`.
 
   A subclass must keep, in float32 and float64, eagerly and in a graph of unknown shapes:
 
   * Elementwise: a component of `y_tilde` depends on that component of `y` and `u` only.
   * Deterministic: equal `(y, u)` give equal `y_tilde`; everything random is in `noise`.
   * Unit step: `Q(y + k, u) = Q(y, u) + k` for integer `k`.
-  * Near: `|Q(y, u) - y| <= 1`.
+  * Near: `|Q(y, u) - y| <= reach`.
   * Finite: values and gradients are finite at integers, half-integers, and 10^4.
   * Annealed: a parameter that is a temperature is annotated `float | Schedule` and held, under its
     name, as a `Temperature`, so that training moves it.
@@ -51,12 +52,15 @@ class Surrogate(tf.Module, metaclass=abc.ABCMeta):
     differentiable: Whether the gradient of `__call__` at fixed noise is the gradient of the
       sample.
     discrete: Whether `y_tilde` is an integer.
+    reach: Largest distance of `y_tilde` from `y`; that of two integers and of noise of one step is
+      at most 1.
     typical_temperatures: Values that checks and analyses use where a temperature is not given: a
       sequence for each temperature of the constructor, or a mapping from their names to sequences.
   """
 
   differentiable = False
   discrete = False
+  reach = 1.0
   typical_temperatures = TYPICAL_TEMPERATURES
 
   def noise(self, y: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

@@ -95,10 +95,13 @@ def shifts_by_integers(surrogate: Surrogate) -> None:
 
 
 def stays_near(surrogate: Surrogate) -> None:
-  """`y_tilde` is within 1 of `y`, as its two integers are, and noise of one step."""
+  """`y_tilde` is within `reach` of `y`: by default 1, as of two integers and noise of one step."""
   y = tf.tile(grid(), [50, 1])
   distance = np.abs(surrogate(y, noise_of(surrogate, y)) - y).max()
-  require(distance <= 1 + 1e-5, f'y_tilde is up to {distance:.4g} away from y')
+  require(
+    distance <= surrogate.reach + 1e-5,
+    f'y_tilde is up to {distance:.4g} away from y, and its reach is {surrogate.reach}',
+  )
 
 
 def is_elementwise(surrogate: Surrogate) -> None:
