@@ -73,7 +73,9 @@ def test_the_sample_of_two_classes_is_the_papers_at_the_same_noise(cls):
       score = special.logit(probability[:, 1]) + logistic
       expected = special.expit(score / tau)
       y_tilde = cls(tau)(tf.constant(y), tf.constant(u))
-      np.testing.assert_allclose(y_tilde - integers[:, 0], expected, atol=1e-3 * (abs(y) > 100) + 3e-6)
+      error = np.abs(y_tilde - integers[:, 0] - expected)
+      # Half of the last digit at 60 is 2e-6, at 10^4 it is 5e-4.
+      assert error[np.abs(y) < 100].max() < 3e-6 and error.max() < 5e-4
 
 
 @pytest.mark.parametrize('cls, classes', CASES)
@@ -98,7 +100,7 @@ def test_hard_samples_have_the_published_probabilities(cls, classes, tau):
 @pytest.mark.parametrize('cls, classes', CASES)
 @pytest.mark.parametrize('dtype', [tf.float32, tf.float64])
 def test_relaxed_samples_have_the_law_of_independent_gumbel_variables(cls, classes, dtype):
-  """The test of Kolmogorov and Smirnov, of two samples, at p = 0.001."""
+  """The test of Kolmogorov and Smirnov, of two samples."""
   generator = np.random.default_rng(1)
   tau = 0.7
   for latent in (-0.47, 0.02, 0.6):
@@ -108,7 +110,8 @@ def test_relaxed_samples_have_the_law_of_independent_gumbel_variables(cls, class
     integers, probability = published(cls, classes, latent, tau)
     gumbel = generator.gumbel(size=(SAMPLES, classes))
     expected = special.softmax((np.log(probability) + gumbel) / tau, axis=-1) @ integers
-    assert stats.ks_2samp(samples, expected).pvalue > 1e-3
+    # With all the cases there are 36 comparisons, and this is p = 0.001 for them together.
+    assert stats.ks_2samp(samples, expected).pvalue > 1e-3 / 36
 
 
 @pytest.mark.parametrize('cls, classes', CASES)
@@ -174,21 +177,27 @@ def test_ssl_of_scale_one_is_linear_with_two_classes():
   np.testing.assert_allclose(gradient, linear_gradient, rtol=1e-3, atol=1e-5)
 
 
-def test_ssl_of_scale_four_thirds_is_within_three_hundredths_of_cosine():
+@pytest.mark.parametrize('a, bound', [(4 / 3, 0.042), (np.pi / 2, 0.0071)])
+def test_ssl_is_near_cosine(a, bound):
   y = tf.linspace(0.0, 1.0, 1001)[None]
-  u = tf.zeros([1, 1])  # At `tau = 1` the sample is the probability of the upper integer.
-  distance = np.abs(SGASSL(1.0, a=4 / 3)(y, u) - SGACosine(1.0)(y, u)).max()
-  assert 0.02 < distance < 0.03
-  assert np.abs(SGALinear(1.0)(y, u) - SGACosine(1.0)(y, u)).max() > 2 * distance
+  u = tf.zeros([1, 1])  # At `tau = 1` the sample is then the probability of the upper integer.
+  distance = np.abs(SGASSL(1.0, a=a)(y, u) - SGACosine(1.0)(y, u)).max()
+  assert 0.98 * bound < distance < bound
 
 
-def test_two_classes_share_the_noise_of_sga():
-  """The same seed draws the same uniform number, so that comparisons have less noise."""
-  y = tf.linspace(-0.4, 0.4, 41)[None]
-  linear, sga = SGALinear(0.5), tfusq.SGA(0.5)
-  difference = linear(y, linear.noise(y, [1, 2])) - sga(y, sga.noise(y, [1, 2]))
-  others = linear(y, linear.noise(y, [1, 2])) - sga(y, sga.noise(y, [1, 3]))
-  assert np.abs(difference).mean() < 0.5 * np.abs(others).mean()
+@pytest.mark.parametrize('tau, probability', [(1.0, 4e-4), (0.5, 3e-7)])
+def test_the_class_that_ssl_leaves_out_at_half_integers_has_little_probability(tau, probability):
+  _, probabilities = published(SGASSL, 3, 0.5, tau)
+  assert probabilities[-1] == pytest.approx(probability, rel=0.1)
+
+
+def test_the_same_seed_gives_two_classes_the_gumbel_variables_of_sga():
+  y = tf.linspace(0.05, 0.95, 19)[None]
+  tau = 0.5
+  logistic = tfusq.SGA(tau).noise(y, [1, 2]).numpy()
+  expected = special.expit((special.logit(y) / tau + logistic) / tau)
+  surrogate = SGALinear(tau)
+  np.testing.assert_allclose(surrogate(y, surrogate.noise(y, [1, 2])), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize('cls, classes', CASES)
