@@ -5,6 +5,7 @@ from tfusq import image_files, quickstart
 from tfusq.export import client
 
 
+@pytest.mark.long
 def test_all_steps_with_a_tiny_codec(tmp_path):
   text = quickstart.train_and_compare(
     str(tmp_path),

@@ -9,7 +9,7 @@ import tfusq
 from tfusq.analysis.studies import network
 from tfusq.analysis.study import AnalysisError, Effort
 
-DIGITS = np.random.default_rng(0).uniform(size=[20, 784]).astype(np.float32)
+DIGITS = np.random.default_rng(0).uniform(size=[8, 784]).astype(np.float32)
 
 
 def test_what_cannot_be_enumerated_is_left_out():
