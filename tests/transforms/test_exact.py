@@ -136,7 +136,7 @@ def test_a_block_takes_few_operations():
 
   (few, first), (many, second) = operations(100), operations(800)
   assert second > first + 10
-  assert many - few <= 7 * (second - first)
+  assert many - few <= 9 * (second - first)
 
 
 def test_small_activations_keep_their_digits_beside_large_ones():
@@ -155,7 +155,7 @@ def test_small_activations_keep_their_digits_beside_large_ones():
 
 @pytest.mark.parametrize('blocks', [2, 16, 120])
 def test_steps_are_so_near_each_other_that_float64_adds_sums_exactly(blocks):
-  steps = exact._near_each_other(tf.constant([2.0**-power for power in range(blocks)]))
+  steps = exact._near_each_other(tf.constant([2.0**-power for power in range(blocks)]), blocks)
   ratio = float(tf.reduce_max(steps) / tf.reduce_min(steps))
   assert len(steps) * 2**24 * ratio <= 2**53
   assert steps[0] == 1 and steps[1] == 0.5

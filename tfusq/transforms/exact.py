@@ -81,8 +81,8 @@ class Weights(NamedTuple):
     blocks: Number of inputs of each block.
     kernels: Kernel of each block of inputs, `float32`, integers: the weights are `step * kernel`.
     sums: Weights in steps, summed over the taps that meet in one output,
-      `float32[2, blocks, most inputs of a block, outputs x phases]`: of the positive ones, and of
-      the magnitudes of the negative ones; zero beyond a block's inputs.
+      `float32[2, inputs, outputs x phases]`: of the positive ones, and of the magnitudes of the
+      negative ones.
     step: Step of each output, a power of two, `float32[outputs]`.
     bias: `float32[outputs]`, or of the result's shape.
   """
@@ -225,15 +225,14 @@ def round_weights(
   signed = signed.reshape(*signed.shape[:2], -1)
   slices = _blocks(signed.sum(0))
   blocks = [inputs.stop - inputs.start for inputs in slices]
-  sums = np.zeros([2, len(blocks), max(blocks), signed.shape[2]], np.float32)
   kernels = []
-  for number, inputs in enumerate(slices):
+  for inputs in slices:
     block = integers[..., inputs, :]
     block = block if output_axis == -1 else block.swapaxes(-1, -2)
     kernels.append(np.ascontiguousarray(block, np.float32))
-    sums[:, number, : blocks[number]] = signed[:, inputs]
 
-  return Weights(blocks, kernels, sums, np.float32(2.0**log2_step), np.asarray(bias, np.float32))
+  step, bias = np.float32(2.0**log2_step), np.asarray(bias, np.float32)
+  return Weights(blocks, kernels, np.float32(signed), step, bias)
 
 
 def _log2_steps(kernel: np.ndarray) -> np.ndarray:
@@ -328,14 +327,11 @@ def _scaled_sums(
     steps: Step of each block, `float32[..., blocks]`.
     weights: Weights from `round_weights`.
   """
-  block_of_input = np.repeat(np.arange(len(weights.blocks)), weights.blocks)
-  integers = tf.round(x / tf.gather(steps, block_of_input, axis=-1))
-
   # Products with powers of two are exact, and so are the sums, in any order.
   if len(weights.blocks) == 1:
-    total = convolution(integers, weights.kernels[0]) * steps
+    total = convolution(tf.round(x / steps), weights.kernels[0]) * steps
   else:
-    total = _sum_of_blocks(convolution, integers, tf.cast(steps, tf.float64), weights)
+    total = _sum_of_blocks(convolution, x, steps, weights)
 
   # A fused multiplication and addition is no other, as the product is exact.
   return _clip(total * weights.step + weights.bias)
@@ -343,7 +339,7 @@ def _scaled_sums(
 
 def _sum_of_blocks(
   convolution: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
-  integers: tf.Tensor,
+  x: tf.Tensor,
   steps: tf.Tensor,
   weights: Weights,
 ) -> tf.Tensor:
@@ -351,29 +347,39 @@ def _sum_of_blocks(
 
   A large network has a thousand blocks, for each of which there are as few operations as may be.
   """
-  blocks = tf.split(integers, weights.blocks, axis=-1)
-  steps_of_blocks = tf.split(steps, len(blocks), axis=-1)
+  count = len(weights.blocks)
+  blocks = tf.split(x, weights.blocks, axis=-1)
+  steps_of_blocks = tf.split(steps, count, axis=-1)
+  scales = tf.split(tf.cast(steps, tf.float64), count, axis=-1)
+
   sums: list[tf.Tensor] = []
-  for block, step, kernel in zip(blocks, steps_of_blocks, weights.kernels, strict=True):
+  for block, step, scale, kernel in zip(
+    blocks, steps_of_blocks, scales, weights.kernels, strict=True
+  ):
     # One block after the other, or all of their sums would be in memory at once.
     with tf.control_dependencies(sums):
-      product = tf.cast(convolution(block, kernel), tf.float64) * step
+      integers = tf.round(block / step)
+      product = tf.cast(convolution(integers, kernel), tf.float64) * scale
     sums = [sums[0] + product] if sums else [product]
   return tf.cast(sums[0], tf.float32)
 
 
-def _in_blocks(x: tf.Tensor, weights: Weights) -> tf.Tensor:
-  """Returns inputs, `[..., inputs]`, as `[..., blocks, most inputs of a block]`, with zeros."""
-  if len(weights.blocks) == 1:
-    return x[..., None, :]
+def _in_blocks(x: tf.Tensor, weights: Weights, axis: int) -> tf.Tensor:
+  """Returns a tensor whose axis of inputs is one of blocks and one of their inputs, with zeros.
+
+  Args:
+    x: Tensor of known rank, with all inputs along an axis.
+    weights: Weights from `round_weights`.
+    axis: The axis, not negative.
+  """
   inputs = sum(weights.blocks)
   index = np.full([len(weights.blocks), max(weights.blocks)], inputs)
   start = 0
   for number, size in enumerate(weights.blocks):
     index[number, :size] = np.arange(start, start + size)
     start += size
-  paddings = [[0, 0]] * (x.shape.rank - 1) + [[0, 1]]
-  return tf.gather(tf.pad(x, paddings), index, axis=-1)
+  paddings = [[0, int(each == axis)] for each in range(x.shape.rank)]
+  return tf.gather(tf.pad(x, paddings), index, axis=axis)
 
 
 def _steps_of_positions(x: tf.Tensor, weights: Weights) -> tf.Tensor:
@@ -381,8 +387,11 @@ def _steps_of_positions(x: tf.Tensor, weights: Weights) -> tf.Tensor:
 
   Activations of up to 1024 steps, times the weights of a block, are less than 2^24.
   """
-  greatest = tf.reduce_max(_in_blocks(tf.abs(x), weights), -1)
-  return _near_each_other(tf.maximum(_power_below(greatest), _LEAST_POWER) / _PARTS)
+  # Not by `_in_blocks`, which takes longer than all of the sums.
+  blocks = tf.split(tf.abs(x), weights.blocks, axis=-1)
+  greatest = tf.stack([tf.reduce_max(block, -1) for block in blocks], -1)
+  steps = tf.maximum(_power_below(greatest), _LEAST_POWER) / _PARTS
+  return _near_each_other(steps, len(weights.blocks))
 
 
 def _steps_of_images(x: tf.Tensor, weights: Weights) -> tf.Tensor:
@@ -395,7 +404,7 @@ def _steps_of_images(x: tf.Tensor, weights: Weights) -> tf.Tensor:
       max_o max(sum_c (h_c p_co + l_c n_co), sum_c (h_c n_co + l_c p_co)).
   """
   highest, lowest = tf.reduce_max(x, [1, 2]), tf.reduce_min(x, [1, 2])
-  reach = _in_blocks(tf.maximum(tf.stack([highest, -lowest]), 0.0), weights)
+  reach = _in_blocks(tf.maximum(tf.stack([highest, -lowest]), 0.0), weights, 2)
 
   power = tf.maximum(_power_below(tf.reduce_max(reach, [0, 3])), _LEAST_POWER)
   # Integers up to twice the number of parts, and one for the half by which rounding may add.
@@ -403,7 +412,7 @@ def _steps_of_images(x: tf.Tensor, weights: Weights) -> tf.Tensor:
   # `[blocks, batch, inputs of a block]`
   above, below = tf.unstack(tf.transpose(parts, [0, 2, 1, 3]))
 
-  positive, negative = weights.sums[0], weights.sums[1]
+  positive, negative = tf.unstack(_in_blocks(tf.convert_to_tensor(weights.sums), weights, 1))
   bounds = []
   for high, low in ((above, below), (below, above)):
     # Integers of at most 2^24, exact in any order.
@@ -412,12 +421,11 @@ def _steps_of_images(x: tf.Tensor, weights: Weights) -> tf.Tensor:
 
   # The bound is less than twice the power of two below it.
   steps = power * (2 * _power_below(tf.transpose(bound)) / (_PARTS * _EXACT))
-  return _near_each_other(steps)[:, None, None]
+  return _near_each_other(steps, len(weights.blocks))[:, None, None]
 
 
-def _near_each_other(steps: tf.Tensor) -> tf.Tensor:
+def _near_each_other(steps: tf.Tensor, blocks: int) -> tf.Tensor:
   """Returns blocks' steps, none so far below the greatest that float64 could not add the sums."""
-  blocks = steps.shape[-1]
   least = tf.reduce_max(steps, -1, keepdims=True) * 2.0 ** (blocks.bit_length() - _SPARE_BITS)
   return tf.maximum(steps, least)
 
