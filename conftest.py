@@ -6,9 +6,6 @@ import pytest
 
 import memory
 
-# Collections take a few tenths of a second, so that they wait until it is worth it.
-GROWN = memory.GIB // 8
-
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
@@ -36,6 +33,6 @@ def files_are_freed(held):
 @pytest.fixture(autouse=True)
 def tests_are_freed(held, files_are_freed):
   """Frees what the tests before have left, where that is much."""
-  held.free_where_grown(GROWN)
+  held.free_where_grown(memory.GROWN)
   with memory.forgetting_gradients():
     yield

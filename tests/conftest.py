@@ -21,6 +21,7 @@ import tensorflow as tf
 if 'TFUSQ_TESTS_OPTIMIZE' not in os.environ:
   tf.config.optimizer.set_experimental_options({'disable_meta_optimizer': True})
 
+import memory
 from making import IMAGES, eager, make_codec, make_patches, make_variable_coder
 from tfusq import cli as command_line
 from tfusq import image_files, plugins
@@ -196,7 +197,7 @@ def cli(capsys, held):
   """Runs the command line here; returns exit code, output and errors."""
 
   def run(*words):
-    held.free_where_grown(2**27)  # by a command before, which would have been a process
+    held.free_where_grown(memory.GROWN)  # by a command before, which would have been a process
     code = command_line.main(command_line.parser().parse_args([str(word) for word in words]))
     out, err = capsys.readouterr()
     return code, out, err

@@ -12,6 +12,8 @@ GIB = 2**30
 PER_WORKER = 2.5 * GIB
 # The process that hands out the tests, which imports TensorFlow as well.
 CONTROLLER = 0.5 * GIB
+# Growth of a process from which on its memory is freed, which takes a few tenths of a second.
+GROWN = GIB // 8
 
 
 def fitting_workers(cores: float, available: float) -> int:

@@ -20,7 +20,7 @@ def tiny(cls, *entropy_model, **options):
   tiny(tfusq.MSHyper),
   tiny(tfusq.MSContext),
 )
-def test_every_model_conforms(check):
+def test_models_conform(check):
   assert check() == ''
 
 
@@ -30,7 +30,7 @@ def test_every_model_conforms(check):
   tiny(tfusq.Cheng, tfusq.GaussianMixture(), hidden=12, analysis=tfusq.Residual(True)),
   tiny(tfusq.ELIC, groups=(2, 4), analysis=tfusq.Bottleneck(1)),
 )
-def test_every_larger_model_conforms(check):
+def test_larger_models_conform(check):
   assert check() == ''
 
 
