@@ -6,7 +6,7 @@ import tensorflow as tf
 
 import tfusq
 from tfusq.models import in_tiles
-from tfusq.refinement import Effort, Refinement, Refiner, regions
+from tfusq.refinement import Budget, Refinement, Refiner, regions
 from tfusq.refinement.picture import Picture
 from tfusq.training.distortions import MSE, MSSSIM
 from tfusq.transforms.pixels import from_uint8, to_uint8
@@ -23,8 +23,8 @@ def image(photograph):
   return tf.constant(photograph[100:164, 100:196])
 
 
-def effort(iterations, seed=0):
-  return Effort(tf.constant(iterations, tf.int64), tf.constant(np.inf), tf.constant(seed, tf.int64))
+def budget(iterations, seed=0):
+  return Budget(tf.constant(iterations, tf.int64), tf.constant(np.inf), tf.constant(seed, tf.int64))
 
 
 def estimated_cost(codec):
@@ -43,7 +43,7 @@ def refine(trained, refiner):
 
   def function(image, iterations, seed):
     latents = in_tiles.latents(trained.model, image)
-    refined = refiner.refined(image, latents, 0, None, effort(iterations, seed), look)
+    refined = refiner.refined(image, latents, 0, None, budget(iterations, seed), look)
     return look(image, latents), look(image, refined), refined
 
   return function
@@ -68,7 +68,7 @@ def test_regions_gain_too(image, trained, refiner, monkeypatch, eagerly):
   monkeypatch.setattr(regions, 'SURROUNDINGS', 64)
   look = estimated_cost(trained)
   latents = in_tiles.latents(trained.model, image)
-  refined = refiner.refined(image, latents, 0, None, effort(0), look)
+  refined = refiner.refined(image, latents, 0, None, budget(0), look)
   assert float(look(image, refined)) < float(look(image, latents))
 
 

@@ -1,10 +1,12 @@
 """Arguments that several commands take, and how a command is added."""
 
 import argparse
+import math
 import os
 from collections.abc import Callable
 
 from tfusq import files
+from tfusq.export import effort
 
 ANCHOR_HELP = 'name of a pinned anchor, or JSON'
 IMAGES_HELP = (
@@ -129,6 +131,25 @@ def positive(text: str) -> int:
   if not text.isdecimal() or int(text) < 1:
     raise argparse.ArgumentTypeError(f'{text} is not a positive number')
   return int(text)
+
+
+def positive_number(text: str) -> float:
+  """Returns a positive number; the type of an argument."""
+  try:
+    number = float(text)
+  except ValueError:
+    number = math.nan
+  if not 0 < number < math.inf:
+    raise argparse.ArgumentTypeError(f'{text} is not a positive number')
+  return number
+
+
+def iterations(text: str) -> int:
+  """Returns iterations of a refinement, by a preset's name or a number; the type of an argument."""
+  try:
+    return effort.named(text)
+  except effort.EffortError as error:
+    raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def seed(text: str) -> int:

@@ -25,8 +25,8 @@ _BETA_2 = 0.999
 _EPSILON = 1e-8
 
 
-class Effort(NamedTuple):
-  """How long latents are optimized: until the first of the limits.
+class Budget(NamedTuple):
+  """Limits of an optimization, which ends at the first of them.
 
   Attributes:
     iterations: Number of iterations, a scalar `int64`; 0 for none.
@@ -58,31 +58,31 @@ class _State(NamedTuple):
 class _Clock:
   """How far a refinement has come."""
 
-  def __init__(self, effort: Effort):
+  def __init__(self, budget: Budget):
     """Starts the clock."""
-    self._effort = effort
+    self._budget = budget
     self._start = tf.timestamp()
 
   def progress(self, iteration: tf.Tensor) -> tf.Tensor:
     """Returns the fraction that is done, a scalar float64; at the end, 1 or more."""
     of_iterations = tf.cast(iteration, tf.float64) / tf.cast(
-      tf.maximum(self._effort.iterations, 1), tf.float64
+      tf.maximum(self._budget.iterations, 1), tf.float64
     )
     with tf.control_dependencies([iteration]):
       elapsed = tf.timestamp() - self._start
-    of_seconds = elapsed / tf.maximum(tf.cast(self._effort.seconds, tf.float64), 1e-9)
+    of_seconds = elapsed / tf.maximum(tf.cast(self._budget.seconds, tf.float64), 1e-9)
     return tf.maximum(of_iterations, of_seconds)
 
   def goes_on(self, iteration: tf.Tensor) -> tf.Tensor:
     """Returns whether there is another iteration."""
-    return (iteration < self._effort.iterations) & (self.progress(iteration) < 1)
+    return (iteration < self._budget.iterations) & (self.progress(iteration) < 1)
 
 
 def descend(
   loss: Callable[[Latents, tf.Tensor], tf.Tensor],
   refinement: Refinement,
   masks: Latents,
-  effort: Effort,
+  budget: Budget,
   start: Latents,
   best: Best,
   look: Look,
@@ -93,7 +93,7 @@ def descend(
     loss: Function from latents and the number of the iteration to a scalar.
     refinement: The settings, in which `loss` is called at the iteration's temperatures.
     masks: 1 where a position of a latent may change, else 0, `float32[1, height, width, 1]`.
-    effort: Limits of the optimization.
+    budget: Limits of the optimization.
     start: Latents to start from.
     best: The best latents so far.
     look: Function from latents to their cost when they are rounded.
@@ -101,7 +101,7 @@ def descend(
   Returns:
     The best latents that were seen.
   """
-  clock = _Clock(effort)
+  clock = _Clock(budget)
 
   def iterate(state):
     progress = tf.minimum(clock.progress(state.iteration), 1)

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfusq.models import CentredModel, Gains
 from tfusq.refinement import rate_aware
-from tfusq.refinement.optimization import Effort, descend
+from tfusq.refinement.optimization import Budget, descend
 from tfusq.refinement.picture import Best, Latents, Picture
 from tfusq.refinement.refinement import Refinement
 from tfusq.refinement.regions import Regions
@@ -59,7 +59,7 @@ class Refiner:
   def distortion(
     self, image: tf.Tensor, reconstruction: tf.Tensor, step: int | tf.Tensor
   ) -> tf.Tensor:
-    """Returns the distortion of a decoded picture in bits, a scalar float64.
+    """Returns the distortion of a decoded picture in bits, a scalar float64; 0 of one too small.
 
     Args:
       image: The picture, `uint8[height, width, 3]`.
@@ -76,8 +76,9 @@ class Refiner:
       measured = tf.cast(self.measure(x, x_hat)[0], tf.float64)
       return number + 1, total + factor * region.pixels * measured
 
+    count = tf.where(self.takes(image), self._regions.count(image), 0)
     _, total = tf.while_loop(
-      lambda number, _: number < self._regions.count(image),
+      lambda number, _: number < count,
       add,
       (tf.constant(0), tf.constant(0, tf.float64)),
       parallel_iterations=1,
@@ -90,7 +91,7 @@ class Refiner:
     latents: Latents,
     step: int | tf.Tensor,
     gains: Gains | None,
-    effort: Effort,
+    budget: Budget,
     look: Callable[[tf.Tensor, Latents], tf.Tensor],
   ) -> Latents:
     """Returns the refined latents of a picture.
@@ -100,7 +101,7 @@ class Refiner:
       latents: Its latents from the encoder, at the quality.
       step: Quality step.
       gains: Gains of the quality; None where the rate is fixed.
-      effort: Limits of the optimization of the whole picture.
+      budget: Limits of the optimization of the whole picture.
       look: Function from a picture and its latents to their cost in bits when they are coded, a
         scalar float64.
     """
@@ -119,7 +120,7 @@ class Refiner:
         self._regions.masks(region),
         step,
         gains,
-        effort._replace(seconds=effort.seconds * share),
+        budget._replace(seconds=budget.seconds * share),
         look,
       )
       return number + 1, self._regions.written(latents, region, best)
@@ -132,7 +133,7 @@ class Refiner:
     )
     return latents
 
-  def _refined_region(self, image, latents, masks, step, gains, effort, look):
+  def _refined_region(self, image, latents, masks, step, gains, budget, look):
     x = pixels.from_uint8(image)[None]
     picture = Picture(self._centred_model, gains, self.measure, self.lmbda(step), x)
     mask = masks[picture.model.image_latent]
@@ -141,17 +142,17 @@ class Refiner:
       return look(image, latents)
 
     def loss(latents, number):
-      return picture.loss(latents, self.refinement, effort.seed, number)
+      return picture.loss(latents, self.refinement, budget.seed, number)
 
     def stage(number, start, best):
-      best = rate_aware.choose(picture, start, mask, effort.seed, best, look_at)
+      best = rate_aware.choose(picture, start, mask, budget.seed, best, look_at)
       # The second stage chooses the symbols of what the first has found.
-      iterations = tf.where(number == 0, effort.iterations, 0)
-      limited = effort._replace(iterations=iterations)
+      iterations = tf.where(number == 0, budget.iterations, 0)
+      limited = budget._replace(iterations=iterations)
       best = descend(loss, self.refinement, masks, limited, start, best, look_at)
       return number + 1, best.latents, best
 
-    stages = tf.where(effort.iterations > 0, 2, 1)
+    stages = tf.where(budget.iterations > 0, 2, 1)
     _, _, best = tf.while_loop(
       lambda number, *_: number < stages,
       stage,
