@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 import tfusq
+from making import make_refiner
 from tfusq.models import in_tiles
 from tfusq.refinement import Budget, Refinement, Refiner, regions
 from tfusq.refinement.picture import Picture
@@ -14,8 +15,7 @@ from tfusq.transforms.pixels import from_uint8, to_uint8
 
 @pytest.fixture(scope='module')
 def refiner(trained):
-  sga = tfusq.Quantizer(tfusq.SGA(tfusq.Exponential(0.5, 0.0025, 200, 0.1)), tfusq.PGE())
-  return Refiner(trained.centred_model, Refinement(sga, sga, 0.05), MSE(), trained.lmbda)
+  return make_refiner(trained)
 
 
 @pytest.fixture(scope='module')

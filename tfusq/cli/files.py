@@ -9,11 +9,11 @@ from tfusq.cli.arguments import (
   Commands,
   add_codec,
   add_command,
+  add_effort,
   add_force,
   any_path,
-  iterations,
+  effort_of,
   positive,
-  positive_number,
 )
 from tfusq.errors import Error
 
@@ -66,19 +66,7 @@ def add(commands: Commands) -> None:
     type=float,
     help='least PSNR in dB: the lowest quality that reaches it is taken, for each image by itself',
   )
-  command.add_argument(
-    '--refine',
-    type=iterations,
-    metavar='EFFORT',
-    help='optimize the latents of each image before they are coded: `fast` chooses symbols by '
-    'their rate, `good` and `best` take 100 and 500 iterations, a number as many; the decoder does '
-    'not notice',
-  )
-  command.add_argument(
-    '--seconds',
-    type=positive_number,
-    help='seconds of optimization for each image at most, and without --refine so many',
-  )
+  add_effort(command)
   command.add_argument(
     '--first_frame',
     action='store_true',
@@ -119,13 +107,9 @@ def compress(arguments: argparse.Namespace) -> None:
   """Compresses an image, or a folder of images."""
   from tfusq.cli import codecs
   from tfusq.export import client, folders
-  from tfusq.export.effort import Effort
   from tfusq.export.goals import Goal
 
-  effort = None
-  if arguments.refine is not None or arguments.seconds is not None:
-    effort = Effort(arguments.refine, arguments.seconds)
-  goal = Goal(arguments.quality, arguments.bytes, arguments.psnr, effort)
+  goal = Goal(arguments.quality, arguments.bytes, arguments.psnr, effort_of(arguments))
 
   def load():
     codec = codecs.to_compress(arguments.codec)

@@ -132,6 +132,27 @@ def effort_function(
   return traced
 
 
+def limited_effort_function(
+  function: Callable[..., Any], spec: tf.TensorSpec
+) -> tf.types.experimental.GenericFunction:
+  """Returns a function that takes an image, a limit and an effort.
+
+  Args:
+    function: Function of an image, a limit and the three numbers of an effort.
+    spec: Specification of the limit.
+
+  Returns:
+    Function with traces as `effort_function` gives them.
+  """
+
+  def checked(image, limit, iterations, seconds, seed):
+    return _with_checked(function, image, limit, iterations, seconds, seed)
+
+  traced = tf.function(checked, autograph=False)
+  _trace(traced, spec, *EFFORT)
+  return traced
+
+
 def data_function(
   function: Callable[[tf.Tensor], tf.Tensor],
 ) -> tf.types.experimental.GenericFunction:

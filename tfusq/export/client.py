@@ -296,6 +296,49 @@ class ExportedCodec:
     numbers = [*effort.numbers(), *self._quality(quality)]
     return self._call_with_image('refine', image, *numbers).numpy()
 
+  def refine_to_bytes(self, image: np.ndarray, limit: int, effort: Effort) -> bytes:
+    """Refines an image to the best file that fits, as `compress_to_bytes` does without.
+
+    Args:
+      image: `uint8[height, width, 3]`, RGB.
+      limit: Greatest length of the file in bytes.
+      effort: How long latents are optimized, at each of a few qualities; the seconds are all of
+        them together.
+
+    Returns:
+      The file.
+
+    Raises:
+      ContainerError: if no file can hold the image, or no quality fits; says why.
+      EffortError: if the effort is none.
+      CodecError: as from `refine` and `compress_to_bytes`.
+    """
+    self._folder.require_qualities()
+    self._folder.require_refinement()
+    numbers = [(limit, 'int64'), *effort.numbers()]
+    return self._call_with_image('refine_to_bytes', image, *numbers).numpy()
+
+  def refine_to_psnr(self, image: np.ndarray, limit: float, effort: Effort) -> bytes:
+    """Refines an image to the shortest file with a PSNR, as `compress_to_psnr` does without.
+
+    Args:
+      image: `uint8[height, width, 3]`, RGB.
+      limit: Least PSNR of the decoded image in dB.
+      effort: How long latents are optimized, as for `refine_to_bytes`.
+
+    Returns:
+      The file.
+
+    Raises:
+      ContainerError: if no file can hold the image, or no quality reaches it; says why.
+      EffortError: if the effort is none.
+      CodecError: as from `refine` and `compress_to_psnr`.
+    """
+    self._folder.require_qualities()
+    self._folder.require_refinement()
+    numbers = [(limit, 'float32'), *effort.numbers()]
+    return self._call_with_image('refine_to_psnr', image, *numbers).numpy()
+
   def decompress(self, data: bytes) -> np.ndarray:
     """Decompresses a file.
 

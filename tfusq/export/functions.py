@@ -15,6 +15,9 @@ A codec that refines has also
 
     refine(image, iterations, seconds, seed)   an image to a file, its latents optimized before
 
+which at a variable rate takes a quality after them, and `refine_to_bytes` and `refine_to_psnr`,
+which take a limit before them.
+
 A loaded function is traced again for each value of Python's numbers that it is given, which takes a
 second: NumPy's numbers and tensors are the ones to give many of.
 """
@@ -25,9 +28,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfusq.export import arguments, bitstream, container_ops, visitors
+from tfusq.export import arguments, bitstream, limits, visitors
 from tfusq.export.bitstream import Coding, EncodedImage
-from tfusq.export.refining import Refining, psnr
+from tfusq.export.refining import Refining
 from tfusq.models import in_tiles, tracing
 from tfusq.refinement import Budget, Refiner
 from tfusq.transforms import exact
@@ -66,6 +69,8 @@ class Functions:
     # Its signature is what the walk gives, whose channels are known.
     self._reconstruct = traced(functools.partial(in_tiles.reconstruct, model))
     self._encode = traced(self._encode_first)
+    self._best_within = traced(self._search_best_within)
+    self._least_reaching = traced(self._search_least_reaching)
 
     self.decompress = traced(self._decompress, [arguments.DATA])
     self.compress = traced(self._compress, [arguments.IMAGE])
@@ -80,6 +85,10 @@ class Functions:
     of_effort = [arguments.IMAGE, *arguments.EFFORT]
     self.refine = traced(self._refine, of_effort)
     self.refine_at = traced(self._refine, [*of_effort, arguments.QUALITY])
+    to_bytes = [arguments.IMAGE, arguments.BYTES, *arguments.EFFORT]
+    self.refine_to_bytes = traced(self._refine_to_bytes, to_bytes)
+    to_psnr = [arguments.IMAGE, arguments.PSNR, *arguments.EFFORT]
+    self.refine_to_psnr = traced(self._refine_to_psnr, to_psnr)
 
   @property
   def _has_qualities(self) -> bool:
@@ -105,6 +114,8 @@ class Functions:
       served['refine'] = self.refine
       if self._has_qualities:
         served['refine_at'] = self.refine_at
+        served['refine_to_bytes'] = self.refine_to_bytes
+        served['refine_to_psnr'] = self.refine_to_psnr
     return served
 
   def for_python(self) -> dict[str, tf.types.experimental.GenericFunction]:
@@ -135,8 +146,15 @@ class Functions:
   def _refining_for_python(self):
     if not self._refining:
       return {}
-    at_quality = _file_of(self.refine_at) if self._has_qualities else None
-    return {'refine': arguments.effort_function(_file_of(self.refine), at_quality)}
+    refine = _file_of(self.refine)
+    if not self._has_qualities:
+      return {'refine': arguments.effort_function(refine)}
+    to_bytes, to_psnr = _file_of(self.refine_to_bytes), _file_of(self.refine_to_psnr)
+    return {
+      'refine': arguments.effort_function(refine, _file_of(self.refine_at)),
+      'refine_to_bytes': arguments.limited_effort_function(to_bytes, arguments.BYTES),
+      'refine_to_psnr': arguments.limited_effort_function(to_psnr, arguments.PSNR),
+    }
 
   def _compress(self, image, quality=None):
     first, sides = self._first(image)
@@ -159,58 +177,63 @@ class Functions:
 
   def _compress_to_bytes(self, image, limit):
     first, sides = self._first(image)
-
-    def try_middle(low, high, best, _):
-      middle = (low + high + 1) // 2
-      data, _ = self._encode(first, middle, *sides)
-      size = tf.cast(tf.strings.length(data), tf.int64)
-      fits = size <= limit
-      return (
-        tf.where(fits, middle, low),
-        tf.where(fits, high, middle - 1),
-        tf.where(fits, data, best),
-        size,
-      )
-
-    # The best that is known to fit, the best that may, the former's file, and the last size.
-    start = (-1, self._coding.qualities.steps - 1, '', tf.constant(0, tf.int64))
-    low, _, best, size = _while_apart(try_middle, start)
-    # The last one tried was then the lowest quality.
-    numbers = [tf.strings.as_string(number) for number in (limit, size)]
-    message = tf.strings.join(
-      ['no quality fits into ', numbers[0], ' bytes: the lowest takes ', numbers[1]]
-    )
-    return {'data_bytes': container_ops.verified(best, (low >= 0, message))}
+    found = self._best_within(first, limit, *sides)
+    # The last one tried was the lowest quality, where none fits.
+    return {'data_bytes': limits.verified_size(found.data, found.step >= 0, limit, found.last)}
 
   def _compress_to_psnr(self, image, limit):
     first, sides = self._first(image)
+    found = self._least_reaching(image, first, limit, *sides)
+    is_found = found.step < self._coding.qualities.steps
+    return {'data_bytes': limits.verified_psnr(found.data, is_found, limit, found.last)}
 
-    def try_middle(low, high, best, _):
-      middle = (low + high) // 2
-      data, y_hat = self._encode(first, middle, *sides)
-      reached = psnr(image, self._reconstruct(y_hat, *sides))
-      reaches = reached >= limit
-      return (
-        tf.where(reaches, low, middle + 1),
-        tf.where(reaches, middle, high),
-        tf.where(reaches, data, best),
-        reached,
-      )
+  def _search_best_within(self, first, limit, height, width):
+    encode = functools.partial(self._encode_at, first, height, width)
+    return limits.best_within(encode, limit, self._coding.qualities.steps)
 
-    steps = self._coding.qualities.steps
-    # The lowest that may reach it, the lowest that does, the latter's file, and the last PSNR.
-    _, high, best, reached = _while_apart(try_middle, (0, steps, '', 0.0))
-    numbers = [tf.strings.as_string(number, precision=2) for number in (limit, reached)]
-    message = tf.strings.join(
-      ['no quality reaches ', numbers[0], ' dB: the highest has ', numbers[1]]
-    )
-    return {'data_bytes': container_ops.verified(best, (high < steps, message))}
+  def _search_least_reaching(self, image, first, limit, height, width):
+    encode = functools.partial(self._encode_at, first, height, width)
+
+    def reconstruct(y_hat):
+      return self._reconstruct(y_hat, height, width)
+
+    return limits.least_reaching(encode, reconstruct, image, limit, self._coding.qualities.steps)
+
+  def _encode_at(self, first, height, width, step):
+    return self._encode(first, step, height, width)
 
   def _refine(self, image, iterations, seconds, seed, quality=None):
     first, _ = self._first(image)
     budget = Budget(iterations, seconds, seed)
     _, refined = self._refining.both(image, first, self._step(quality), budget)
     return {'data_bytes': refined.data}
+
+  def _refine_to_bytes(self, image, limit, iterations, seconds, seed):
+    first, sides = self._first(image)
+
+    def step(limit):
+      return tf.maximum(self._best_within(first, limit, *sides).step, 0)
+
+    kind = limits.of_size(limit, step)
+    is_found, best, last = self._best_refined(kind, image, first, limit, iterations, seconds, seed)
+    return {'data_bytes': limits.verified_size(best.data, is_found, limit, last.size)}
+
+  def _refine_to_psnr(self, image, limit, iterations, seconds, seed):
+    first, sides = self._first(image)
+    highest = self._coding.qualities.steps - 1
+
+    def step(limit):
+      return tf.minimum(self._least_reaching(image, first, limit, *sides).step, highest)
+
+    kind = limits.of_psnr(limit, step)
+    is_found, best, last = self._best_refined(kind, image, first, limit, iterations, seconds, seed)
+    return {'data_bytes': limits.verified_psnr(best.data, is_found, limit, last.psnr)}
+
+  def _best_refined(self, kind, image, first, limit, iterations, seconds, seed):
+    def both(step, budget):
+      return self._refining.both(image, first, step, budget)
+
+    return limits.best_refined(kind, both, limit, Budget(iterations, seconds, seed))
 
   def _first(self, image):
     """Returns the first latents of an image, and its height and width."""
@@ -240,16 +263,6 @@ class Functions:
     with exact.storing(self._store):
       latents = in_tiles.all_latents(self._coding.centred_model.model, first, quality.gains)
       return bitstream.encode_latents(self._coding, latents, quality, height, width, encoder_class)
-
-
-def _while_apart(body: Callable, start: tuple) -> tuple:
-  """Repeats `body` until its first two values are equal; one at a time, to save memory."""
-  return tf.while_loop(
-    lambda low, high, *_: low < high,
-    body,
-    tuple(tf.convert_to_tensor(value) for value in start),
-    parallel_iterations=1,
-  )
 
 
 def _traced(

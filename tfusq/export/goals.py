@@ -45,12 +45,19 @@ class Goal(NamedTuple):
       CodecError: if the codec has one quality, or can't refine, or TensorFlow fails.
     """
     if self.effort is not None:
-      return codec.refine(image, self.effort, self.quality)
+      return self._refine(codec, image, self.effort)
     if self.size is not None:
       return codec.compress_to_bytes(image, self.size)
     if self.psnr is not None:
       return codec.compress_to_psnr(image, self.psnr)
     return codec.compress(image, self.quality)
+
+  def _refine(self, codec: ExportedCodec, image: np.ndarray, effort: Effort) -> bytes:
+    if self.size is not None:
+      return codec.refine_to_bytes(image, self.size, effort)
+    if self.psnr is not None:
+      return codec.refine_to_psnr(image, self.psnr, effort)
+    return codec.refine(image, effort, self.quality)
 
 
 DEFAULT = Goal()
