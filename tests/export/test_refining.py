@@ -27,6 +27,11 @@ def cost(codec, image, data, lmbda):
   return 8 * len(data) + lmbda * squares.sum() / 3
 
 
+def numbers(iterations):
+  """Returns an effort as tensors."""
+  return [tf.constant(number, dtype) for number, dtype in Effort(iterations).numbers()]
+
+
 def test_more_effort_costs_less(refining_codec, exported_codec, trained, image):
   assert refining_codec.compress(image) == exported_codec.compress(image)
   files = [exported_codec.compress(image)]
@@ -106,7 +111,8 @@ def test_a_codec_without_refinement_says_so(exported_codec, image):
 def test_a_picture_that_is_too_small_for_the_distortion_is_coded_as_it_is(image, eagerly):
   codec = make_codec(distortion_measure=tfusq.MSSSIM())
   module = saved_model.CodecModule(codec.centred_model, refiner=make_refiner(codec))
-  assert module.refine(image, 10, np.inf, 0) == module.compress(image)
+  image = tf.constant(image)
+  assert module.refine(image, *numbers(10)) == module.compress(image)
 
 
 @pytest.mark.parametrize(
@@ -118,17 +124,17 @@ def test_a_picture_that_is_too_small_for_the_distortion_is_coded_as_it_is(image,
   ids=['serial and a mixture', 'slices'],
 )
 def test_every_kind_of_context_is_refined(options, photograph, eagerly):
-  image = photograph[100:140, 100:150]
+  image = tf.constant(photograph[100:140, 100:150])
   codec = make_codec(8, 12, lmbda=0.02, **options)
   move(codec)
   codec.model.analysis.layers[-1].kernel.assign(30 * codec.model.analysis.layers[-1].kernel)
   module = saved_model.CodecModule(codec.centred_model, refiner=make_refiner(codec))
 
   def cost_of(data):
-    squares = np.square(image.astype(float) - module.decompress(data))
+    squares = np.square(image.numpy().astype(float) - module.decompress(data))
     return 8 * len(data.numpy()) + codec.lmbda * squares.sum() / 3
 
-  assert cost_of(module.refine(image, 3, np.inf, 0)) < cost_of(module.compress(image))
+  assert cost_of(module.refine(image, *numbers(3))) < cost_of(module.compress(image))
 
 
 def psnr(codec, image, data):

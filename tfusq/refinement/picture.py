@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 import tensorflow as tf
 
-from tfusq.models import CentredModel, Gains
+from tfusq.models import CentredModel, Gains, Visitor
 from tfusq.models.visitors import RoundingVisitor
 from tfusq.refinement.refinement import Refinement
 from tfusq.training.distortions import Distortion
@@ -79,7 +79,7 @@ class Picture:
     """Returns what is subtracted before rounding, as `CentredModel.centre` does."""
     return self._centred_model.centre(latent, parameters)
 
-  def walk(self, visitor) -> tf.Tensor:
+  def walk(self, visitor: Visitor) -> tf.Tensor:
     """Walks through the latents; returns what the picture is reconstructed from.
 
     Args:
