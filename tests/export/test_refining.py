@@ -9,11 +9,14 @@ import pytest
 import tensorflow as tf
 
 import tfusq
-from making import make_codec, make_refiner, move
+from making import code_in_small_pieces, make_codec, make_refiner
 from tfusq.coding import range_coder
-from tfusq.export import client, saved_model
+from tfusq.export import bitstream, client, saved_model
 from tfusq.export.container import ContainerError
 from tfusq.export.effort import Effort
+from tfusq.export.functions import Functions
+from tfusq.refinement import regions
+from tfusq.transforms import exact
 
 
 @pytest.fixture(scope='module')
@@ -108,11 +111,17 @@ def test_a_codec_without_refinement_says_so(exported_codec, image):
     exported_codec.refine(image, Effort(10))
 
 
+def functions_of(codec):
+  """Returns the functions of a codec as they are exported, to be run eagerly."""
+  coding = bitstream.make_coding(codec.centred_model)
+  return Functions(coding, exact.Store(), refiner=make_refiner(codec))
+
+
 def test_a_picture_that_is_too_small_for_the_distortion_is_coded_as_it_is(image, eagerly):
-  codec = make_codec(distortion_measure=tfusq.MSSSIM())
-  module = saved_model.CodecModule(codec.centred_model, refiner=make_refiner(codec))
+  functions = functions_of(make_codec(distortion_measure=tfusq.MSSSIM()))
   image = tf.constant(image)
-  assert module.refine(image, *numbers(10)) == module.compress(image)
+  refined = functions.refine(image, *numbers(10))['data_bytes']
+  assert refined == functions.compress(image)['data_bytes']
 
 
 @pytest.mark.parametrize(
@@ -124,17 +133,35 @@ def test_a_picture_that_is_too_small_for_the_distortion_is_coded_as_it_is(image,
   ids=['serial and a mixture', 'slices'],
 )
 def test_every_kind_of_context_is_refined(options, photograph, eagerly):
-  image = tf.constant(photograph[100:140, 100:150])
-  codec = make_codec(8, 12, lmbda=0.02, **options)
-  move(codec)
-  codec.model.analysis.layers[-1].kernel.assign(30 * codec.model.analysis.layers[-1].kernel)
-  module = saved_model.CodecModule(codec.centred_model, refiner=make_refiner(codec))
+  image = tf.constant(photograph[100:132, 100:148])
+  codec = make_codec(8, 12, lmbda=0.002, **options)
+  last = codec.model.analysis.layers[-1]
+  last.kernel.assign(30 * last.kernel)
+  functions = functions_of(codec)
 
-  def cost_of(data):
-    squares = np.square(image.numpy().astype(float) - module.decompress(data))
+  def cost_of(outputs):
+    data = outputs['data_bytes']
+    squares = np.square(image.numpy().astype(float) - functions.decompress(data).numpy())
     return 8 * len(data.numpy()) + codec.lmbda * squares.sum() / 3
 
-  assert cost_of(module.refine(image, *numbers(3))) < cost_of(module.compress(image))
+  refined = functions.refine(image, *numbers(2))
+  assert cost_of(refined) < cost_of(functions.compress(image))
+
+
+def test_large_pictures_are_refined_region_by_region(trained, photograph, monkeypatch, eagerly):
+  code_in_small_pieces(monkeypatch)
+  monkeypatch.setattr(regions, 'SIDE', 64)
+  monkeypatch.setattr(regions, 'SURROUNDINGS', 64)
+  functions = functions_of(trained)
+  image = tf.constant(photograph[100:170, 100:230])
+
+  def cost_of(outputs):
+    data = outputs['data_bytes']
+    squares = np.square(image.numpy().astype(float) - functions.decompress(data).numpy())
+    return 8 * len(data.numpy()) + trained.lmbda * squares.sum() / 3
+
+  refined = functions.refine(image, *numbers(0))
+  assert cost_of(refined) < cost_of(functions.compress(image))
 
 
 def psnr(codec, image, data):

@@ -72,7 +72,9 @@ def test_regions_gain_too(image, trained, refiner, monkeypatch, eagerly):
   assert float(look(image, refined)) < float(look(image, latents))
 
 
-def test_the_distortion_is_that_of_8_bit_pixels(refiner, image, trained):
+@pytest.mark.parametrize('side', [1024, 64])
+def test_the_distortion_is_that_of_8_bit_pixels(side, refiner, image, trained, monkeypatch):
+  monkeypatch.setattr(regions, 'SIDE', side)
   reconstruction = to_uint8(trained.centred_model.round_trip(from_uint8(image)[None])[0])
   squares = np.square(image.numpy().astype(float) - reconstruction.numpy())
   expected = trained.lmbda * squares.mean() * squares.size / 3

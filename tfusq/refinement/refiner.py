@@ -67,12 +67,13 @@ class Refiner:
       step: Quality step.
     """
     factor = tf.cast(self.lmbda(step) * self.measure.unit, tf.float64)
+    # A distortion of single pixels is summed exactly; one of neighbourhoods may need more of them.
+    of_pixels = self.measure.least_side == 1
 
     def add(number, total):
       region = self._regions.region(image, number)
-      x, x_hat = (
-        pixels.from_uint8(region.of_image(each))[None] for each in (image, reconstruction)
-      )
+      part = region.alone if of_pixels else region.of_image
+      x, x_hat = (pixels.from_uint8(part(each))[None] for each in (image, reconstruction))
       measured = tf.cast(self.measure(x, x_hat)[0], tf.float64)
       return number + 1, total + factor * region.pixels * measured
 

@@ -67,6 +67,10 @@ class Region(NamedTuple):
     """Returns what is seen of a picture, `[height, width, 3]`."""
     return image[self.rows.first : self.rows.last, self.columns.first : self.columns.last]
 
+  def alone(self, image: tf.Tensor) -> tf.Tensor:
+    """Returns the region of a picture without what is around it, `[height, width, 3]`."""
+    return image[self.rows.start : self.rows.stop, self.columns.start : self.columns.stop]
+
   @property
   def pixels(self) -> tf.Tensor:
     """Number of its pixels, a scalar float64."""
