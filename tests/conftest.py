@@ -22,7 +22,14 @@ if 'TFUSQ_TESTS_OPTIMIZE' not in os.environ:
   tf.config.optimizer.set_experimental_options({'disable_meta_optimizer': True})
 
 import memory
-from making import IMAGES, eager, make_codec, make_patches, make_variable_coder
+from making import (
+  IMAGES,
+  eager,
+  make_codec,
+  make_patches,
+  make_refiner,
+  make_variable_coder,
+)
 from tfusq import cli as command_line
 from tfusq import image_files, plugins
 from tfusq.coding import range_coder
@@ -131,14 +138,32 @@ def exported_path(trained, of_all_workers):
   return _exported(trained, 'exported', of_all_workers)
 
 
-def _exported(codec, name, of_all_workers):
+@pytest.fixture(scope='session')
+def refining_path(trained, of_all_workers):
+  """The same codec with the function `refine`."""
+  return _exported(trained, 'refining', of_all_workers, make_refiner(trained))
+
+
+@pytest.fixture(scope='session')
+def refining_codec(refining_path):
+  return client.ExportedCodec(refining_path)
+
+
+@pytest.fixture(scope='session')
+def variable_refining_codec(variable, of_all_workers):
+  """The codec of variable rate with the functions that refine."""
+  path = _exported(variable, 'variable_refining', of_all_workers, make_refiner(variable))
+  return client.ExportedCodec(path)
+
+
+def _exported(codec, name, of_all_workers, refiner=None):
   """Returns a codec's folder, which one of the workers exports."""
   range_coder.operations()  # of what another worker has exported, too
   with of_all_workers(name) as folder:
     path = folder / 'codec'
     if not path.exists():
       folder.mkdir()
-      saved_model.export(codec.centred_model, path, {'versions': {}})
+      saved_model.export(codec.centred_model, path, {'versions': {}}, refiner=refiner)
   return path
 
 

@@ -18,6 +18,7 @@ ORDER = (
   ('runs', 'testing'),
   ('config',),
   ('export',),
+  ('refinement',),
   ('training',),
   ('models',),
   ('entropy_models',),

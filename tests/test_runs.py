@@ -1,9 +1,10 @@
 import pytest
 import tensorflow as tf
 
+import tfusq
 from making import IMAGES, eager
 from tfusq import config, runs, versions
-from tfusq.export import client
+from tfusq.export import client, saved_model
 from tfusq.files import Exists
 from tfusq.training.recipes import TrainingError
 from tfusq.training.transfer import TransferError
@@ -49,6 +50,31 @@ def test_a_run_is_exported_with_its_step_and_recipe(run, tmp_path):
     runs.export_run(run, out, [])
   # A decoder alone has the same identity, and takes less time.
   assert runs.export_run(run, out, [], force=True, decoder_only=True) == identity
+  assert client.read_folder(out).description['refinement'] is None
+
+
+def test_a_run_is_exported_with_the_refinement_that_a_gin_file_binds(run, tmp_path, monkeypatch):
+  exported = []
+  monkeypatch.setattr(saved_model, 'export', lambda *arguments: exported.append(arguments[-1]))
+  runs.export_run(run, tmp_path, [])
+  runs.export_run(run, tmp_path, [], gin_files=['refinements/sua_pge.gin'])
+  pairs = [refiner.refinement.describe() for refiner in exported]
+  assert pairs == ['SGA+PGE | SGA+PGE', 'SUA+PGE | SUA+PGE']
+  runs.export_run(run, tmp_path, [], refines=False)
+  assert exported[2] is None
+
+
+def test_there_is_no_refinement_for_the_distortion_of_a_plugin(run, tmp_path, monkeypatch):
+  class Mine(tfusq.MSE):
+    pass
+
+  exported = []
+  monkeypatch.setattr(saved_model, 'export', lambda *arguments: exported.append(arguments[-1]))
+  codec = runs.build_codec(run, [], [runs.DEFAULT_REFINEMENT])
+  object.__setattr__(codec, 'distortion_measure', Mine())
+  refinement = config.build_configurable('Refinement')
+  runs.export_codec(codec, run, tmp_path, refinement=refinement)
+  assert exported == [None]
 
 
 def test_what_a_folder_lacks_is_named(run, tmp_path):

@@ -37,6 +37,7 @@ CORE = {
     'VariableRate': 'tfusq.models.variable_rate:VariableRate',
     'Quantizer': 'tfusq.quantization.quantizer:Quantizer',
     'Patches': 'tfusq.training.patches:Patches',
+    'Refinement': 'tfusq.refinement.refinement:Refinement',
     'distribute': 'tfusq.training.distribute:distribute',
     'execution': 'tfusq.training.execution:execution',
     'train': 'tfusq.training.train:train',

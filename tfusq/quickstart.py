@@ -79,8 +79,7 @@ def _train(folder: Path, bindings: Sequence[str]) -> float:
   config.build('train')(model_dir=str(folder / 'run'), recipe=config.recipe)
   seconds = time.perf_counter() - start
 
-  codec = config.build_parameter('train.codec')
-  runs.export_codec(codec, folder / 'run', folder / 'codec', force=True)
+  runs.export_run(folder / 'run', folder / 'codec', [], force=True)
   return seconds
 
 

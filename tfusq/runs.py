@@ -1,11 +1,16 @@
 """From a run directory to its codec."""
 
 import os
+from collections.abc import Sequence
 
 from tfusq import config, versions
 from tfusq.export import saved_model
-from tfusq.training import recipes, transfer
+from tfusq.refinement import Refinement, Refiner
+from tfusq.training import distortions, recipes, transfer
 from tfusq.training.codec import Codec
+
+# What codecs refine with unless they are exported with another one.
+DEFAULT_REFINEMENT = 'refinements/sga.gin'
 
 
 def load_run(model_dir: str | os.PathLike, gin_search_path: list[str]) -> Codec:
@@ -34,6 +39,8 @@ def export_run(
   gin_search_path: list[str],
   force: bool = False,
   decoder_only: bool = False,
+  refines: bool = True,
+  gin_files: Sequence[str] = (),
 ) -> str:
   """Exports the newest checkpoint of a run as its recipe builds it.
 
@@ -43,6 +50,8 @@ def export_run(
     gin_search_path: Folders with gin files, in case the recipe includes some.
     force: Whether an existing folder may be replaced.
     decoder_only: Whether to leave out what only compressing needs.
+    refines: Whether the codec gets the function `refine`, unless it only decompresses.
+    gin_files: Names of gin files that bind another refinement than the default.
 
   Returns:
     The codec's identity, hexadecimal.
@@ -50,10 +59,15 @@ def export_run(
   Raises:
     TrainingError: if the run has no recipe.
     TransferError: if it has no checkpoint.
+    ConfigError: if a gin file is wrong.
     ExportError: if its codec has no bitstream.
     Exists: if `out` exists and may not be replaced.
   """
-  return export_codec(build_codec(model_dir, gin_search_path), model_dir, out, force, decoder_only)
+  codec = build_codec(model_dir, gin_search_path, [DEFAULT_REFINEMENT, *gin_files])
+  refinement = None
+  if refines and not decoder_only:
+    refinement = config.build_configurable('Refinement')
+  return export_codec(codec, model_dir, out, force, decoder_only, refinement)
 
 
 def export_codec(
@@ -62,6 +76,7 @@ def export_codec(
   out: str | os.PathLike,
   force: bool = False,
   decoder_only: bool = False,
+  refinement: Refinement | None = None,
 ) -> str:
   """Exports the newest checkpoint of a run with a codec of the same networks.
 
@@ -71,6 +86,8 @@ def export_codec(
     out: Folder to make.
     force: Whether an existing folder may be replaced.
     decoder_only: Whether to leave out what only compressing needs.
+    refinement: Refinement of the function `refine`; None for no such function. There is none for a
+      distortion of a plugin, which clients do not have.
 
   Returns:
     The codec's identity, hexadecimal.
@@ -87,15 +104,21 @@ def export_codec(
     'versions': versions.installed(),
     'recipe': recipes.newest_recipe(model_dir).read_text(),
   }
-  return saved_model.export(codec.centred_model, out, description, force, decoder_only)
+  refiner = None
+  if refinement is not None and distortions.are_built_in(codec.distortion_measure):
+    refiner = Refiner(codec.centred_model, refinement, codec.distortion_measure, codec.lmbda)
+  return saved_model.export(codec.centred_model, out, description, force, decoder_only, refiner)
 
 
-def build_codec(model_dir: str | os.PathLike, gin_search_path: list[str]) -> Codec:
+def build_codec(
+  model_dir: str | os.PathLike, gin_search_path: list[str], gin_files: Sequence[str] = ()
+) -> Codec:
   """Builds a run's codec as its recipe says, without variables.
 
   Args:
     model_dir: Run directory.
     gin_search_path: Folders with gin files, in case the recipe includes some.
+    gin_files: Names of further gin files.
 
   Returns:
     The codec, not yet created.
@@ -103,5 +126,5 @@ def build_codec(model_dir: str | os.PathLike, gin_search_path: list[str]) -> Cod
   Raises:
     TrainingError: if the run has no recipe.
   """
-  config.parse([str(recipes.newest_recipe(model_dir))], [], gin_search_path)
+  config.parse([str(recipes.newest_recipe(model_dir)), *gin_files], [], gin_search_path)
   return config.build_parameter('train.codec')

@@ -15,6 +15,8 @@ from making import IMAGES
 from tfusq import cli as command_line
 from tfusq import image_files
 from tfusq.evaluation import metrics
+from tfusq.export import client
+from tfusq.export.effort import Effort
 
 pytestmark = pytest.mark.usefixtures('loaded_once')
 
@@ -319,3 +321,70 @@ def test_a_limit_holds_for_each_image_of_a_folder(run, variable_path, source, tm
   code, out, _ = run('compress', '--codec', variable_path, folder, '--bytes', limit)
   written = [path.stat().st_size for path in sorted(folder.glob('*.usq'))]
   assert code == 0 and len(written) == 2 and max(written) <= limit
+
+
+@pytest.fixture
+def refines(exported_codec, monkeypatch):
+  """Has commands take a codec that refines by adding the effort to the file; returns that."""
+  monkeypatch.setattr(client.CodecFolder, 'require_refinement', lambda folder: None)
+
+  def refine(codec, image, effort, quality):
+    assert quality is None
+    return exported_codec.compress(image) + str(effort).encode()
+
+  monkeypatch.setattr(client.ExportedCodec, 'refine', refine)
+
+
+@pytest.mark.parametrize(
+  'words, effort',
+  [
+    (['--refine', 'fast'], Effort(0)),
+    (['--refine', 'good'], Effort(100)),
+    (['--refine', '7', '--seconds', '2.5'], Effort(7, 2.5)),
+    (['--seconds', '3'], Effort(None, 3.0)),
+  ],
+)
+def test_an_effort_is_made_for_each_image(
+  words, effort, run, refines, exported_path, source, tmp_path
+):
+  target = tmp_path / 'out.usq'
+  code, _, err = run('compress', '--codec', exported_path, source, target, *words)
+  assert code == 0, err
+  assert target.read_bytes().endswith(str(effort).encode())
+
+
+def test_a_folder_is_refined_and_resumed(run, refines, exported_path, source, tmp_path):
+  for name in ('b.png', 'c.png'):
+    (tmp_path / name).write_bytes(source.read_bytes())
+  target = tmp_path / 'out'
+  target.mkdir()
+  (target / 'b.usq').write_bytes(b'kept')
+  words = ['compress', '--codec', exported_path, tmp_path, target, '--refine', 'fast']
+  code, out, _ = run(*words)
+  assert code == 0 and b'2 files, 1 existing files are kept' in out
+  assert (target / 'b.usq').read_bytes() == b'kept'
+  assert (target / 'c.usq').read_bytes().endswith(str(Effort(0)).encode())
+
+
+@pytest.mark.parametrize(
+  'words, message',
+  [
+    (['--refine', 'fastest'], 'fastest is none of fast, good, best, nor a number'),
+    (['--refine', '-3'], 'expected one argument'),
+    (['--seconds', '0'], '0 is not a positive number'),
+    (['--seconds', 'long'], 'long is not a positive number'),
+  ],
+)
+def test_an_effort_that_is_none_is_refused(words, message, exported_path, source, capsys):
+  with pytest.raises(SystemExit):
+    command_line.parser().parse_args(
+      ['compress', '--codec', str(exported_path), str(source), *words]
+    )
+  assert message in capsys.readouterr().err
+
+
+def test_a_codec_that_does_not_refine_says_so(run, exported_path, source, tmp_path):
+  target = tmp_path / 'out.usq'
+  code, _, err = run('compress', '--codec', exported_path, source, target, '--refine', 'good')
+  assert code == 1 and 'does not refine: it was exported with --no_refine' in err
+  assert not target.exists()

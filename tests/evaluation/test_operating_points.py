@@ -17,6 +17,7 @@ from tfusq.evaluation.operating_points import (
 )
 from tfusq.export import container
 from tfusq.export.client import CodecError
+from tfusq.export.effort import Effort
 from tfusq.image_files import image_hash
 from tfusq.transforms import pixels
 
@@ -166,3 +167,24 @@ def test_the_mismatch_of_a_quality_is_that_of_its_gains(variable, photograph):
     for step in (0, 32)
   )
   assert low < high
+
+
+def test_a_refined_point_is_another_point(refining_path, exported_path, trained, photograph):
+  (plain,) = exported_points(str(refining_path))
+  points = [exported_points(str(refining_path), effort=Effort(n))[0] for n in (0, 10)]
+  assert len({plain.key, *(point.key for point in points)}) == 3
+  assert points[1].label == f'{plain.label} refined'
+  assert points[1].description['effort'] == {'iterations': 10, 'seconds': None, 'seed': 0}
+  with pytest.raises(CodecError, match='does not refine'):
+    exported_points(str(exported_path), effort=Effort(10))
+
+  image = photograph[100:164, 100:164]
+
+  def cost(row):
+    return row['bpp'] + trained.lmbda * 255**2 * 10 ** (-row['psnr-rgb'] / 10)
+
+  costs = []
+  for point in (plain, points[0]):
+    with point.open() as measure_image:
+      costs.append(cost(measure_image(image)))
+  assert costs[1] < costs[0]

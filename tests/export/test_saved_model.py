@@ -70,7 +70,7 @@ def test_the_codec_says_what_the_trained_model_says(trained, exported_codec, pho
   assert bits.sum() <= unpriced
 
   # In floats, a symbol may be another one where the mean is within its error of the border of two.
-  visitor = RoundingVisitor(model, x, trained.centred_model.centre)
+  visitor = RoundingVisitor(model, latents, trained.centred_model.centre)
   y_hat = model.walk(visitor, 1, 128, 192)
   (_, in_floats) = visitor.parameters[-1]
   symbols_in_floats = tf.round(latents['y'] - in_floats.mean)

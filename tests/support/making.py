@@ -11,6 +11,7 @@ from tfusq import config
 from tfusq.curves.curve import Curve
 from tfusq.export import bands
 from tfusq.models import in_tiles
+from tfusq.refinement import Refinement, Refiner
 from tfusq.sweeps.sweep import Sweep
 from tfusq.training import patches
 from tfusq.transforms import networks
@@ -91,6 +92,13 @@ def make_variable_coder():
   codec.model.initialize_from_data(np.stack(images).astype(np.float32) / 255)
   move_gains(codec, 0.01)
   return codec
+
+
+def make_refiner(codec):
+  """Makes a codec's refiner through SGA, as `refinements/sga.gin` binds it."""
+  tau = tfusq.Exponential(0.5, 0.0025, 200, 0.1)
+  sga = tfusq.Quantizer(tfusq.SGA(tau), tfusq.PGE())
+  return Refiner(codec.centred_model, Refinement(sga, sga), codec.distortion_measure, codec.lmbda)
 
 
 def move_gains(codec, by=0.1):

@@ -1,10 +1,12 @@
 """Arguments that several commands take, and how a command is added."""
 
 import argparse
+import math
 import os
 from collections.abc import Callable
 
 from tfusq import files
+from tfusq.export import effort
 
 ANCHOR_HELP = 'name of a pinned anchor, or JSON'
 IMAGES_HELP = (
@@ -88,6 +90,30 @@ def add_force(command: argparse.ArgumentParser) -> None:
   command.add_argument('--force', action='store_true', help='replace an existing output')
 
 
+def add_effort(command: argparse.ArgumentParser) -> None:
+  """Adds `--refine` and `--seconds`."""
+  command.add_argument(
+    '--refine',
+    type=iterations,
+    metavar='EFFORT',
+    help='optimize the latents of each image before they are coded: `fast` chooses symbols by '
+    'their rate, `good` and `best` take 100 and 500 iterations, a number as many; the decoder does '
+    'not notice',
+  )
+  command.add_argument(
+    '--seconds',
+    type=positive_number,
+    help='seconds of optimization for each image at most; without --refine, so many',
+  )
+
+
+def effort_of(arguments: argparse.Namespace) -> effort.Effort | None:
+  """Returns the effort that `--refine` and `--seconds` ask for; None for none."""
+  if arguments.refine is None and arguments.seconds is None:
+    return None
+  return effort.Effort(arguments.refine, arguments.seconds)
+
+
 def add_axes(command: argparse.ArgumentParser) -> None:
   """Adds `--quality` and `--surrogate`, which choose the axes of a curve."""
   axes = command.add_mutually_exclusive_group()
@@ -129,6 +155,25 @@ def positive(text: str) -> int:
   if not text.isdecimal() or int(text) < 1:
     raise argparse.ArgumentTypeError(f'{text} is not a positive number')
   return int(text)
+
+
+def positive_number(text: str) -> float:
+  """Returns a positive number; the type of an argument."""
+  try:
+    number = float(text)
+  except ValueError:
+    number = math.nan
+  if not 0 < number < math.inf:
+    raise argparse.ArgumentTypeError(f'{text} is not a positive number')
+  return number
+
+
+def iterations(text: str) -> int:
+  """Returns iterations of a refinement, by a preset's name or a number; the type of an argument."""
+  try:
+    return effort.named(text)
+  except effort.EffortError as error:
+    raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def seed(text: str) -> int:

@@ -17,9 +17,11 @@ from tfusq.cli.arguments import (
   Commands,
   add_axes,
   add_command,
+  add_effort,
   add_force,
   add_gin_search_path,
   any_path,
+  effort_of,
   local_path,
   positive,
 )
@@ -109,6 +111,7 @@ def _add_evaluate(commands: Commands) -> None:
   command.add_argument(
     '--anchor', help='live anchor, evaluated at all its settings, such as x265 or jpeg'
   )
+  add_effort(command)
   add_gin_search_path(command)
   command.add_argument('--name', help='name of the curve in legends and tables')
   command.add_argument(
@@ -194,12 +197,13 @@ def _operating_points(
   from tfusq.evaluation import operating_points
 
   choice = operating_points.Choice(arguments.qualities or (), arguments.at_lmbda)
+  effort = effort_of(arguments)
   points: list[Point] = []
   for path in codecs:
-    points += operating_points.exported_points(path, choice)
+    points += operating_points.exported_points(path, choice, effort)
   for number, path in enumerate(arguments.model_dir):
     exported = scratch / str(number)
-    points += operating_points.run_points(path, arguments.gin_search_path, exported, choice)
+    points += operating_points.run_points(path, arguments.gin_search_path, exported, choice, effort)
   if arguments.anchor:
     points += operating_points.anchor_points(arguments.anchor)
   return points

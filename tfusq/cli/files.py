@@ -9,8 +9,10 @@ from tfusq.cli.arguments import (
   Commands,
   add_codec,
   add_command,
+  add_effort,
   add_force,
   any_path,
+  effort_of,
   positive,
 )
 from tfusq.errors import Error
@@ -64,6 +66,7 @@ def add(commands: Commands) -> None:
     type=float,
     help='least PSNR in dB: the lowest quality that reaches it is taken, for each image by itself',
   )
+  add_effort(command)
   command.add_argument(
     '--first_frame',
     action='store_true',
@@ -104,14 +107,16 @@ def compress(arguments: argparse.Namespace) -> None:
   """Compresses an image, or a folder of images."""
   from tfusq.cli import codecs
   from tfusq.export import client, folders
-  from tfusq.export.goals import DEFAULT, Goal
+  from tfusq.export.goals import Goal
 
-  goal = Goal(arguments.quality, arguments.bytes, arguments.psnr)
+  goal = Goal(arguments.quality, arguments.bytes, arguments.psnr, effort_of(arguments))
 
   def load():
     codec = codecs.to_compress(arguments.codec)
     # Before TensorFlow is loaded, and once for a folder.
-    if goal != DEFAULT:
+    if goal.effort is not None:
+      codec.require_refinement()
+    if goal.needs_qualities:
       qualities = codec.require_qualities()
       if goal.quality is not None:
         qualities.step(goal.quality)

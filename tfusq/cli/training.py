@@ -70,6 +70,18 @@ def add(commands: Commands) -> None:
     metavar='FOLDER',
     help="also write the codec here for TensorFlow Compression's tfci and model scripts",
   )
+  command.add_argument(
+    '--no_refine',
+    action='store_true',
+    help='leave out what `compress --refine` needs',
+  )
+  command.add_argument(
+    '--gin_file',
+    type=local_path,
+    action='append',
+    default=[],
+    help='gin file of another refinement than refinements/sga.gin, such as refinements/sua_pge.gin',
+  )
   add_force(command)
 
 
@@ -156,6 +168,8 @@ def export(arguments: argparse.Namespace) -> None:
     arguments.gin_search_path,
     arguments.force,
     arguments.decoder_only,
+    not arguments.no_refine,
+    arguments.gin_file,
   )
   print(f'{arguments.out}: codec {identity}')
 

@@ -1,6 +1,7 @@
 """Operating points: an exported codec, a training run, or a live anchor at one setting."""
 
 import contextlib
+import functools
 import hashlib
 import json
 import math
@@ -12,13 +13,14 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfusq import image_files, runs
+from tfusq import config, image_files, runs
 from tfusq.curves.anchors import live
 from tfusq.errors import Error
 from tfusq.evaluation import metrics
 from tfusq.evaluation.evaluate import Measure
 from tfusq.evaluation.failures import EvaluationError
 from tfusq.export import client, container
+from tfusq.export.effort import Effort
 from tfusq.training.codec import Codec
 from tfusq.transforms import pixels
 
@@ -47,15 +49,20 @@ LEVELS = Choice()
 class ExportedPoint:
   """Operating point of a SavedModel codec, at one of its qualities."""
 
-  def __init__(self, loader: 'Loader', step: int | None = None):
+  def __init__(self, loader: 'Loader', step: int | None = None, effort: Effort | None = None):
     """Initializer.
 
     Args:
       loader: The codec.
       step: Quality step of a codec of variable rate; None for the only one of another.
+      effort: How long each image is refined; None for not at all.
+
+    Raises:
+      CodecError: if it is to refine and can't.
     """
     self._loader = loader
     self._step = step
+    self._effort = effort
     self._quality: float | None = None
     folder = loader.folder
     self.description = folder.description
@@ -72,13 +79,23 @@ class ExportedPoint:
       self.description = {**folder.description, **at_step}
       self.label = f'{folder.identity} {self._quality:g}'
       identifying += str(step).encode()
+    if effort is not None:
+      folder.require_refinement()
+      self.description = {**self.description, 'effort': effort._asdict()}
+      self.label += ' refined'
+      identifying += str(effort).encode()
     self.key = hashlib.sha256(identifying).hexdigest()[:32]
 
   @contextlib.contextmanager
   def open(self) -> Iterator[Measure]:
     """Loads the codec and gives the function from an image to its measurements."""
     codec = self._loader.load()
-    yield lambda image: measure(codec, image, self._compare, self._quality)
+    if self._effort is None:
+      yield lambda image: measure(codec, image, self._compare, self._quality)
+    else:
+      refine = functools.partial(codec.refine, effort=self._effort, quality=self._quality)
+      refine(np.zeros([16, 16, 3], np.uint8))  # as `Loader.load` does with the other functions
+      yield lambda image: measure_refined(codec, image, refine, self._compare)
 
   def _compare(self, image: np.ndarray, decoded: np.ndarray) -> dict[str, float]:
     """Returns further measurements of a decoded image."""
@@ -133,15 +150,18 @@ class Loader:
 class RunPoint(ExportedPoint):
   """Operating point of a training run at its newest checkpoint, with its train-test mismatch."""
 
-  def __init__(self, codec: Codec, loader: Loader, step: int | None = None):
+  def __init__(
+    self, codec: Codec, loader: Loader, step: int | None = None, effort: Effort | None = None
+  ):
     """Initializer.
 
     Args:
       codec: The run's codec.
       loader: The same, exported.
       step: Quality step of a codec of variable rate; None for the only one of another.
+      effort: How long each image is refined; None for not at all.
     """
-    super().__init__(loader, step)
+    super().__init__(loader, step, effort)
     self._codec = codec
 
   @contextlib.contextmanager
@@ -190,23 +210,30 @@ class AnchorPoint:
     }
 
 
-def exported_points(path: str, choice: Choice = LEVELS) -> list[ExportedPoint]:
+def exported_points(
+  path: str, choice: Choice = LEVELS, effort: Effort | None = None
+) -> list[ExportedPoint]:
   """Returns the operating points of an exported codec: one, or one for each quality.
 
   Args:
     path: An exported codec, or a folder with one.
     choice: Qualities of a codec of variable rate.
+    effort: How long each image is refined; None for not at all.
 
   Raises:
-    CodecError: if there is no codec that compresses, or other qualities are asked of one that has
-      one.
+    CodecError: if there is no codec that compresses, or refines if it is to, or other qualities are
+      asked of one that has one.
   """
   loader = Loader(path)
-  return [ExportedPoint(loader, step) for step in loader.steps(choice)]
+  return [ExportedPoint(loader, step, effort) for step in loader.steps(choice)]
 
 
 def run_points(
-  model_dir: str, gin_search_path: list[str], scratch: Path, choice: Choice = LEVELS
+  model_dir: str,
+  gin_search_path: list[str],
+  scratch: Path,
+  choice: Choice = LEVELS,
+  effort: Effort | None = None,
 ) -> list[RunPoint]:
   """Exports a run's codec, and returns its operating points.
 
@@ -215,6 +242,7 @@ def run_points(
     gin_search_path: Folders with gin files.
     scratch: Folder to make for the exported codec.
     choice: Qualities of a codec of variable rate.
+    effort: How long each image is refined, by the default refinement; None for not at all.
 
   Raises:
     TrainingError: if the directory holds no run.
@@ -222,10 +250,11 @@ def run_points(
     ExportError: if the run's codec has no bitstream.
     CodecError: if other qualities are asked of a codec that has one.
   """
-  codec = runs.build_codec(model_dir, gin_search_path)
-  runs.export_codec(codec, model_dir, scratch)
+  codec = runs.build_codec(model_dir, gin_search_path, [runs.DEFAULT_REFINEMENT])
+  refinement = None if effort is None else config.build_configurable('Refinement')
+  runs.export_codec(codec, model_dir, scratch, refinement=refinement)
   loader = Loader(str(scratch))
-  return [RunPoint(codec, loader, step) for step in loader.steps(choice)]
+  return [RunPoint(codec, loader, step, effort) for step in loader.steps(choice)]
 
 
 def anchor_points(name: str) -> list[AnchorPoint]:
@@ -285,6 +314,37 @@ def measure(
     'encoding_time': encoded - start,
     'decoding_time': end - encoded,
     **(compare_further(image, decoded) if compare_further else {}),
+  }
+
+
+def measure_refined(
+  codec: client.ExportedCodec,
+  image: np.ndarray,
+  refine: Callable[[np.ndarray], bytes],
+  compare_further: Callable[[np.ndarray, np.ndarray], dict[str, float]],
+) -> dict[str, float]:
+  """Refines, decompresses and compares one image.
+
+  Args:
+    codec: A loaded codec.
+    image: `uint8[height, width, 3]`, RGB.
+    refine: Function from an image to a file.
+    compare_further: Function from the image and the decoded one to further measurements.
+
+  Returns:
+    The measurements of `measure` but for the estimated rate.
+  """
+  start = time.perf_counter()
+  data = refine(image)
+  encoded = time.perf_counter()
+  decoded = codec.decompress(data)
+  end = time.perf_counter()
+  return {
+    **compare(image, decoded, len(data)),
+    'coded-bpp': 8 * sum(container.read_header(data).sections) / (image.shape[0] * image.shape[1]),
+    'encoding_time': encoded - start,
+    'decoding_time': end - encoded,
+    **compare_further(image, decoded),
   }
 
 

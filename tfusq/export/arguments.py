@@ -17,6 +17,11 @@ DATA = tf.TensorSpec([], tf.string, 'data')
 QUALITY = tf.TensorSpec([], tf.float32, 'quality')
 BYTES = tf.TensorSpec([], tf.int64, 'limit')
 PSNR = tf.TensorSpec([], tf.float32, 'limit')
+EFFORT = (
+  tf.TensorSpec([], tf.int64, 'iterations'),
+  tf.TensorSpec([], tf.float32, 'seconds'),
+  tf.TensorSpec([], tf.int64, 'seed'),
+)
 
 # Some of Python's numbers are converted to the type of a specification, those of NumPy are not.
 _NUMBERS = (tf.float32, tf.float64, tf.int32, tf.int64)
@@ -97,6 +102,54 @@ def limit_function(
 
   traced = tf.function(checked, autograph=False)
   _trace_with_number(traced, spec)
+  return traced
+
+
+def effort_function(
+  function: Callable[..., Any], at_quality: Callable[..., Any] | None = None
+) -> tf.types.experimental.GenericFunction:
+  """Returns a function that takes an image and an effort, and a quality or none.
+
+  Args:
+    function: Function of an image and the three numbers of an effort.
+    at_quality: Function of these and a quality, a scalar float32; None where there is one quality.
+
+  Returns:
+    Function with traces as `image_function` gives them; numbers are Python's, or of the types of
+    their specifications.
+  """
+
+  def checked(image, iterations, seconds, seed, quality=None):
+    numbers = [iterations, seconds, seed]
+    if quality is None:
+      return _with_checked(function, image, *numbers)
+    return _with_checked(at_quality, image, *numbers, quality)
+
+  traced = tf.function(checked, autograph=False)
+  _trace(traced, *EFFORT)
+  if at_quality is not None:
+    _trace(traced, *EFFORT, QUALITY)
+  return traced
+
+
+def limited_effort_function(
+  function: Callable[..., Any], spec: tf.TensorSpec
+) -> tf.types.experimental.GenericFunction:
+  """Returns a function that takes an image, a limit and an effort.
+
+  Args:
+    function: Function of an image, a limit and the three numbers of an effort.
+    spec: Specification of the limit.
+
+  Returns:
+    Function with traces as `effort_function` gives them.
+  """
+
+  def checked(image, limit, iterations, seconds, seed):
+    return _with_checked(function, image, limit, iterations, seconds, seed)
+
+  traced = tf.function(checked, autograph=False)
+  _trace(traced, spec, *EFFORT)
   return traced
 
 

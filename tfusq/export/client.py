@@ -11,6 +11,7 @@ import numpy as np
 from tfusq import files
 from tfusq.errors import Error
 from tfusq.export import container
+from tfusq.export.effort import Effort
 from tfusq.export.quality_range import QualityRange
 from tfusq.files import AnyPath
 
@@ -63,6 +64,18 @@ class CodecFolder(NamedTuple):
         f'{self.path} has a fixed rate; qualities, sizes and PSNRs are for codecs of variable rate'
       )
     return self.qualities
+
+  def require_refinement(self) -> None:
+    """Refuses a codec that can't refine.
+
+    Raises:
+      CodecError: if it can't.
+    """
+    if not self.description.get('refinement'):
+      raise CodecError(
+        f'{self.path} does not refine: it was exported with --no_refine, for a distortion of a '
+        'plugin, or before codecs could'
+      )
 
   @property
   def decoder_only(self) -> bool:
@@ -257,6 +270,70 @@ class ExportedCodec:
     """
     self._folder.require_qualities()
     return self._call_with_image('compress_to_psnr', image, (limit, 'float32')).numpy()
+
+  def refine(self, image: np.ndarray, effort: Effort, quality: float | None = None) -> bytes:
+    """Compresses an image after its latents were optimized for it.
+
+    Args:
+      image: `uint8[height, width, 3]`, RGB.
+      effort: How long they are optimized.
+      quality: Quality, as for `compress`.
+
+    Returns:
+      The file; that of `compress` where refinement finds no better one.
+
+    Raises:
+      ContainerError: if no file can hold the image, or there is no such quality; says why.
+      EffortError: if the effort is none.
+      CodecError: if the codec was exported without refinement, or has one quality, or TensorFlow
+        fails, for example out of memory.
+    """
+    self._folder.require_refinement()
+    numbers = [*effort.numbers(), *self._quality(quality)]
+    return self._call_with_image('refine', image, *numbers).numpy()
+
+  def refine_to_bytes(self, image: np.ndarray, limit: int, effort: Effort) -> bytes:
+    """Refines an image to the best file that fits, as `compress_to_bytes` does without.
+
+    Args:
+      image: `uint8[height, width, 3]`, RGB.
+      limit: Greatest length of the file in bytes.
+      effort: How long latents are optimized, at each of a few qualities; the seconds are all of
+        them together.
+
+    Returns:
+      The file.
+
+    Raises:
+      ContainerError: if no file can hold the image, or no quality fits; says why.
+      EffortError: if the effort is none.
+      CodecError: as from `refine` and `compress_to_bytes`.
+    """
+    self._folder.require_qualities()
+    self._folder.require_refinement()
+    numbers = [(limit, 'int64'), *effort.numbers()]
+    return self._call_with_image('refine_to_bytes', image, *numbers).numpy()
+
+  def refine_to_psnr(self, image: np.ndarray, limit: float, effort: Effort) -> bytes:
+    """Refines an image to the shortest file with a PSNR, as `compress_to_psnr` does without.
+
+    Args:
+      image: `uint8[height, width, 3]`, RGB.
+      limit: Least PSNR of the decoded image in dB.
+      effort: How long latents are optimized, as for `refine_to_bytes`.
+
+    Returns:
+      The file.
+
+    Raises:
+      ContainerError: if no file can hold the image, or no quality reaches it; says why.
+      EffortError: if the effort is none.
+      CodecError: as from `refine` and `compress_to_psnr`.
+    """
+    self._folder.require_qualities()
+    self._folder.require_refinement()
+    numbers = [(limit, 'float32'), *effort.numbers()]
+    return self._call_with_image('refine_to_psnr', image, *numbers).numpy()
 
   def decompress(self, data: bytes) -> np.ndarray:
     """Decompresses a file.

@@ -11,6 +11,13 @@ and are of the middle one without; and there are
     compress_to_bytes(image, limit)   the file of the best quality that has at most `limit` bytes
     compress_to_psnr(image, limit)    the file of the lowest quality with a PSNR of `limit` dB
 
+A codec that refines has also
+
+    refine(image, iterations, seconds, seed)   an image to a file, its latents optimized before
+
+which at a variable rate takes a quality after them, and `refine_to_bytes` and `refine_to_psnr`,
+which take a limit before them.
+
 A loaded function is traced again for each value of Python's numbers that it is given, which takes a
 second: NumPy's numbers and tensors are the ones to give many of.
 """
@@ -21,12 +28,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfusq.export import arguments, bitstream, container_ops, visitors
+from tfusq.export import arguments, bitstream, limits, visitors
 from tfusq.export.bitstream import Coding, EncodedImage
-from tfusq.models import Model, in_tiles, tracing
+from tfusq.export.refining import Refining
+from tfusq.models import in_tiles, tracing
+from tfusq.refinement import Budget, Refiner
 from tfusq.transforms import exact
-
-_PEAK = 255.0
 
 
 class Functions:
@@ -36,24 +43,34 @@ class Functions:
     decoder_only: Whether `decompress` is the only function.
   """
 
-  def __init__(self, coding: Coding, store: exact.Store, decoder_only: bool = False):
+  def __init__(
+    self,
+    coding: Coding,
+    store: exact.Store,
+    decoder_only: bool = False,
+    refiner: Refiner | None = None,
+  ):
     """Initializer.
 
     Args:
       coding: A codec's coding.
       store: Store of the weights that are rounded for exact arithmetic.
       decoder_only: Whether `decompress` is the only function.
+      refiner: Refiner of latents; None where there is no function `refine`.
     """
     self.decoder_only = decoder_only
     self._coding = coding
     self._store = store
 
     model = coding.centred_model.model
-    traced = functools.partial(_traced, model)
+    parts = [model, *model.submodules, *(refiner.refinement.submodules if refiner else ())]
+    traced = functools.partial(_traced, tracing.needs_autograph(parts))
     self._analyze = traced(functools.partial(in_tiles.first_latents, model), [arguments.IMAGE])
     # Its signature is what the walk gives, whose channels are known.
     self._reconstruct = traced(functools.partial(in_tiles.reconstruct, model))
     self._encode = traced(self._encode_first)
+    self._best_within = traced(self._search_best_within)
+    self._least_reaching = traced(self._search_least_reaching)
 
     self.decompress = traced(self._decompress, [arguments.DATA])
     self.compress = traced(self._compress, [arguments.IMAGE])
@@ -63,6 +80,15 @@ class Functions:
     self.evaluate_at = traced(self._evaluate, at_quality)
     self.compress_to_bytes = traced(self._compress_to_bytes, [arguments.IMAGE, arguments.BYTES])
     self.compress_to_psnr = traced(self._compress_to_psnr, [arguments.IMAGE, arguments.PSNR])
+
+    self._refining = refiner and Refining(coding, store, refiner, self._reconstruct, traced)
+    of_effort = [arguments.IMAGE, *arguments.EFFORT]
+    self.refine = traced(self._refine, of_effort)
+    self.refine_at = traced(self._refine, [*of_effort, arguments.QUALITY])
+    to_bytes = [arguments.IMAGE, arguments.BYTES, *arguments.EFFORT]
+    self.refine_to_bytes = traced(self._refine_to_bytes, to_bytes)
+    to_psnr = [arguments.IMAGE, arguments.PSNR, *arguments.EFFORT]
+    self.refine_to_psnr = traced(self._refine_to_psnr, to_psnr)
 
   @property
   def _has_qualities(self) -> bool:
@@ -84,6 +110,12 @@ class Functions:
       served['evaluate_at'] = self.evaluate_at
       served['compress_to_bytes'] = self.compress_to_bytes
       served['compress_to_psnr'] = self.compress_to_psnr
+    if self._refining:
+      served['refine'] = self.refine
+      if self._has_qualities:
+        served['refine_at'] = self.refine_at
+        served['refine_to_bytes'] = self.refine_to_bytes
+        served['refine_to_psnr'] = self.refine_to_psnr
     return served
 
   def for_python(self) -> dict[str, tf.types.experimental.GenericFunction]:
@@ -92,12 +124,15 @@ class Functions:
     if self.decoder_only:
       return decompress
 
+    return decompress | self._encoding_for_python() | self._refining_for_python()
+
+  def _encoding_for_python(self):
     if not self._has_qualities:
-      return decompress | {
+      return {
         'compress': arguments.image_function(_file_of(self.compress)),
         'evaluate': arguments.image_function(_with_data(self.evaluate)),
       }
-    return decompress | {
+    return {
       'compress': arguments.quality_function(_file_of(self.compress), _file_of(self.compress_at)),
       'evaluate': arguments.quality_function(
         _with_data(self.evaluate), _with_data(self.evaluate_at)
@@ -106,6 +141,19 @@ class Functions:
         _file_of(self.compress_to_bytes), arguments.BYTES
       ),
       'compress_to_psnr': arguments.limit_function(_file_of(self.compress_to_psnr), arguments.PSNR),
+    }
+
+  def _refining_for_python(self):
+    if not self._refining:
+      return {}
+    refine = _file_of(self.refine)
+    if not self._has_qualities:
+      return {'refine': arguments.effort_function(refine)}
+    to_bytes, to_psnr = _file_of(self.refine_to_bytes), _file_of(self.refine_to_psnr)
+    return {
+      'refine': arguments.effort_function(refine, _file_of(self.refine_at)),
+      'refine_to_bytes': arguments.limited_effort_function(to_bytes, arguments.BYTES),
+      'refine_to_psnr': arguments.limited_effort_function(to_psnr, arguments.PSNR),
     }
 
   def _compress(self, image, quality=None):
@@ -129,52 +177,63 @@ class Functions:
 
   def _compress_to_bytes(self, image, limit):
     first, sides = self._first(image)
-
-    def try_middle(low, high, best, _):
-      middle = (low + high + 1) // 2
-      data, _ = self._encode(first, middle, *sides)
-      size = tf.cast(tf.strings.length(data), tf.int64)
-      fits = size <= limit
-      return (
-        tf.where(fits, middle, low),
-        tf.where(fits, high, middle - 1),
-        tf.where(fits, data, best),
-        size,
-      )
-
-    # The best that is known to fit, the best that may, the former's file, and the last size.
-    start = (-1, self._coding.qualities.steps - 1, '', tf.constant(0, tf.int64))
-    low, _, best, size = _while_apart(try_middle, start)
-    # The last one tried was then the lowest quality.
-    numbers = [tf.strings.as_string(number) for number in (limit, size)]
-    message = tf.strings.join(
-      ['no quality fits into ', numbers[0], ' bytes: the lowest takes ', numbers[1]]
-    )
-    return {'data_bytes': container_ops.verified(best, (low >= 0, message))}
+    found = self._best_within(first, limit, *sides)
+    # The last one tried was the lowest quality, where none fits.
+    return {'data_bytes': limits.verified_size(found.data, found.step >= 0, limit, found.last)}
 
   def _compress_to_psnr(self, image, limit):
     first, sides = self._first(image)
+    found = self._least_reaching(image, first, limit, *sides)
+    is_found = found.step < self._coding.qualities.steps
+    return {'data_bytes': limits.verified_psnr(found.data, is_found, limit, found.last)}
 
-    def try_middle(low, high, best, _):
-      middle = (low + high) // 2
-      data, y_hat = self._encode(first, middle, *sides)
-      psnr = _psnr(image, self._reconstruct(y_hat, *sides))
-      reaches = psnr >= limit
-      return (
-        tf.where(reaches, low, middle + 1),
-        tf.where(reaches, middle, high),
-        tf.where(reaches, data, best),
-        psnr,
-      )
+  def _search_best_within(self, first, limit, height, width):
+    encode = functools.partial(self._encode_at, first, height, width)
+    return limits.best_within(encode, limit, self._coding.qualities.steps)
 
-    steps = self._coding.qualities.steps
-    # The lowest that may reach it, the lowest that does, the latter's file, and the last PSNR.
-    _, high, best, psnr = _while_apart(try_middle, (0, steps, '', 0.0))
-    numbers = [tf.strings.as_string(number, precision=2) for number in (limit, psnr)]
-    message = tf.strings.join(
-      ['no quality reaches ', numbers[0], ' dB: the highest has ', numbers[1]]
-    )
-    return {'data_bytes': container_ops.verified(best, (high < steps, message))}
+  def _search_least_reaching(self, image, first, limit, height, width):
+    encode = functools.partial(self._encode_at, first, height, width)
+
+    def reconstruct(y_hat):
+      return self._reconstruct(y_hat, height, width)
+
+    return limits.least_reaching(encode, reconstruct, image, limit, self._coding.qualities.steps)
+
+  def _encode_at(self, first, height, width, step):
+    return self._encode(first, step, height, width)
+
+  def _refine(self, image, iterations, seconds, seed, quality=None):
+    first, _ = self._first(image)
+    budget = Budget(iterations, seconds, seed)
+    _, refined = self._refining.both(image, first, self._step(quality), budget)
+    return {'data_bytes': refined.data}
+
+  def _refine_to_bytes(self, image, limit, iterations, seconds, seed):
+    first, sides = self._first(image)
+
+    def step(limit):
+      return tf.maximum(self._best_within(first, limit, *sides).step, 0)
+
+    kind = limits.of_size(limit, step)
+    is_found, best, last = self._best_refined(kind, image, first, limit, iterations, seconds, seed)
+    return {'data_bytes': limits.verified_size(best.data, is_found, limit, last.size)}
+
+  def _refine_to_psnr(self, image, limit, iterations, seconds, seed):
+    first, sides = self._first(image)
+    highest = self._coding.qualities.steps - 1
+
+    def step(limit):
+      return tf.minimum(self._least_reaching(image, first, limit, *sides).step, highest)
+
+    kind = limits.of_psnr(limit, step)
+    is_found, best, last = self._best_refined(kind, image, first, limit, iterations, seconds, seed)
+    return {'data_bytes': limits.verified_psnr(best.data, is_found, limit, last.psnr)}
+
+  def _best_refined(self, kind, image, first, limit, iterations, seconds, seed):
+    def both(step, budget):
+      return self._refining.both(image, first, step, budget)
+
+    return limits.best_refined(kind, both, limit, Budget(iterations, seconds, seed))
 
   def _first(self, image):
     """Returns the first latents of an image, and its height and width."""
@@ -206,33 +265,22 @@ class Functions:
       return bitstream.encode_latents(self._coding, latents, quality, height, width, encoder_class)
 
 
-def _while_apart(body: Callable, start: tuple) -> tuple:
-  """Repeats `body` until its first two values are equal; one at a time, to save memory."""
-  return tf.while_loop(
-    lambda low, high, *_: low < high,
-    body,
-    tuple(tf.convert_to_tensor(value) for value in start),
-    parallel_iterations=1,
-  )
-
-
-def _psnr(image: tf.Tensor, reconstruction: tf.Tensor) -> tf.Tensor:
-  """Returns the PSNR of a picture in dB, a scalar float32; both `uint8[height, width, 3]`."""
-  difference = tf.cast(image, tf.int32) - tf.cast(reconstruction, tf.int32)
-  # Sums of integers: as many as a picture may have would not fit into float32.
-  total = tf.reduce_sum(tf.cast(difference * difference, tf.int64))
-  mse = tf.cast(total, tf.float64) / tf.cast(tf.size(image, tf.int64), tf.float64)
-  return tf.cast(
-    10 * tf.math.log(_PEAK**2 / mse) / tf.math.log(tf.constant(10, mse.dtype)), tf.float32
-  )
-
-
 def _traced(
-  model: Model, function: Callable, signature: list[tf.TensorSpec] | None = None
+  autograph: bool,
+  function: Callable,
+  signature: list[tf.TensorSpec] | None = None,
+  alone: bool = False,
 ) -> tf.types.experimental.GenericFunction:
-  """Returns a function to be traced, of which only what is not our own is converted."""
-  autograph = tracing.needs_autograph((model, *model.submodules))
-  return tf.function(function, signature, autograph=autograph)
+  """Returns a function to be traced, of which only what is not our own is converted.
+
+  Args:
+    autograph: Whether something is not our own.
+    function: The function.
+    signature: Specifications of its arguments; None for those of the first call.
+    alone: Whether it remains a function in the graphs that call it.
+  """
+  attributes = {'_noinline': True} if alone else None
+  return tf.function(function, signature, autograph=autograph, experimental_attributes=attributes)
 
 
 def _file_of(function: Callable[..., dict[str, tf.Tensor]]) -> Callable[..., tf.Tensor]:

@@ -5,8 +5,8 @@
     evaluate(image)   -> {'data', 'bits', 'reconstruction'}: the same encoder path, with what the
                       entropy models estimate for each section, and the decoder's image
 
-A codec of variable rate also takes a quality, and has two functions more, see
-`tfusq.export.functions`.
+A codec of variable rate also takes a quality, and has two functions more; one that refines has
+`refine`; see `tfusq.export.functions`.
 
 The signatures of these names, which TensorFlow Serving offers, are the same functions. One that is
 asked for by no name compresses, if the codec does. An output that is a file is called `data_bytes`,
@@ -39,6 +39,7 @@ from tfusq.files import AnyPath
 from tfusq.models import CentredModel, VariableRate
 from tfusq.models.variable_rate import STEPS_PER_LEVEL
 from tfusq.models.watching import watched
+from tfusq.refinement import Refiner
 from tfusq.training import exported_weights
 from tfusq.transforms import LINEAR, exact
 
@@ -52,6 +53,7 @@ def export(
   description: dict,
   force: bool = False,
   decoder_only: bool = False,
+  refiner: Refiner | None = None,
 ) -> str:
   """Writes a codec as a SavedModel, whole or not at all.
 
@@ -62,6 +64,7 @@ def export(
     force: Whether an existing folder may be replaced.
     decoder_only: Whether to leave out the networks and functions that only compressing needs. The
       result decodes the whole codec's files, and has its identity.
+    refiner: Refiner of latents, for a function `refine`; None for none, as in a decoder.
 
   Returns:
     The codec's identity, hexadecimal.
@@ -78,13 +81,14 @@ def export(
   options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
   # What is traced otherwise would be traced once more to be saved.
   with save_context.save_context(options):
-    module = CodecModule(centred_model, decoder_only)
+    module = CodecModule(centred_model, decoder_only, refiner)
     module.trace()
   identity = module.identity.hex()
   description = {
     'identity': identity,
     'sections': list(centred_model.model.entropy_models),
     'decoder_only': decoder_only,
+    'refinement': refiner and refiner.refinement.describe(),
     **_describe_qualities(centred_model.variable_rate),
     **description,
   }
@@ -105,12 +109,18 @@ class CodecModule(tf.Module):
     served: Functions that become signatures, by name.
   """
 
-  def __init__(self, centred_model: CentredModel, decoder_only: bool = False):
+  def __init__(
+    self,
+    centred_model: CentredModel,
+    decoder_only: bool = False,
+    refiner: Refiner | None = None,
+  ):
     """Makes the tables.
 
     Args:
       centred_model: A codec's model, its variables created.
       decoder_only: Whether `decompress` is the only function.
+      refiner: Refiner of latents; None where there is no function `refine`.
 
     Raises:
       ExportError: if an entropy model has no bitstream for the way this codec quantizes, or weights
@@ -128,7 +138,7 @@ class CodecModule(tf.Module):
     self._variables += [*qualities.encoder_tables, *qualities.decoder_tables]
     self.identity = coding.identity
 
-    functions = Functions(coding, self._exact, decoder_only)
+    functions = Functions(coding, self._exact, decoder_only, None if decoder_only else refiner)
     for name, function in functions.for_python().items():
       setattr(self, name, function)
     # A dictionary would be exported as an attribute.

@@ -140,7 +140,8 @@ class CentredModel:
       x: Images, `[batch, height, width, 3]`, float, 0 to 1.
       gains: Gains of the images' qualities; None where the rate is fixed.
     """
-    return RoundingVisitor(self.at(gains), x, self.centre)
+    networks = self.at(gains)
+    return RoundingVisitor(networks, networks.latents(x), self.centre)
 
   def _round_trip(self, visitor, x):
     batch, height, width = tf.unstack(tf.shape(x))[:3]

@@ -27,17 +27,17 @@ class EstimatingVisitor(Visitor):
     parameters: Each part that was visited, with its entropy parameters.
   """
 
-  def __init__(self, model: Networks, x: tf.Tensor, centre: Centre):
-    """Computes the latents.
+  def __init__(self, model: Networks, latents: dict[str, tf.Tensor], centre: Centre):
+    """Initializer.
 
     Args:
       model: Networks and entropy models.
-      x: Images, `[batch, height, width, 3]`, float, 0 to 1.
+      latents: Real-valued latents by name, such as `model.latents` gives them.
       centre: Centre of each latent, such as `CentredModel.centre`.
     """
     self.model = model
     # A plugin's networks may compute in 16 bits; here everything is float32.
-    self.latents = {latent: tf.cast(y, tf.float32) for latent, y in model.latents(x).items()}
+    self.latents = {latent: tf.cast(y, tf.float32) for latent, y in latents.items()}
     self.bits: list[tf.Tensor] = []
     self.parameters: list[tuple[Part, NamedTuple]] = []
     self._centre = centre

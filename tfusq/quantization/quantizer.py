@@ -18,7 +18,8 @@ is not stopped, `l` is a function of `Q(y - mu, u)` alone, and `mu` receives min
 `y`. For AUN both have the same mean, for rounding with STE they are equal; for SUA they differ.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
@@ -112,6 +113,19 @@ class Quantizer(tf.Module):
     for module in self.submodules:
       if isinstance(module, Temperature):
         module.anneal(step)
+
+  @contextlib.contextmanager
+  def held_at(self, step: tf.Tensor) -> Iterator[None]:
+    """Has every temperature its value at a step, without a change of variables.
+
+    Args:
+      step: Scalar integer tensor.
+    """
+    with contextlib.ExitStack() as stack:
+      for module in self.submodules:
+        if isinstance(module, Temperature):
+          stack.enter_context(module.held_at(step))
+      yield
 
   def temperatures(self) -> dict[str, tf.Tensor]:
     """Returns the present temperatures, scalar float32 tensors, by name, such as `SUA.alpha`."""

@@ -4,10 +4,11 @@ A constructor's parameter is a temperature if its annotation names `Schedule`, a
 `alpha: float | Schedule`. The functions at the end use this to build any class with typical values.
 """
 
+import contextlib
 import inspect
 import math
 import numbers
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -61,6 +62,7 @@ class Temperature(tf.Module):
       name='temperature',
       aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
     )
+    self._held: tf.Tensor | None = None
 
   def __call__(self, dtype: tf.DType) -> tf.Tensor:
     """Returns the present value.
@@ -71,7 +73,8 @@ class Temperature(tf.Module):
     Returns:
       The value, a scalar tensor of `dtype`.
     """
-    return tf.cast(self.value.read_value(), dtype)
+    value = self.value.read_value() if self._held is None else self._held
+    return tf.cast(value, dtype)
 
   def anneal(self, step: tf.Tensor) -> None:
     """Moves the temperature to its value at a training step.
@@ -80,6 +83,22 @@ class Temperature(tf.Module):
       step: Scalar integer tensor.
     """
     self.value.assign(self.schedule(step))
+
+  @contextlib.contextmanager
+  def held_at(self, step: tf.Tensor) -> Iterator[None]:
+    """Has the temperature its value at a step, without a change of the variable.
+
+    A graph that is traced meanwhile needs no variable.
+
+    Args:
+      step: Scalar integer tensor.
+    """
+    before = self._held
+    self._held = self.schedule(step)
+    try:
+      yield
+    finally:
+      self._held = before
 
 
 def temperature_parameters(cls: type) -> list[str]:

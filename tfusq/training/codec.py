@@ -334,8 +334,9 @@ class Codec(tf.keras.Model):
     return self._mean({**self._scalars(hard), **mismatch})
 
   def _surrogate_visitor(self, x: tf.Tensor, index: tf.Tensor, target: Target) -> SurrogateVisitor:
+    latents = self.centred_model.at(target.gains).latents(x)
     return SurrogateVisitor(
-      self.centred_model, self.quantizers, self.stop_offset, self.seed, x, index, target.gains
+      self.centred_model, self.quantizers, self.stop_offset, self.seed, latents, index, target.gains
     )
 
   def _rate_distortion(

@@ -149,6 +149,14 @@ def parts(distortion: Distortion) -> list[Distortion]:
   return found
 
 
+def are_built_in(distortion: Distortion) -> bool:
+  """Returns whether a distortion, and all that it is a sum of, are of this library.
+
+  They consist of TensorFlow's operations and have no variables.
+  """
+  return all(type(part) in (MSE, MSSSIM, WeightedSum) for part in parts(distortion))
+
+
 def squared_error(x: tf.Tensor, reconstruction: tf.Tensor) -> tf.Tensor:
   """Returns the mean squared error of each image, `[batch]`.
 

@@ -77,23 +77,23 @@ class SurrogateVisitor(EstimatingVisitor):
     centred_model: CentredModel,
     quantizers: dict[str, tuple[Quantizer, Quantizer]],
     stop_offset: dict[str, bool],
-    seed: int,
-    x: tf.Tensor,
+    seed: int | tf.Tensor,
+    latents: dict[str, tf.Tensor],
     index: tf.Tensor,
     gains: Gains | None = None,
   ):
-    """Computes the latents, and draws their noise.
+    """Draws the noise.
 
     Args:
       centred_model: Networks, entropy models and centring.
       quantizers: Quantizers of the rate and of the distortion, by the name of the latent.
       stop_offset: Whether the gradient stops at the offset, for `rate` and for `distortion`.
-      seed: Seed of the run.
-      x: Images, `[batch, height, width, 3]`, float, 0 to 1.
+      seed: Seed of the run, an `int64` if it is a tensor.
+      latents: Real-valued latents of images by name, at their qualities.
       index: `int64[batch]`, the number of each image in the run, which its noise depends on.
       gains: Gains of the images' qualities; None where the rate is fixed.
     """
-    super().__init__(centred_model.at(gains), x, centred_model.centre)
+    super().__init__(centred_model.at(gains), latents, centred_model.centre)
     self._quantizers = quantizers
     self._stop_offset = stop_offset
 
@@ -102,7 +102,7 @@ class SurrogateVisitor(EstimatingVisitor):
       y = tf.stop_gradient(self.latents[latent])
       rate, distortion = quantizers[latent]
       # One seed for both terms. It depends on the latent by its place in coding order.
-      latent_seed = tf.constant([seed, number], tf.int64)
+      latent_seed = tf.convert_to_tensor([seed, number], tf.int64)
       self._noise[latent] = {
         'rate': _draw_noise(rate, y, latent_seed, index),
         'distortion': _draw_noise(distortion, y, latent_seed, index),
@@ -179,11 +179,12 @@ def rate_distortion(
   )
 
 
-def check_quantizers(quantizers: dict[str, Quantizer]) -> None:
+def check_quantizers(quantizers: dict[str, Quantizer], owner: str = 'Codec') -> None:
   """Refuses what is no quantizer, or none for its term of the loss.
 
   Args:
-    quantizers: Arguments of `Codec`, by their names.
+    quantizers: Arguments of a constructor, by their names.
+    owner: Class of the constructor.
 
   Raises:
     TypeError: if one is no quantizer.
@@ -191,12 +192,12 @@ def check_quantizers(quantizers: dict[str, Quantizer]) -> None:
   """
   for name, quantizer in quantizers.items():
     if not isinstance(quantizer, Quantizer):
-      raise TypeError(f'Codec.{name} must be a Quantizer, not {quantizer!r}')
+      raise TypeError(f'{owner}.{name} must be a Quantizer, not {quantizer!r}')
 
-  for name in ('distortion', 'hyper_distortion'):
-    estimator = quantizers[name].estimator
-    if estimator.elementwise:
+  for name, quantizer in quantizers.items():
+    estimator = quantizer.estimator
+    if estimator.elementwise and name.endswith('distortion'):
       raise Undefined(
-        f'Codec.{name}: {type(estimator).__name__} is defined for elementwise losses (the rate) '
+        f'{owner}.{name}: {type(estimator).__name__} is defined for elementwise losses (the rate) '
         'only, and the distortion mixes the components of the latent: use PGE or STE'
       )

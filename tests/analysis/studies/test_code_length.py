@@ -23,7 +23,9 @@ def test_code_length_is_the_exported_codecs_and_near_the_ideal(trained, exported
   sections = container.read_header(exported_codec.compress(image)).sections
   assert tuple(length.coded for length in lengths) == sections and min(sections) > 20
   x = from_uint8(image)[None]
-  visitor = visitors.RoundingVisitor(trained.model, x, trained.centred_model.centre)
+  visitor = visitors.RoundingVisitor(
+    trained.model, trained.model.latents(x), trained.centred_model.centre
+  )
   with exact.arithmetic():
     trained.model.walk(visitor, 1, 200, 256)
   assert sum(length.ideal for length in lengths) == pytest.approx(
