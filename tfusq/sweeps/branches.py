@@ -50,7 +50,7 @@ def branch_of(key: ResultKey, curve: Curve) -> Branch | None:
   """Returns what the result of a joint stage tells, or None if it is of no branch.
 
   Args:
-    key: What the result is of.
+    key: Identification of the result.
     curve: Curve of an evaluation, with the recipe.
   """
   codecs = curve.meta.get('codecs') or [{}]

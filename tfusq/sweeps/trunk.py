@@ -80,7 +80,7 @@ class TrunkRun(NamedTuple):
   """A trunk at one lambda and one seed.
 
   Attributes:
-    trunk: What all trunks of the sweep have in common.
+    trunk: Settings that all trunks of the sweep have in common.
     lmbda: Weight of the distortion.
     seed: Seed of weights, noise and data.
     statements: gin files and bindings of its training, in their order, without its steps.
