@@ -65,7 +65,7 @@ def test_existing_outputs_are_kept_unless_forced(cli, compressed, exported_path,
     (lambda d: d[:50], 'truncated'),
     (lambda d: b'GIF89a' + d, 'not a tfusq file'),
     (lambda d: d[:-3] + bytes([d[-3] ^ 4]) + d[-2:], 'wrong checksum'),
-    (lambda d: d[:5] + b'000' + d[8:], 'the file was written by codec'),
+    (lambda d: d[:5] + b'000' + d[8:], 'bad.usq: written by codec'),
   ],
 )
 def test_bad_files_are_one_line_and_exit_code_one(

@@ -175,7 +175,7 @@ def test_without_a_name_files_go_beside_their_images(
   (tmp_path / 'sub').mkdir()
   (tmp_path / 'sub' / 'a.b.png').write_bytes(source.read_bytes())
   code, out, _ = run('compress', '--codec', exported_path, '.')
-  assert code == 0 and out.startswith(b'.: 1 files, 1 existing files are kept')
+  assert code == 0 and out.startswith(b'.: 1 file, 1 existing files are kept')
   assert (tmp_path / 'sub' / 'a.b.usq').read_bytes() == data
 
   standard_input(source.read_bytes())
@@ -209,6 +209,8 @@ def test_info_takes_several_files(run, exported_codec, image, tmp_path):
   assert out.index(b'a.usq') < out.index(b'50x40') < out.index(b'b.usq') < out.index(b'30x17')
 
   (tmp_path / 'bad.usq').write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+  code, out, err = run('info', IMAGES / 'README.md')
+  assert code == 1 and err == f'tfusq info: {IMAGES}/README.md: not a tfusq file\n'
   code, out, err = run(
     'info', tmp_path / 'none.usq', tmp_path / 'bad.usq', IMAGES / 'README.md', tmp_path / 'a.usq'
   )
@@ -286,8 +288,8 @@ def test_a_quality_a_size_or_a_psnr_decides_about_the_file(
   'goal, message',
   [
     (('--quality', 2.1), 'this codec has the qualities from 1 to 2'),
-    (('--bytes', 40), 'no quality fits into 40 bytes: the lowest takes '),
-    (('--psnr', 99), 'no quality reaches 99.00 dB: the highest has '),
+    (('--bytes', 40), '{source}: no quality fits into 40 bytes: the lowest takes '),
+    (('--psnr', 99), '{source}: no quality reaches 99.00 dB: the highest has '),
   ],
 )
 def test_a_goal_that_no_quality_attains_is_one_line(
@@ -295,6 +297,7 @@ def test_a_goal_that_no_quality_attains_is_one_line(
 ):
   target = tmp_path / 'out.usq'
   code, _, err = run('compress', '--codec', variable_path, source, target, *goal)
+  message = message.format(source=source)
   assert code == 1 and err.startswith(f'tfusq compress: {message}') and err.count('\n') == 1
   assert not target.exists()
 

@@ -73,8 +73,8 @@ def test_positions_of_the_fields():
     (file_of() + b'x', '59 bytes, but its header states 58'),
     (file_of(lengths=[5, 0, 8]), '58 bytes, but its header states 59'),
     (file_of(lengths=[5, 0, 8], flags=1), '58 bytes, but its header states 59'),
-    (file_of(height=0), 'an image of 400x0 pixels'),
-    (file_of(width=0), 'an image of 0x300 pixels'),
+    (file_of(height=0), '400x0 pixels, and no side may be 0'),
+    (file_of(width=0), '0x300 pixels'),
   ],
 )
 def test_a_defect_is_named(data, message):

@@ -8,7 +8,7 @@ import pytest
 
 from tfusq import plugins
 from tfusq.export import client, installed
-from tfusq.export.client import CodecError
+from tfusq.export.client import AbsentCodec, CodecError
 from tfusq.plugins import PluginError
 
 IDENTITIES = {name: 8 * digits for name, digits in (('low', '10'), ('high', '20'), ('own', '30'))}
@@ -100,7 +100,7 @@ def test_a_broken_codec_is_one_line_and_costs_no_other(
   assert reason in str(one.value) and '\n' not in str(one.value)
   assert installed.default().plugin.name == 'low'
   assert installed.of_identity(IDENTITIES['low']).plugin.name == 'low'
-  with pytest.raises(CodecError, match='available: low of .*; the codec odd of broken 0.1'):
+  with pytest.raises(CodecError, match='those here are low of .*; the codec odd of broken 0.1'):
     installed.of_identity('f' * 16)
 
   described = {plugin.name: installed.describe(plugin) for plugin in plugins.codecs()}
@@ -142,11 +142,11 @@ def test_a_files_codec_is_looked_for_in_the_named_place_and_then_among_the_insta
   with pytest.raises(CodecError, match='no exported codec in no, and no codec of that name'):
     installed.of_identity(IDENTITIES['high'], 'no')
 
-  with pytest.raises(CodecError) as error:
+  with pytest.raises(AbsentCodec) as error:
     installed.of_identity('f' * 16, str(tmp_path / 'mine'))
   low, high = IDENTITIES['low'], IDENTITIES['high']
   assert str(error.value) == (
-    f'the file was written by codec {"f" * 16}; available: {tmp_path}/mine ({low}), '
+    f'give its folder by --codec; those here are {tmp_path}/mine ({low}), '
     f'high of of_high 1.5 ({high})'
   )
 

@@ -355,7 +355,7 @@ def test_a_decoder_alone_decodes_the_whole_codecs_files(
   identity = saved_model.export(trained.centred_model, path, {}, decoder_only=True)
   data, _, reconstruction = exported_codec.evaluate(photograph[:50, :60])
   assert container.read_header(data).identity.hex() == identity
-  decoder = client.ExportedCodec(client.find(path, identity))
+  decoder = client.ExportedCodec(client.find_all(path)[identity])
   np.testing.assert_array_equal(decoder.decompress(data), reconstruction)
   with pytest.raises(client.CodecError, match='decompresses only'):
     client.find(path, compresses=True)

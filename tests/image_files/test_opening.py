@@ -159,6 +159,20 @@ def test_any_failure_while_an_image_is_open_names_the_file(tmp_path, photograph)
       raise RuntimeError('broken')
 
 
+def test_what_is_missing_damaged_or_no_image_is_named_once(tmp_path):
+  path = tmp_path / 'image.png'
+  with pytest.raises(ImageError) as error:
+    read_image(path)
+  assert str(error.value) == f'cannot read image {path}: No such file or directory'
+
+  for data in (b'', b'GIF89', pngs.png(4, 4, 8, pngs.RGB)[:20]):
+    path.write_bytes(data)
+    with pytest.raises(ImageError) as error:
+      read_image(path)
+    assert str(error.value).startswith(f'cannot read image {path}: ')
+    assert str(error.value).count(str(path)) == 1 and '<' not in str(error.value)
+
+
 def test_a_name_of_any_bytes_is_read(tmp_path):
   for name in (b'caf\xe9.png', b'a' * 251 + b'.png', b'$x$ _y.png'):
     path = tmp_path / name.decode(errors='surrogateescape')

@@ -169,10 +169,11 @@ def info(arguments: argparse.Namespace) -> None:
 
 def _print_info(path: str) -> None:
   """Prints the header of a file, and checks the file."""
-  from tfusq.export import container
+  from tfusq.export import container, folders
 
   data = files.read(path)
-  header = container.read_header(data)
+  with folders.naming(path):
+    header = container.read_header(data)
 
   # Imported after the header was read, because TensorFlow takes seconds.
   from tfusq.export import container_ops

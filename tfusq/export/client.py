@@ -25,6 +25,10 @@ class CodecError(Error, RuntimeError):
   """An exported codec that is missing, damaged, unsuitable for a file, or out of memory."""
 
 
+class AbsentCodec(CodecError):
+  """The codec of a file that is not here; says which are."""
+
+
 class CodecFolder(NamedTuple):
   """An exported codec that is not loaded.
 
@@ -66,14 +70,11 @@ class CodecFolder(NamedTuple):
     return bool(self.description.get('decoder_only'))
 
 
-def find(
-  path: str | os.PathLike, identity: str | None = None, compresses: bool = False
-) -> CodecFolder:
+def find(path: str | os.PathLike, compresses: bool = False) -> CodecFolder:
   """Finds a codec without loading it, and without TensorFlow.
 
   Args:
-    path: An exported codec, or a folder that holds several.
-    identity: Identity of the codec, hexadecimal; None if there must be only one.
+    path: An exported codec, or a folder that holds one.
     compresses: Whether to leave out codecs that only decompress.
 
   Returns:
@@ -83,15 +84,10 @@ def find(
     CodecError: if there is no such codec, or more than one to choose from; lists those available.
   """
   codecs = find_all(path, compresses)
-  listing = ', '.join(f'{codec.path} ({name})' for name, codec in codecs.items())
-  if identity is None:
-    if len(codecs) > 1:
-      raise CodecError(f'{path} holds several codecs, name one: {listing}')
-    return next(iter(codecs.values()))
-
-  if identity not in codecs:
-    raise CodecError(f'the file was written by codec {identity}; available: {listing}')
-  return codecs[identity]
+  if len(codecs) > 1:
+    listing = ', '.join(f'{codec.path} ({name})' for name, codec in codecs.items())
+    raise CodecError(f'{path} holds several codecs, name one: {listing}')
+  return next(iter(codecs.values()))
 
 
 def find_all(path: str | os.PathLike, compresses: bool = False) -> dict[str, CodecFolder]:

@@ -188,7 +188,8 @@ def read_header(data: bytes) -> Header:
   if metadata < 0 or (metadata and not fixed['flags'] & METADATA):
     raise ContainerError(f'truncated or corrupt: {len(data)} bytes, but its header states {stated}')
   if not (fixed['height'] and fixed['width']):
-    raise ContainerError(f'corrupt: an image of {fixed["width"]}x{fixed["height"]} pixels')
+    sides = f'{fixed["width"]}x{fixed["height"]}'
+    raise ContainerError(f'corrupt: its header states {sides} pixels, and no side may be 0')
 
   del fixed['magic']
   return Header(**{**fixed, 'sections': lengths, 'metadata': metadata})

@@ -186,9 +186,10 @@ def unpack(data: tf.Tensor, writer: Writer, sections: int, parts: int, max_pixel
 
   data = verified(
     data,
-    (counts_match & (height > 0) & (width > 0), 'corrupt: impossible header'),
+    (counts_match, 'corrupt: its numbers of sections and parts are not those of this codec'),
+    ((height > 0) & (width > 0), 'corrupt: a side of its image is 0'),
     (height * width <= max_pixels, pixels_message(max_pixels)),
-    (step < writer.steps, f'corrupt: this codec has {writer.steps} quality steps'),
+    (step < writer.steps, f'corrupt: its quality step is not one of the {writer.steps} from 0 on'),
     (length_fits, 'truncated or corrupt: wrong length'),
   )
 
@@ -236,8 +237,9 @@ def _verified_start(data: tf.Tensor, writer: Writer, size: int) -> tf.Tensor:
   data = verified(data, (tf.strings.length(data) >= start, 'truncated: too short for a header'))
 
   version = tf.equal(field('version'), bytes([container.VERSION]))
-  data = verified(data, (version, _version_message(field('version'), field('identity'))))
   is_own = tf.equal(field('identity'), writer.identity)
+  message = _version_message(field('version'), field('identity'), is_own)
+  data = verified(data, (version, message))
   data = verified(data, (is_own, f'written by another codec; this is {writer.identity.hex()}'))
   data = verified(data, (tf.strings.length(data) >= size, 'truncated: too short for a header'))
 
@@ -251,19 +253,19 @@ def _verified_start(data: tf.Tensor, writer: Writer, size: int) -> tf.Tensor:
   )
 
 
-def _version_message(version: tf.Tensor, identity: tf.Tensor) -> tf.Tensor:
+def _version_message(version: tf.Tensor, identity: tf.Tensor, is_own: tf.Tensor) -> tf.Tensor:
   """Returns the refusal of a file of another version, which names the codec that decodes it."""
   number = tf.strings.as_string(_to_digits(version, 1)[0])
   codec = tf.strings.reduce_join(tf.gather(_HEXADECIMAL, _to_digits(identity, SIZES['identity'])))
-  return tf.strings.join(
-    [
-      'written in format version ',
-      number,
-      ' by codec ',
-      codec,
-      ': that one decodes it, as exported',
-    ]
+  of_version = tf.strings.join(['format version ', number])
+  written = tf.strings.join(
+    ['written in ', of_version, ' by codec ', codec, ': that one decodes it, as exported']
   )
+  # A codec writes one version. Of its own files another one is damage.
+  damaged = tf.strings.join(
+    ['corrupt: ', of_version, f', but this codec writes version {container.VERSION}']
+  )
+  return tf.where(is_own, damaged, written)
 
 
 def _digits(number: tf.Tensor, count: int) -> tf.Tensor:

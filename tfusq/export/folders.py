@@ -1,15 +1,16 @@
 """Compressing and decompressing image files, one or a folder of them."""
 
+import contextlib
 import errno
 import functools
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
 from tfusq import errors, files, image_files
 from tfusq.errors import Error
 from tfusq.export import container, goals, primitives
-from tfusq.export.client import CodecError, ExportedCodec
+from tfusq.export.client import AbsentCodec, CodecError, ExportedCodec
 from tfusq.export.goals import Goal
 from tfusq.files import AnyPath
 from tfusq.progress import track
@@ -94,7 +95,8 @@ def compress_file(
   check_size = functools.partial(_check_size, source)
   image = image_files.read_image(source, first_frame, check_size)
   codec = load()
-  data = goal.compress(codec, image)
+  with naming(source):
+    data = goal.compress(codec, image)
   files.write(target, data, force)
   quality = codec.qualities and codec.qualities.quality(container.read_header(data).step)
   height, width = image.shape[:2]
@@ -129,8 +131,10 @@ def decompress_file(
     raise image_files.ImageError(f'the output is a PNG; {target} is named otherwise')
 
   data = files.read(source)
-  header = container.read_header(data)
-  image = _load_for(header, load).decompress(data)
+  with naming(source):
+    header = container.read_header(data)
+    codec = _load_for(header, load)
+    image = codec.decompress(data)
   files.write(target, image_files.encode(image, 'png'), force)
   return _conversion(data, header.height, header.width)
 
@@ -221,15 +225,32 @@ def failure(path: str | os.PathLike, error: BaseException) -> str:
   return text if str(path) in text else f'{path}: {text}'
 
 
-def _load_for(header: container.Header, load: Callable[[str], ExportedCodec]) -> ExportedCodec:
-  """Loads the codec of a file; says of an earlier file that no new codec decodes it."""
+@contextlib.contextmanager
+def naming(path: str | os.PathLike) -> Iterator[None]:
+  """Names a file in refusals of what it holds.
+
+  Args:
+    path: The file.
+
+  Raises:
+    ContainerError, CodecError: as in the context, with the file's name.
+  """
   try:
-    return load(header.identity.hex())
-  except CodecError as error:
-    if header.version == container.VERSION:
-      raise
-    remark = f'of format version {header.version}, and that codec decodes it, as exported then'
-    raise CodecError(f'{errors.message(error)} (the file is {remark})') from error
+    yield
+  except (container.ContainerError, CodecError) as error:
+    raise type(error)(failure(path, error)) from error
+
+
+def _load_for(header: container.Header, load: Callable[[str], ExportedCodec]) -> ExportedCodec:
+  """Loads the codec of a file, or says which one it is."""
+  identity = header.identity.hex()
+  try:
+    return load(identity)
+  except AbsentCodec as error:
+    written = f'written by codec {identity}'
+    if header.version != container.VERSION:
+      written += f', as it was when codecs wrote format version {header.version}'
+    raise AbsentCodec(f'{written}, which is not here: {error}') from error
 
 
 def _is_named_like_a_png(path: str | os.PathLike) -> bool:
@@ -293,7 +314,7 @@ def _convert_all(
         raise
       failures.append(failure(path, error))
 
-  description = f'{len(done)} files'
+  description = '1 file' if len(done) == 1 else f'{len(done)} files'
   if kept:
     description += f', {kept} existing files are kept (--force replaces them)'
   if failures:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from tfusq import plugins
 from tfusq.errors import message
 from tfusq.export import client
-from tfusq.export.client import CodecError, CodecFolder
+from tfusq.export.client import AbsentCodec, CodecError, CodecFolder
 
 # The distribution whose codec is the default among several.
 _OWN = __name__.partition('.')[0]
@@ -136,7 +136,8 @@ def of_identity(identity: str, text: str | None = None) -> Choice:
 
   Raises:
     PluginError: if several distributions claim the name, or its package is not found.
-    CodecError: if there is no codec of that name, folder or identity; lists those available.
+    CodecError: if there is no codec of that name or folder.
+    AbsentCodec: if there is none of that identity; lists those that are here.
   """
   found = _here(text)
   broken: list[str] = []
@@ -147,9 +148,10 @@ def of_identity(identity: str, text: str | None = None) -> Choice:
   if identity in found:
     return found[identity]
 
-  listing = ', '.join(choice.label for choice in found.values()) or 'none'
+  listing = ', '.join(choice.label for choice in found.values())
+  here = f'those here are {listing}' if found else 'none is installed'
   reasons = ''.join(f'; {reason}' for reason in broken)
-  raise CodecError(f'the file was written by codec {identity}; available: {listing}{reasons}')
+  raise AbsentCodec(f'give its folder by --codec; {here}{reasons}')
 
 
 def _here(text: str | None) -> dict[str, Choice]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from absl import logging
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from tfusq import files
 from tfusq.errors import Error
@@ -80,7 +80,16 @@ def opened(
   except Error:
     raise
   except Exception as error:  # of a damaged file Pillow raises nearly anything
-    raise ImageError(f'cannot read image {path}: {error}') from error
+    raise ImageError(f'cannot read image {path}: {_reason(error)}') from error
+
+
+def _reason(error: Exception) -> str:
+  """Returns why an image can't be read; Pillow's and the system's own words repeat the path."""
+  if isinstance(error, UnidentifiedImageError):
+    return 'it is damaged, or of a format that Pillow does not read'
+  if isinstance(error, OSError) and error.strerror:
+    return error.strerror
+  return str(error)
 
 
 def _content(
