@@ -123,7 +123,9 @@ def test_a_failure_does_not_stop_the_others_and_is_done_again(job, monkeypatch):
   assert runs[1].name in failure and 'the rate is not finite' in failure
   broken.clear()
   calls.clear()
-  assert not any(outcome.failure for outcome in jobs.perform(job, runs))
+  outcomes = list(jobs.perform(job, runs))
+  assert not any(outcome.failure for outcome in outcomes)
+  assert [outcome.run for outcome in outcomes if outcome.is_new] == [runs[1]]
   assert calls and all(runs[1].name in ' '.join(command) for command in calls)
 
 

@@ -114,7 +114,9 @@ def _perform(job, runs):
     if outcome.failure:
       failures.append(outcome.failure)
     # At once: a machine may be gone before the sweep ends.
-    job.results.gather()
+    if outcome.is_new:
+      job.results.gather()
+  job.results.gather()
   if failures:
     raise SweepError('\n'.join([f'{len(failures)} of {len(runs)} runs failed', *failures]))
 

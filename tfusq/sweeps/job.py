@@ -182,11 +182,13 @@ class Outcome:
     run: The run.
     remark: One line: the minutes that it took, or why it was not done.
     failure: Reason of a failure and path of the log; empty if it did not fail.
+    is_new: Whether its results were made now.
   """
 
   run: Run
   remark: str
   failure: str = ''
+  is_new: bool = False
 
 
 def perform(job: Job, runs: Iterable[Run]) -> Iterator[Outcome]:
@@ -216,7 +218,7 @@ def perform(job: Job, runs: Iterable[Run]) -> Iterator[Outcome]:
     if failure:
       yield Outcome(run, failure, f'{run.name}: {failure} (see {folder / "log"})')
     else:
-      yield Outcome(run, f'{minutes:.1f} minutes')
+      yield Outcome(run, f'{minutes:.1f} minutes', is_new=True)
 
 
 def _grow_trunk(job: Job, run: Run) -> str | None:
