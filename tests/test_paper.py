@@ -14,7 +14,9 @@ from tfusq.sweeps.results import ResultsFolder
 
 # The checkout's files: an installed package carries the gin files alone, not the studies' results.
 PAPER = CHECKOUT / 'gin' / 'paper'
-PARTS = {'recipe', 'section_4', 'section_6', 'joint', 'post'}  # of sweeps, none by themselves
+# Of sweeps, none by themselves.
+PARTS = {'recipe', 'section_4', 'section_6', 'joint', 'post', 'trunk', 'branch', 'scratch'}
+PARTS |= {'ms_hyper_zero_trunk', 'attention_recipe'}
 SWEEPS = sorted(
   str(path.relative_to(PAPER)) for path in PAPER.rglob('*.gin') if path.stem not in PARTS
 )
@@ -54,7 +56,7 @@ def rows(**coordinates):
 
 
 def read(name):
-  config.parse([f'paper/{name}'], [], [])
+  config.parse([f'paper/{name}'], ["Trunk.images = 'heldout'"], [])
   return config.build_configurable('Sweep')
 
 
@@ -171,9 +173,7 @@ def test_every_run_of_a_sweep_parses(name):
   for run in sweep.runs()[:: len(sweep.lmbdas)][: len(sweep.cells())]:
     labels = run.cell
     for stage, statements in (('joint', run.joint), ('post', run.post)):
-      files = [statement for statement in statements if statement.endswith('.gin')]
-      bindings = [statement for statement in statements if not statement.endswith('.gin')]
-      config.parse(files, [*bindings, "TRAIN_IMAGES = 'photographs'"], [])
+      parse(statements)
       joint = stage == 'joint'
       assert gin.query_parameter('Codec.train_encoder') == joint
       assert gin.query_parameter('%BOUND') == (float(labels['bound']) if joint else 1e-6)
@@ -184,6 +184,62 @@ def test_every_run_of_a_sweep_parses(name):
         'entropy_model', 'Gaussian Mixture' if 'Cheng' in labels.get('model', '') else 'Gaussian'
       )
       assert entropy_model == wanted.replace(' ', '')
+
+
+FORKS = [name for name in SWEEPS if read(name).trunk]
+
+
+@pytest.mark.parametrize('name', FORKS)
+def test_every_branch_can_go_on_with_all_of_its_trunk(name):
+  """Both train the same variables, and a branch begins where its trunk's schedules are constant."""
+  sweep = read(name)
+  (lmbda,) = sweep.lmbdas
+  shapes = set()
+  for run in [sweep.branches_of(index, lmbda)[0] for index in range(len(sweep.cells()))]:
+    for statements in (run.joint, run.trunk.statements):
+      parse(statements)
+      assert gin.query_parameter('Codec.train_encoder')
+      model = gin.query_parameter('Codec.model').selector.split('.')[-1]
+      sizes = [gin.query_parameter(f'{model}.{size}') for size in ('filters', 'latent_channels')]
+      network = config.build_parameter('synthesis/KLT.network')
+      shapes.add((model, *sizes, type(network).__name__, gin.query_parameter('%LMBDA')))
+    assert gin.query_parameter('PiecewiseConstantDecay.values')[-1] == 5e-4
+    assert gin.query_parameter('PiecewiseConstantDecay.boundaries')[-1] < sweep.trunk.steps
+  assert len(shapes) == 1
+
+
+@pytest.mark.parametrize('name', FORKS)
+def test_temperatures_rise_over_seven_tenths_of_a_branch_and_then_the_learning_rate_falls(name):
+  for run in read(name).runs()[:5]:
+    parse(run.joint)
+    steps, rise, fall = (gin.query_parameter(f'%{name}') for name in ('STEPS', 'RISE', 'FALL'))
+    assert rise == round(0.7 * steps) and rise + fall == steps
+    assert steps % gin.query_parameter('train.interval') == 0
+    rate = config.build_configurable('CosineDecay')
+    trunks = 5e-4
+    assert float(rate(0)) == float(rate(rise)) == pytest.approx(trunks)
+    assert float(rate(steps)) == pytest.approx(0) and float(rate(rise + fall // 2)) < trunks
+    if 'alpha_max' in run.cell:
+      alpha = config.build_configurable('Linear')
+      assert float(alpha(0)) == 1
+      assert float(alpha(rise)) == float(alpha(steps)) == float(run.cell['alpha_max'])
+
+
+def test_sweeps_that_share_trunks_share_all_that_decides_them():
+  trunks = {}
+  for name in FORKS:
+    sweep = read(name)
+    run = sweep.runs()[0].trunk
+    settings = (run.statements, list(run.trunk.ladder()), run.trunk.saving, sweep.seeds)
+    assert trunks.setdefault(run.trunk.name, settings) == settings
+  assert len(trunks) == 3
+
+
+def parse(statements):
+  """Parses gin files and bindings as a run's training does."""
+  files = [statement for statement in statements if statement.endswith('.gin')]
+  bindings = [statement for statement in statements if not statement.endswith('.gin')]
+  config.parse(files, [*bindings, "TRAIN_IMAGES = 'photographs'"], [])
 
 
 @pytest.mark.parametrize('name', SWEEPS)

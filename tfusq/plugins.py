@@ -42,6 +42,7 @@ CORE = {
     'execution': 'tfusq.training.execution:execution',
     'train': 'tfusq.training.train:train',
     'Sweep': 'tfusq.sweeps.sweep:Sweep',
+    'Trunk': 'tfusq.sweeps.trunk:Trunk',
   },
   'keras': {
     'Adam': 'tensorflow:keras.optimizers.Adam',

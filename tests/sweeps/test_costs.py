@@ -105,3 +105,14 @@ def test_cells_with_other_axes_compare_by_costs_alone(tmp_path):
   for table in tables:
     assert table.results[0, 'joint'].mean == 0 and table.results[1, 'joint'].mean == -50
     assert math.isnan(table.results[1, 'post'].mean)
+
+
+def test_the_cost_of_each_image():
+  rows = [
+    {'image': 'a', 'bpp': 0.5, 'psnr-rgb': 30.0},
+    {'image': 'b', 'bpp': 0.7, 'psnr-rgb': None},
+  ]
+  expected = {'a': pytest.approx(0.5 + 0.01 * 255**2 * 1e-3), 'b': 0.7}
+  assert costs.by_image(cost_curve(0.01, rows), COST) == expected
+  with pytest.raises(CurveError, match='no measurements of images'):
+    costs.by_image(cost_curve(0.01, []), COST)

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from fork_results import make_forks
 from making import make_curve, make_sweep
 from tfusq import image_files
 from tfusq.image_files import ImageError
@@ -122,7 +123,9 @@ def test_a_failure_does_not_stop_the_others_and_is_done_again(job, monkeypatch):
   assert runs[1].name in failure and 'the rate is not finite' in failure
   broken.clear()
   calls.clear()
-  assert not any(outcome.failure for outcome in jobs.perform(job, runs))
+  outcomes = list(jobs.perform(job, runs))
+  assert not any(outcome.failure for outcome in outcomes)
+  assert [outcome.run for outcome in outcomes if outcome.is_new] == [runs[1]]
   assert calls and all(runs[1].name in ' '.join(command) for command in calls)
 
 
@@ -184,3 +187,78 @@ def test_what_would_fail_after_training_is_refused_before(job, photograph, tmp_p
   with pytest.raises(SweepError, match='two folders of images are called same'):
     two.check()
   dataclasses.replace(two, images=two.images[:1]).check()
+
+
+@pytest.fixture
+def branches(job, monkeypatch):
+  """The branches of a sweep, whose commands are noted and leave results behind."""
+  runs, done = make_forks().runs(), []
+
+  def call(command, log, lock):
+    done.append(command)
+    for run in runs:
+      if command[0] == 'evaluate' and run.name in ' '.join(command):
+        finish(job, run)
+    return
+
+  def grow(ground, trunk, call):
+    done.append(['grow', trunk.name])
+
+  monkeypatch.setattr(jobs, '_call', call)
+  monkeypatch.setattr(jobs, 'grow', grow)
+  return runs, done
+
+
+def test_a_branch_goes_on_from_its_trunk(job):
+  run = make_forks().runs()[-1]
+  joint, post, *_ = job.commands(run)
+  trunk = str(job.model_dir / 'trunk/lambda_0.01-seed_1')
+  folder = job.model_dir / 'sua/lambda_0.01-seed_1-fork_1'
+  assert joint[:5] == ['train', '--model_dir', str(folder / 'joint'), '--fork_from', trunk]
+  assert post[:5] == ['train', '--model_dir', str(folder / 'post'), '--init_from', joint[2]]
+  assert 'train.fork = 1' in joint and 'train.fork = 1' in post
+
+
+def test_a_trunk_is_grown_when_a_branch_needs_it_and_not_else(job, branches):
+  runs, done = branches
+  for run in runs[:4]:
+    finish(job, run)
+  list(jobs.perform(job, runs))
+  grown = [command for command in done if command[0] == 'grow']
+  assert grown == [['grow', 'trunk/lambda_0.01-seed_1']] * 4
+
+  done.clear()
+  list(jobs.perform(job, runs))
+  assert done == []
+
+
+def test_a_branch_that_has_begun_needs_its_trunk_no_more(job, branches):
+  runs, done = branches
+  joint = job.model_dir / runs[0].name / 'joint'
+  joint.mkdir(parents=True)
+  (joint / 'checkpoint').touch()
+  list(jobs.perform(job, runs[:1]))
+  assert done[0][0] == 'train'
+
+
+def test_a_trunk_that_can_not_be_forked_fails_its_branches(job, branches, monkeypatch):
+  runs, done = branches
+  monkeypatch.setattr(jobs, 'grow', lambda *arguments: 'the trunk is no good')
+  (outcome,) = jobs.perform(job, runs[:1])
+  assert 'the trunk is no good' in outcome.failure and done == []
+
+
+def test_the_commands_of_all_branches_begin_with_those_of_their_trunks(job):
+  runs = make_forks().runs()
+  commands = job.all_commands(runs)
+  trunk_of = [command[2] for command in commands if command[0] == 'train']
+  # A trunk, and two stages of its four branches; twice.
+  assert [path.count('trunk') for path in trunk_of] == [1, *[0] * 8] * 2
+  assert '--anchor' in commands[0]
+
+
+def test_a_part_of_the_branches_needs_as_few_trunks_as_can_be():
+  runs = make_forks().runs()
+  assert [run.seed for run in part(runs, '1/2')] == [0] * 4
+  assert [run.seed for run in part(runs, '2/2')] == [1] * 4
+  assert [run for k in (1, 2, 3) for run in part(runs, f'{k}/3')] == runs

@@ -47,6 +47,23 @@ def test_results_survive_their_file(tmp_path):
   assert runs_file.to_csv(back) == path.read_bytes()
 
 
+def test_branches_have_a_column_for_their_fork_and_other_runs_none(tmp_path):
+  scratch, branch = key(0), key(0)._replace(fork='2')
+  curves = {scratch: result({'a.png': 'aa'}), branch: result({'a.png': 'aa'}, 0.5)}
+  path = tmp_path / 'runs.csv'
+  path.write_bytes(runs_file.to_csv(curves))
+  lines = path.read_text().splitlines()
+  assert lines[0].startswith('cell,lmbda,seed,stage,images,fork,label,image,sha256,')
+  assert lines[1].startswith('mbt,0.01,0,joint,kodak,,ab12,')
+  assert lines[3].startswith('mbt,0.01,0,joint,kodak,2,ab12,')
+  back = runs_file.read(path)
+  assert list(back) == [scratch, branch] and back[branch].results['bpp'] == [0.5]
+  assert back[branch].meta['codecs'][0]['point'] == 'mbt/lambda_0.01-seed_0-fork_2/joint'
+  path.write_text(path.read_text().replace('kodak,2,', 'kodak,x,'))
+  with pytest.raises(SweepError, match='fork must be an integer, not x'):
+    runs_file.read(path)
+
+
 def test_there_is_a_line_for_each_image_and_for_the_means():
   data = runs_file.to_csv({key(seed): result({'a.png': 'aa', 'b.png': 'bb'}) for seed in (0, 1)})
   rows = list(csv.DictReader(io.StringIO(data.decode())))

@@ -1,5 +1,6 @@
 import pytest
 
+from fork_results import AUN, make_forks, make_trunk
 from making import GRID, make_sweep
 from tfusq.sweeps.sweep import SweepError
 
@@ -53,3 +54,41 @@ def test_grids_are_a_union():
 def test_what_is_no_sweep_is_refused(changes, reason):
   with pytest.raises(SweepError, match=reason):
     make_sweep(**changes)
+
+
+def test_branches_of_a_fork_come_one_after_another_and_know_their_fork():
+  sweep = make_forks()
+  runs = sweep.runs()
+  assert [run.name for run in runs] == [
+    f'{cell}/lambda_0.01-seed_{seed}-fork_{fork}'
+    for seed in (0, 1)
+    for fork in (0, 1)
+    for cell in ('aun', 'sua')
+  ]
+  run = runs[-1]
+  assert run.joint == [
+    'data/folder.gin',
+    'sua.gin',
+    'stages/joint.gin',
+    'LMBDA = 0.01',
+    'SEED = 1',
+    'train.fork = 1',
+  ]
+  assert run.post[-1] == 'train.fork = 1'
+  assert [run.name for run in sweep.branches_of(1, 0.01)] == [run.name for run in runs[1::2]]
+
+
+@pytest.mark.parametrize(
+  'changes, reason',
+  [
+    ({'forks': 0}, 'at least one of forks, and a cost_anchor'),
+    ({'cost_anchor': None}, 'at least one of forks, and a cost_anchor'),
+    ({'trunk': 'trunk'}, "trunk must be a Trunk, not 'trunk'"),
+    ({'trunk': None}, 'of a sweep with a trunk'),
+    ({'trunk': None, 'forks': 0, 'least_effect': 0.5}, 'of a sweep with a trunk'),
+  ],
+)
+def test_what_is_no_sweep_of_forks_is_refused(changes, reason):
+  assert make_forks(trunk=make_trunk(), cost_anchor=AUN).forks == 2
+  with pytest.raises(SweepError, match=reason):
+    make_forks(**changes)

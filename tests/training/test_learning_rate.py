@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfusq.training.learning_rate import CosineDecay, PiecewiseConstantDecay
+from tfusq.training.learning_rate import CosineDecay, PiecewiseConstantDecay, Since
 
 
 def test_it_is_keras_schedule_at_every_step():
@@ -29,3 +29,11 @@ def test_the_cosine_is_that_of_keras(arguments):
   for step in range(30):
     step = tf.constant(step, tf.int64)
     np.testing.assert_allclose(ours(step), keras(step), rtol=1e-4, atol=1e-10)
+
+
+def test_a_schedule_may_begin_at_a_later_step():
+  schedule = CosineDecay(1e-3, 20)
+  later = Since(schedule, 100)
+  for step in (0, 7, 20):
+    assert later(tf.constant(100 + step, tf.int64)) == schedule(tf.constant(step, tf.int64))
+  assert later.get_config() == {'schedule': schedule, 'start': 100}

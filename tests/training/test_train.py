@@ -260,7 +260,7 @@ def test_a_name_that_a_run_cannot_have_is_refused(name, uninterrupted, monkeypat
 @pytest.mark.parametrize('value', [-1, -2, 4.5, '4', None])
 def test_a_number_that_is_none_is_named(name, least, value):
   arguments = {'steps': 2, 'interval': 2, 'validation_batches': 1, 'initialization_patches': 0}
-  arguments[name] = value
+  arguments |= {'fork': 0, name: value}
   with pytest.raises(TrainingError, match=f'train.{name} must be an integer of at least {least}'):
     train._check_numbers(**arguments)
 

@@ -40,7 +40,9 @@ def add(commands: Commands) -> None:
   command.add_argument(
     '--model_dir', type=local_path, default='runs', help='folder for run directories'
   )
-  add_gin_bindings(command, 'such as "TRAIN_IMAGES = \'FOLDER\'"; those of Sweep change the sweep')
+  add_gin_bindings(
+    command, 'such as "TRAIN_IMAGES = \'FOLDER\'"; those of Sweep and Trunk change the sweep'
+  )
   add_gin_search_path(command)
   command.add_argument(
     '--part', default='1/1', metavar='K/N', help='do only the K-th of N parts, for array jobs'
@@ -72,14 +74,17 @@ def sweep(arguments: argparse.Namespace) -> None:
   from tfusq.sweeps.sweep import SweepError
 
   bindings = arguments.gin_bindings
-  sweep_bindings = [binding for binding in bindings if binding.startswith('Sweep.')]
+  sweep_bindings = [item for item in bindings if item.startswith(('Sweep.', 'Trunk.'))]
   config.parse([arguments.file], sweep_bindings, arguments.gin_search_path)
   if not config.bound_parameters('Sweep'):
     raise SweepError(f'{arguments.file} binds no Sweep')
   grid = config.build_configurable('Sweep')
   results = ResultsFolder(Path(arguments.results))
   if arguments.report:
-    _report(grid, results, arguments.images, arguments.anchor)
+    if grid.trunk:
+      _report_forks(grid, results, arguments)
+    else:
+      _report(grid, results, arguments.images, arguments.anchor)
     return
 
   job = Job(
@@ -89,12 +94,11 @@ def sweep(arguments: argparse.Namespace) -> None:
     gin_bindings=[binding for binding in bindings if binding not in sweep_bindings],
     gin_search_path=arguments.gin_search_path,
   )
-  job.check()
   runs = part(grid.runs(), arguments.part)
+  job.check(runs)
   if arguments.dry_run:
-    for run in runs:
-      for command in job.commands(run):
-        print(shlex.join(['tfusq', *command]))
+    for command in job.all_commands(runs):
+      print(shlex.join(['tfusq', *command]))
     return
   _perform(job, runs)
 
@@ -109,6 +113,9 @@ def _perform(job, runs):
     print(f'{number} of {len(runs)}  {outcome.run.name}: {outcome.remark}', flush=True)
     if outcome.failure:
       failures.append(outcome.failure)
+    # At once: a machine may be gone before the sweep ends.
+    if outcome.is_new:
+      job.results.gather()
   job.results.gather()
   if failures:
     raise SweepError('\n'.join([f'{len(failures)} of {len(runs)} runs failed', *failures]))
@@ -134,3 +141,20 @@ def _report(grid, results, folders, anchors):
     figure = plot.plot_curves(picture.curves, [picture.anchor], title=title)
     for suffix in plot.FORMATS:
       plot.save(figure, results.path / f'report-{picture.images}{suffix}', force=True)
+
+
+def _report_forks(grid, results, arguments):
+  """Gathers results; prints the report of forks, and writes it into their folder.
+
+  Sweeps whose branches share trunks share a folder of results, where each has a report of its own.
+  """
+  from tfusq.sweeps.fork_report import make_fork_report
+  from tfusq.sweeps.sweep import images_name
+
+  results.gather()
+  report = make_fork_report(grid, results, [images_name(folder) for folder in arguments.images])
+  print(report.text)
+  if report.table_csv:
+    name = f'report-{Path(arguments.file).stem}'
+    files.write(results.path / f'{name}.txt', f'{report.text}\n'.encode())
+    files.write(results.path / f'{name}.csv', report.table_csv)

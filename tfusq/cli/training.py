@@ -28,6 +28,15 @@ def add(commands: Commands) -> None:
     ),
   )
   command.add_argument(
+    '--fork_from',
+    type=any_path,
+    help=(
+      'run directory of a trunk, from which a new run goes on as a branch: with its networks, and '
+      "its optimizer's state where both train the same variables; train.fork numbers the forks, "
+      'whose patches and noise differ'
+    ),
+  )
+  command.add_argument(
     '--dry_run',
     action='store_true',
     help='build everything, read the photographs and evaluate one batch, but write nothing',
@@ -101,6 +110,7 @@ def train(arguments: argparse.Namespace) -> None:
     model_dir=arguments.model_dir,
     recipe=config.recipe,
     init_from=init_from,
+    fork_from=arguments.fork_from,
     dry_run=arguments.dry_run,
     accept_changed_photographs=arguments.accept_changed_photographs,
     accept_other_versions=arguments.accept_other_versions,

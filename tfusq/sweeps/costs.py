@@ -58,16 +58,34 @@ def costs(curve: Curve, measure: Measure) -> dict[float, float]:
   """
   by_lambda = {}
   for codec in curve.meta['codecs']:
-    image_costs = []
-    for row in curve.images:
-      if row['point'] != codec['point']:
-        continue
-      has_distortion = measure.distortion in row or measure.quality in row
-      if measure.rate not in row or not has_distortion:
-        raise CurveError(f'{curve.name} has no {measure.rate} and {measure.quality} of each image')
-      image_costs.append(row[measure.rate] + codec['lmbda'] * _distortion(row, measure, curve.name))
+    rows = [row for row in curve.images if row['point'] == codec['point']]
+    image_costs = [_cost(row, codec['lmbda'], measure, curve.name) for row in rows]
     by_lambda[codec['lmbda']] = float(np.mean(image_costs))
   return by_lambda
+
+
+def by_image(curve: Curve, measure: Measure) -> dict[str, float]:
+  """Returns the cost of each image, R + lambda D in bits per pixel, by its name.
+
+  Args:
+    curve: Curve of a single codec whose lambda is known.
+    measure: Kind of cost.
+
+  Raises:
+    CurveError: if an image has no such measurements, or there is none.
+  """
+  (codec,) = curve.meta['codecs']
+  if not curve.images:
+    raise CurveError(f'{curve.name} has no measurements of images')
+  return {row['image']: _cost(row, codec['lmbda'], measure, curve.name) for row in curve.images}
+
+
+def _cost(row: Mapping[str, Any], lmbda: float, measure: Measure, name: str) -> float:
+  """Returns the cost of an image, given its row and the curve's name."""
+  has_distortion = measure.distortion in row or measure.quality in row
+  if measure.rate not in row or not has_distortion:
+    raise CurveError(f'{name} has no {measure.rate} and {measure.quality} of each image')
+  return row[measure.rate] + lmbda * _distortion(row, measure, name)
 
 
 def _distortion(row: Mapping[str, Any], measure: Measure, name: str) -> float:

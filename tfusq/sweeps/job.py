@@ -11,11 +11,12 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from tfusq.image_files import list_images
+from tfusq.sweeps.growing import Ground, folder_of, grow, next_commands
 from tfusq.sweeps.results import ResultsFolder
 from tfusq.sweeps.sweep import STAGES, Run, SweepError, images_name
 
@@ -38,8 +39,16 @@ class Job:
   gin_bindings: list[str]
   gin_search_path: list[str]
 
-  def check(self) -> None:
+  @property
+  def ground(self) -> Ground:
+    """Folders and arguments with which trunks are grown."""
+    return Ground(self.model_dir, self.results.path, self._gin, self._search_path())
+
+  def check(self, runs: Sequence[Run] = ()) -> None:
     """Refuses what would fail only after days of training.
+
+    Args:
+      runs: Runs to do; the photographs of their trunks are looked at too.
 
     Raises:
       SweepError: if two folders of images have one name.
@@ -49,6 +58,8 @@ class Job:
     for folder, name in zip(self.images, names):
       if names.count(name) > 1:
         raise SweepError(f'two folders of images are called {name}, as their results would be')
+      list_images(folder)
+    for folder in {run.trunk.trunk.images for run in runs if run.trunk}:
       list_images(folder)
 
   def missing(self, run: Run) -> list[tuple[str, str]]:
@@ -69,7 +80,10 @@ class Job:
     post = self.model_dir / run.name / 'post'
 
     # A training that is complete ends at once, so that asking for it again costs little.
-    commands = [['train', '--model_dir', str(joint), *self._gin(run.joint)]]
+    begin = ['train', '--model_dir', str(joint)]
+    if run.trunk:
+      begin += ['--fork_from', str(folder_of(self.ground, run.trunk))]
+    commands = [[*begin, *self._gin(run.joint)]]
     wants_post = any(stage == 'post' for stage, _ in missing)
     if wants_post:
       begin = ['train', '--model_dir', str(post), '--init_from', str(joint)]
@@ -85,6 +99,26 @@ class Job:
     picture = str(run.picture(self.results.path))
     commands.append(['plot', *drawn, '--title', title, '--out', picture, '--force'])
     return commands
+
+  def all_commands(self, runs: Iterable[Run]) -> list[list[str]]:
+    """Returns the commands that make what is missing of runs, with those of the trunks ahead.
+
+    Of a trunk that is not good enough yet, they are those up to its next evaluation.
+    """
+    commands = []
+    grown = set()
+    for run in runs:
+      own = self.commands(run)
+      if own and run.trunk and self.needs_trunk(run) and run.trunk.name not in grown:
+        grown.add(run.trunk.name)
+        commands += next_commands(self.ground, run.trunk)
+      commands += own
+    return commands
+
+  def needs_trunk(self, run: Run) -> bool:
+    """Returns whether a run that is missing is a branch that has not begun."""
+    # Its first checkpoint has all that it takes from the trunk.
+    return run.trunk is not None and not (self.model_dir / run.name / 'joint/checkpoint').exists()
 
   def _evaluation(self, run, stage, folder):
     path = run.result(self.results.path, stage, folder)
@@ -122,6 +156,8 @@ class Job:
 def part(runs: list[Run], fraction: str) -> list[Run]:
   """Returns the k-th of n parts of the runs, for the tasks of an array job.
 
+  Branches are divided in blocks, so that a part needs as few trunks as can be.
+
   Args:
     runs: All runs.
     fraction: `k/n`, k from 1 to n.
@@ -132,7 +168,10 @@ def part(runs: list[Run], fraction: str) -> list[Run]:
   match = re.fullmatch(r'(\d+)/(\d+)', fraction)
   if not match or not 1 <= int(match[1]) <= int(match[2]):
     raise SweepError(f'a part is K/N with K from 1 to N, not {fraction}')
-  return runs[int(match[1]) - 1 :: int(match[2])]
+  number, parts = int(match[1]), int(match[2])
+  if any(run.trunk for run in runs):
+    return runs[len(runs) * (number - 1) // parts : len(runs) * number // parts]
+  return runs[number - 1 :: parts]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,11 +182,13 @@ class Outcome:
     run: The run.
     remark: One line: the minutes that it took, or why it was not done.
     failure: Reason of a failure and path of the log; empty if it did not fail.
+    is_new: Whether its results were made now.
   """
 
   run: Run
   remark: str
   failure: str = ''
+  is_new: bool = False
 
 
 def perform(job: Job, runs: Iterable[Run]) -> Iterator[Outcome]:
@@ -172,12 +213,23 @@ def perform(job: Job, runs: Iterable[Run]) -> Iterator[Outcome]:
         yield Outcome(run, 'another process is running it')
         continue
       start = time.monotonic()
-      failure = _call_all(job.commands(run), folder / 'log', lock)
+      failure = _grow_trunk(job, run) or _call_all(job.commands(run), folder / 'log', lock)
       minutes = (time.monotonic() - start) / 60
     if failure:
       yield Outcome(run, failure, f'{run.name}: {failure} (see {folder / "log"})')
     else:
-      yield Outcome(run, f'{minutes:.1f} minutes')
+      yield Outcome(run, f'{minutes:.1f} minutes', is_new=True)
+
+
+def _grow_trunk(job: Job, run: Run) -> str | None:
+  """Trains the trunk of a branch that needs it; returns why it can't be forked, or None."""
+  if run.trunk is None or not job.needs_trunk(run):
+    return None
+  folder = folder_of(job.ground, run.trunk)
+  # Another process may be training it for branches of its own.
+  with _locked(folder, wait=True) as lock:
+    assert lock is not None
+    return grow(job.ground, run.trunk, lambda command: _call(command, folder / 'log', lock))
 
 
 def _call_all(commands, log, lock):
@@ -216,8 +268,8 @@ def _call(command: list[str], log: Path, lock: int) -> str | None:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[int | None]:
-  """Gives the lock of a run, or None if another process holds it.
+def _locked(folder: Path, wait: bool = False) -> Iterator[int | None]:
+  """Gives the lock of a run, or None if another process holds it, unless it is to wait for it.
 
   It is held until this process and all that it passed the lock to have ended, so that a command
   which outlives a killed sweep keeps others out.
@@ -225,7 +277,7 @@ def _locked(folder: Path) -> Iterator[int | None]:
   folder.mkdir(parents=True, exist_ok=True)
   with (folder / 'lock').open('w') as file:
     try:
-      fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+      fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
       yield None
     else:

@@ -8,13 +8,13 @@ from pathlib import Path
 from tfusq import files
 from tfusq.curves.curve import Curve, read_curve
 from tfusq.curves.several import join
-from tfusq.sweeps import runs_file
+from tfusq.sweeps import branches, runs_file
 from tfusq.sweeps.runs_file import ResultKey
 from tfusq.sweeps.sweep import Run, Sweep, SweepError
 
 RUNS_FILE = 'runs.csv'
 
-_FILE_NAME = re.compile(r'lambda_([^/]+)-seed_(\d+)-(joint|post)-(.+)\.json')
+_FILE_NAME = re.compile(r'lambda_([^/]+)-seed_(\d+)(?:-fork_(\d+))?-(joint|post)-(.+)\.json')
 
 
 class ResultsFolder:
@@ -83,7 +83,7 @@ class ResultsFolder:
     """Copies the results in all curve files of the folder into `runs.csv`.
 
     What `runs.csv` has already stays, and so do the curve files. It is replaced in one step, so
-    that it is never incomplete.
+    that it is never incomplete. What branches have gone on from is written into `branches.csv`.
 
     Raises:
       CurveError: if a result's file holds no curve.
@@ -94,9 +94,14 @@ class ResultsFolder:
     for path in sorted(self.path.glob('*/*.json')):
       match = _FILE_NAME.fullmatch(path.name)
       if match:
-        curves[ResultKey(path.parent.name, *match.groups())] = read_curve(path)
+        lmbda, seed, fork, stage, images = match.groups('')
+        key = ResultKey(path.parent.name, lmbda, seed, stage, images, fork)
+        curves[key] = read_curve(path)
     if not curves:
       return
+
+    found = [branches.branch_of(key, curve) for key, curve in curves.items()]
+    branches.add(self.path, [branch for branch in found if branch])
 
     data = runs_file.to_csv(curves)
     path = self.path / RUNS_FILE

@@ -4,6 +4,7 @@ There is a line for each image of each result, and one for the means over images
 
     cell, lmbda, seed    the run; `cell` is the name of the cell's folder
     stage, images        `joint` or `post`, and the name of the folder of images
+    fork                 number of the fork, in files that have branches; empty of other runs
     label                label of the codec
     image                path of the image in its folder; `mean` in the line of means
     sha256               hash of the image's pixels, or `null` if the result does not say; empty if
@@ -39,6 +40,7 @@ class ResultKey(NamedTuple):
     seed: Seed, as it is written in the run's name.
     stage: `joint` or `post`.
     images: Name of the folder of images.
+    fork: Number of the fork, as it is written in the run's name; empty for a run that is no branch.
   """
 
   cell: str
@@ -46,6 +48,7 @@ class ResultKey(NamedTuple):
   seed: str
   stage: str
   images: str
+  fork: str = ''
 
   @classmethod
   def of(cls, run: Run, stage: str, images: str) -> 'ResultKey':
@@ -57,25 +60,36 @@ class ResultKey(NamedTuple):
       images: Name of the folder of images.
     """
     cell, _ = run.name.split('/')
-    return cls(cell, str(run.lmbda), str(run.seed), stage, images)
+    fork = '' if run.fork is None else str(run.fork)
+    return cls(cell, str(run.lmbda), str(run.seed), stage, images, fork)
 
   @property
   def path(self) -> str:
     """Path of its curve file in a folder of results."""
-    return f'{self.cell}/lambda_{self.lmbda}-seed_{self.seed}-{self.stage}-{self.images}.json'
+    return f'{self._run}-{self.stage}-{self.images}.json'
 
   @property
   def codec(self) -> str:
     """Name of its codec, which no other codec in the folder has."""
-    return f'{self.cell}/lambda_{self.lmbda}-seed_{self.seed}/{self.stage}'
+    return f'{self._run}/{self.stage}'
+
+  @property
+  def _run(self) -> str:
+    name = f'{self.cell}/lambda_{self.lmbda}-seed_{self.seed}'
+    return f'{name}-fork_{self.fork}' if self.fork else name
 
   @property
   def order(self) -> tuple:
     """Key by which results are sorted."""
-    return self.cell, float(self.lmbda), int(self.seed), self.stage, self.images
+    fork = int(self.fork) if self.fork else -1
+    return self.cell, float(self.lmbda), int(self.seed), fork, self.stage, self.images
 
 
-_COLUMNS = (*ResultKey._fields, 'label', 'image', 'sha256')
+_KEYS = tuple(name for name in ResultKey._fields if name != 'fork')
+_OTHERS = ('label', 'image', 'sha256')
+# Without branches, a file has no column for forks.
+_COLUMNS = (*_KEYS, *_OTHERS)
+_COLUMNS_WITH_FORKS = (*_KEYS, 'fork', *_OTHERS)
 
 
 class _Line(NamedTuple):
@@ -108,7 +122,8 @@ def to_csv(curves: Mapping[ResultKey, Curve]) -> bytes:
     measurements.update(line.values)
   buffer = io.StringIO()
   writer = csv.writer(buffer, lineterminator='\n')
-  writer.writerow([*_COLUMNS, *measurements])
+  columns = _COLUMNS_WITH_FORKS if any(key.fork for key in curves) else _COLUMNS
+  writer.writerow([*columns, *measurements])
   written = set()
   for line in lines:
     image = line.key.images, line.image
@@ -116,7 +131,8 @@ def to_csv(curves: Mapping[ResultKey, Curve]) -> bytes:
     sha256 = '' if image in written and len(hashes[image]) == 1 else line.sha256
     written.add(image)
     values = [_format(line.values, name) for name in measurements]
-    writer.writerow([*line.key, line.label, line.image, sha256, *values])
+    key = line.key[: len(columns) - len(_OTHERS)]
+    writer.writerow([*key, line.label, line.image, sha256, *values])
   # A file name that is not UTF-8 has escapes, as it has in JSON.
   return buffer.getvalue().encode(errors='backslashreplace')
 
@@ -182,10 +198,11 @@ def read(path: Path) -> dict[ResultKey, Curve]:
   lines = []
   try:
     header = next(reader, [])
-    if tuple(header[: len(_COLUMNS)]) != _COLUMNS or len(set(header)) < len(header):
+    columns = _COLUMNS_WITH_FORKS if 'fork' in header else _COLUMNS
+    if tuple(header[: len(columns)]) != columns or len(set(header)) < len(header):
       raise ValueError(f'it must name each column once, first {", ".join(_COLUMNS)}')
     for fields in reader:
-      lines.append(_parse(header, fields, reader.line_num))
+      lines.append(_parse(header, len(columns), fields, reader.line_num))
   except (csv.Error, ValueError) as error:
     raise SweepError(f'{path}, line {max(reader.line_num, 1)}: {error}') from error
 
@@ -203,13 +220,15 @@ def read(path: Path) -> dict[ResultKey, Curve]:
   return curves
 
 
-def _parse(header, fields, number):
+def _parse(header, columns, fields, number):
   if len(fields) != len(header):
     raise ValueError(f'{len(fields)} fields, where the first line has {len(header)}')
-  key = ResultKey(*fields[: len(ResultKey._fields)])
-  label, image, sha256 = fields[len(ResultKey._fields) : len(_COLUMNS)]
-  if not all(key):
-    raise ValueError(f'one of {", ".join(ResultKey._fields)} is empty')
+  key = ResultKey(*fields[: columns - len(_OTHERS)])
+  label, image, sha256 = fields[columns - len(_OTHERS) : columns]
+  if not all(key[: len(_KEYS)]):
+    raise ValueError(f'one of {", ".join(_KEYS)} is empty')
+  if key.fork and not key.fork.isdecimal():
+    raise ValueError(f'fork must be an integer, not {key.fork}')
   if not key.seed.isdecimal():
     raise ValueError(f'seed must be an integer, not {key.seed}')
   _number('lmbda', key.lmbda)
@@ -217,7 +236,7 @@ def _parse(header, fields, number):
     raise ValueError(f'stage must be joint or post, not {key.stage}')
 
   values = {}
-  for name, field in zip(header[len(_COLUMNS) :], fields[len(_COLUMNS) :]):
+  for name, field in zip(header[columns:], fields[columns:]):
     if field:
       values[name] = None if field == _NO_VALUE else _number(name, field)
   return _Line(key, label, image, sha256, values, number)

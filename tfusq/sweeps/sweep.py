@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tfusq.errors import Error
+from tfusq.sweeps.trunk import Trunk, TrunkRun
 
 STAGES = ('joint', 'post')
 
@@ -22,7 +23,7 @@ class SweepError(Error, ValueError):
 
 
 class Run(NamedTuple):
-  """One cell at one lambda and one seed.
+  """One cell at one lambda and one seed, or one branch of a fork of the trunk of that seed.
 
   Attributes:
     cell: Label of each axis.
@@ -30,6 +31,8 @@ class Run(NamedTuple):
     seed: Seed of weights, noise and data.
     joint: gin files and bindings of the joint stage, in their order.
     post: gin files and bindings of the post stage, in their order.
+    fork: Number of the fork; None for a run that starts from scratch.
+    trunk: Trunk that the joint stage goes on from, or None.
   """
 
   cell: dict[str, str]
@@ -37,11 +40,14 @@ class Run(NamedTuple):
   seed: int
   joint: list[str]
   post: list[str]
+  fork: int | None = None
+  trunk: TrunkRun | None = None
 
   @property
   def name(self) -> str:
     """Path of its results and checkpoints, relative to the folder of either."""
-    return f'{cell_name(self.cell)}/lambda_{self.lmbda}-seed_{self.seed}'
+    name = f'{cell_name(self.cell)}/lambda_{self.lmbda}-seed_{self.seed}'
+    return name if self.fork is None else f'{name}-fork_{self.fork}'
 
   def result(self, folder: Path, stage: str, images: str) -> Path:
     """Returns the path of the curve file, of a single point, that an evaluation makes.
@@ -87,6 +93,9 @@ class Sweep:
     best_of: Axis of which a report shows the best label alone, or None.
     tables: Names of the paper's tables that a report quotes.
     cost_anchor: Labels of the cell whose costs are the reference of a report, or None.
+    trunk: Trunks of which all runs are branches, or None.
+    forks: Number of forks of each trunk; 0 without trunks.
+    least_effect: Least difference of costs that matters, percent, or None.
   """
 
   def __init__(
@@ -101,6 +110,9 @@ class Sweep:
     best_of: str | None = None,
     tables: Sequence[str] = (),
     cost_anchor: Mapping[str, str] | None = None,
+    trunk: Trunk | None = None,
+    forks: int = 0,
+    least_effect: float | None = None,
   ):
     """Initializer.
 
@@ -117,6 +129,11 @@ class Sweep:
       tables: Names of the paper's tables that a report quotes, such as `III`.
       cost_anchor: Labels of the cell with whose rate-distortion cost at each lambda a report
         compares the others; BD-rates are reported too if there are at least three lambdas.
+      trunk: Trunks, one for each lambda and seed. Every cell's joint stage then is a branch of each
+        of their forks, and a report compares costs, paired by image and fork.
+      forks: Number of forks of each trunk.
+      least_effect: Least difference of costs that matters, percent: a report of forks says which
+        cells differ by less.
 
     Raises:
       SweepError: if an argument is out of range, or two cells have the same labels.
@@ -127,6 +144,9 @@ class Sweep:
     self.best_of = best_of
     self.tables = tuple(tables)
     self.cost_anchor = cost_anchor
+    self.trunk = trunk
+    self.forks = forks
+    self.least_effect = least_effect
     self._common = _statements(common)
     self._joint = _statements(joint)
     self._post = _statements(post)
@@ -149,6 +169,17 @@ class Sweep:
       raise SweepError(f'best_of must be one of {", ".join(self.axes)}, not {best_of}')
     if cost_anchor is not None and cost_anchor not in self.cells():
       raise SweepError(f'cost_anchor must be the labels of a cell, not {cost_anchor}')
+    self._check_forks()
+
+  def _check_forks(self):
+    if self.trunk is None:
+      if self.forks or self.least_effect is not None:
+        raise SweepError('forks and least_effect are of a sweep with a trunk')
+      return
+    if not isinstance(self.trunk, Trunk):
+      raise SweepError(f'trunk must be a Trunk, not {self.trunk!r}')
+    if self.forks < 1 or self.cost_anchor is None:
+      raise SweepError('a sweep with a trunk needs at least one of forks, and a cost_anchor')
 
   def cells(self) -> list[dict[str, str]]:
     """Returns the label of each axis, for every cell."""
@@ -159,7 +190,13 @@ class Sweep:
     return ', '.join(_labels(self._cells[cell_index]).values())
 
   def runs(self) -> list[Run]:
-    """Returns all runs: every cell at every lambda with one seed, before the next seed."""
+    """Returns all runs: every cell at every lambda with one seed, before the next seed.
+
+    Of forks, those of one trunk come before the next trunk, and all cells before the next fork.
+    """
+    if self.trunk is not None:
+      branches = itertools.product(self.seeds, self.lmbdas, range(self.forks), self._cells)
+      return [self._run(cell, lmbda, seed, fork) for seed, lmbda, fork, cell in branches]
     grid = itertools.product(self.seeds, self._cells, self.lmbdas)
     return [self._run(cell, lmbda, seed) for seed, cell, lmbda in grid]
 
@@ -172,7 +209,18 @@ class Sweep:
     """
     return [self._run(self._cells[cell_index], lmbda, seed) for lmbda in self.lmbdas]
 
-  def _run(self, cell, lmbda, seed):
+  def branches_of(self, cell_index: int, lmbda: float) -> list[Run]:
+    """Returns the branches of a cell at a lambda, over trunks and forks.
+
+    Args:
+      cell_index: Index in `cells()`.
+      lmbda: One of `lmbdas`.
+    """
+    cell = self._cells[cell_index]
+    pairs = itertools.product(self.seeds, range(self.forks))
+    return [self._run(cell, lmbda, seed, fork) for seed, fork in pairs]
+
+  def _run(self, cell, lmbda, seed, fork=None):
     both_stages = []
     joint_alone = []
     for axis, (_, statements) in cell.items():
@@ -183,12 +231,18 @@ class Sweep:
 
     # Later statements override earlier ones, so that lambda and seed come last.
     bound = [f'LMBDA = {lmbda}', f'SEED = {seed}']
+    trunk = None
+    if self.trunk is not None:
+      trunk = TrunkRun(self.trunk, lmbda, seed, [*self._common, *self.trunk.statements, *bound])
+      bound.append(f'train.fork = {fork}')
     return Run(
       cell=_labels(cell),
       lmbda=lmbda,
       seed=seed,
       joint=[*self._common, *both_stages, *joint_alone, *self._joint, *bound],
       post=[*self._common, *both_stages, *self._post, *bound],
+      fork=fork,
+      trunk=trunk,
     )
 
 

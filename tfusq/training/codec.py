@@ -12,6 +12,7 @@ from tfusq.training.averages import MovingAverages
 from tfusq.training.distortions import MSE, Distortion
 from tfusq.training.divergence import Divergence
 from tfusq.training.failure import FirstFailure
+from tfusq.training.learning_rate import Since
 from tfusq.training.loss import (
   RateDistortion,
   SurrogateVisitor,
@@ -120,6 +121,7 @@ class Codec(tf.keras.Model):
     self.loss_scale = LossScale() if execution.scales_losses() else None
     self.averages: MovingAverages | None = None
     self.divergence = Divergence()
+    self._first_iteration = 0
     # The scalars that a step returns are already those of all replicas.
     self.distribute_reduction_method = 'first'
 
@@ -161,6 +163,22 @@ class Codec(tf.keras.Model):
   def metrics(self) -> list[tf.keras.metrics.Metric]:
     """Means over an epoch, which Keras resets."""
     return list((self._means or {}).values())
+
+  def begin_at(self, iterations: int) -> None:
+    """Makes a step of the optimizer the first one of this run, whose schedules begin there.
+
+    Args:
+      iterations: Number of steps that the optimizer has done before, in another run.
+    """
+    # Keras has no public way to ask an optimizer for its schedule.
+    schedule = getattr(self.optimizer, '_learning_rate', None)
+    if iterations and isinstance(schedule, tf.keras.optimizers.schedules.LearningRateSchedule):
+      self.optimizer.learning_rate = Since(schedule, iterations)
+    self._first_iteration = iterations
+
+  def step(self) -> int:
+    """Returns the number of steps that are done in this run."""
+    return int(self.optimizer.iterations.numpy()) - self._first_iteration
 
   def anneal(self, step: tf.Tensor) -> None:
     """Moves every quantizer's temperatures to `step`, a scalar integer tensor."""
@@ -267,7 +285,8 @@ class Codec(tf.keras.Model):
     Returns:
       Scalars by name: the terms of the loss and norms of gradients, means over the epoch so far.
     """
-    step = tf.identity(self.optimizer.iterations)
+    iterations = tf.identity(self.optimizer.iterations)
+    step = iterations - self._first_iteration
     self.anneal(step)
 
     with tf.GradientTape() as tape:
@@ -296,7 +315,7 @@ class Codec(tf.keras.Model):
     )
     self.divergence.note(terms.loss, terms.bpp, terms.distortion, step)
     if self.averages:
-      self.averages.update(step)
+      self.averages.update(iterations)
     return self._mean(self._scalars(terms)) | self._mean(norms, is_applied)
 
   def require_progress(self) -> None:

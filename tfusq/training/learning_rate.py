@@ -56,3 +56,33 @@ class CosineDecay(tf.keras.optimizers.schedules.CosineDecay):
       return peak * share
     rising = self.initial_learning_rate + step / warmup_steps * (peak - self.initial_learning_rate)
     return tf.where(step < warmup_steps, rising, peak * share)
+
+
+class Since(tf.keras.optimizers.schedules.LearningRateSchedule):
+  """Another schedule, whose step 0 is a later step of the optimizer: that of a branch."""
+
+  def __init__(self, schedule: tf.keras.optimizers.schedules.LearningRateSchedule, start: int):
+    """Initializer.
+
+    Args:
+      schedule: The other schedule.
+      start: Number of the optimizer's steps before the schedule begins.
+    """
+    super().__init__()
+    self._schedule = schedule
+    self._start = start
+
+  def __call__(self, step: tf.Tensor) -> tf.Tensor:
+    """Returns the learning rate of a step.
+
+    Args:
+      step: Number of the optimizer's steps that are done, a scalar integer.
+
+    Returns:
+      The learning rate, a scalar float32.
+    """
+    return self._schedule(step - self._start)
+
+  def get_config(self) -> dict[str, object]:
+    """Returns the arguments, as Keras asks for them."""
+    return {'schedule': self._schedule, 'start': self._start}

@@ -28,7 +28,7 @@ _FREE = re.compile(
 # Lines that say what all runs did before there was a choice, and which their recipes lack.
 _AS_BEFORE = re.compile(
   r'(.*/)?Patches\.(scales = \(1\.0, 1\.0\)|(flip|transpose) = False)'
-  r'|train\.(initialization_patches = 0|average_decay = None)'
+  r'|train\.(initialization_patches = 0|average_decay = None|fork = 0)'
   r'|(.*/)?KLT\.squared_error = 1\.0'
   r'|(.*/)?Codec\.variable_rate = None'
 )
@@ -48,10 +48,12 @@ class Origin(NamedTuple):
     path: Absolute path of a run directory or of an exported codec.
     digest: Hash of its checkpoint or weights, the same wherever it is moved; empty if there is
       none.
+    trunk: Line about the trunk that a branch goes on from; empty of other runs.
   """
 
   path: str
   digest: str
+  trunk: str = ''
 
 
 def newest_recipe(model_dir: str | os.PathLike) -> files.AnyPath:
@@ -97,7 +99,10 @@ def with_origin(recipe_text: str, origin: Origin) -> str:
     recipe_text: Recipe of a new run.
     origin: Run whose networks it begins with.
   """
-  return f'{recipe_text}\n#: networks from {origin.path}\n#: checkpoint {origin.digest}\n'
+  lines = [f'#: networks from {origin.path}', f'#: checkpoint {origin.digest}']
+  if origin.trunk:
+    lines.append(origin.trunk)
+  return '\n'.join([recipe_text, *lines, ''])
 
 
 def recipe_to_resume(recipe_text: str, origin: Origin | None, path: files.AnyPath) -> str:
@@ -114,7 +119,7 @@ def recipe_to_resume(recipe_text: str, origin: Origin | None, path: files.AnyPat
   """
   recorded_text = path.read_text(encoding='utf-8')
   recorded_origin = ''.join(
-    re.findall('^#: (?:networks from|checkpoint) .*\n', recorded_text, re.M)
+    re.findall('^#: (?:networks from|checkpoint|trunk) .*\n', recorded_text, re.M)
   )
   if _is_same_origin(origin, recorded_origin):
     recipe_text += recorded_origin and f'\n{recorded_origin}'

@@ -65,7 +65,7 @@ class Record(tf.keras.callbacks.Callback):
   def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
     """Writes what an interval has given, if it went well; Keras calls intervals epochs."""
     self._require_progress()
-    step = int(self.model.optimizer.iterations.numpy())
+    step = self.model.step()
     with self.model.averages.in_force() if self.model.averages else contextlib.nullcontext():
       with self._writing():
         self._write_means(logs or {}, step)

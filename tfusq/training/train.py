@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import tensorflow as tf
 from absl import logging
@@ -23,9 +24,11 @@ from tfusq.training import (
   events,
   execution,
   fixed_order,
+  forks,
   initialization,
   photographs,
   recipes,
+  state,
   transfer,
 )
 from tfusq.training.averages import MovingAverages
@@ -55,7 +58,9 @@ def train(
   validation_batches: int = 4,
   initialization_patches: int = 0,
   average_decay: float | None = None,
+  fork: int = 0,
   init_from: str | None = None,
+  fork_from: str | None = None,
   dry_run: bool = False,
   accept_changed_photographs: bool = False,
   accept_other_versions: bool = False,
@@ -80,8 +85,11 @@ def train(
       `Model.initialize_from_data`; with 0, it does not. What `init_from` gives takes precedence.
     average_decay: Decay of moving averages of the weights, which then are validated, exported, and
       taken over by `init_from`; None for the weights themselves.
+    fork: Number of the fork: runs of equal seeds and other forks see other patches and noise.
     init_from: Run directory, or folder of an exported codec, whose networks a new run starts from,
       as far as they fit.
+    fork_from: Run directory of a trunk, from which a new run goes on as a branch of a fork, with
+      networks, optimizer and averages; see `tfusq.training.forks`.
     dry_run: Whether only to build everything and evaluate one batch, writing nothing.
     accept_changed_photographs: Whether a run is resumed though its photographs have changed, with
       those that are there now; the run records them.
@@ -99,16 +107,19 @@ def train(
     WeightsError: if an exported codec has no weights to train on, or they are damaged.
     ImageError: if photographs can't be read; names all of them.
   """
-  for folder in (model_dir, init_from):
+  if init_from is not None and fork_from is not None:
+    raise TrainingError('a run either starts from networks (--init_from) or forks (--fork_from)')
+  for folder in (model_dir, init_from, fork_from):
     if folder is not None:
       checkpoints.check_name(folder)
   _check(codec, optimizer, data, validation)
-  _check_numbers(steps, interval, validation_batches, initialization_patches)
+  _check_numbers(steps, interval, validation_batches, initialization_patches, fork)
   codec.compile(optimizer)
   optimizer.build(codec.trainable_variables)
 
   latest = checkpoints.newest_whole(model_dir)
-  recipe_text, loaded = _recipe_of_start(codec, recipe(), model_dir, latest, init_from)
+  start_from = _Start(init_from, fork_from, average_decay)
+  recipe_text, loaded = _recipe_of_start(codec, recipe(), model_dir, latest, start_from)
   seen = photographs.settle(
     model_dir,
     {'train': data} if validation is None else {'train': data, 'validation': validation},
@@ -128,26 +139,22 @@ def train(
     if dry_run:
       return _dry_run(codec, data, steps)
     with distribute.own_folder(model_dir) as folder, fixed_order.additions():
-      if average_decay is not None:
+      if average_decay is not None and codec.averages is None:
         codec.averages = MovingAverages(codec.trainable_variables, average_decay)
-      state = _state(codec)
-      checkpoint = tf.train.Checkpoint(**state)
       if latest is not None:
-        _restore(state, model_dir, latest)
-        if codec.averages:
-          codec.averages.exchange()
-      start = int(codec.optimizer.iterations.numpy())
+        state.restore(codec, model_dir, latest)
+      start = codec.step()
       if start >= steps:
         return f'the run is complete: {start} of {steps} steps'
 
-      saver = Checkpoints(checkpoint, folder)
+      saver = Checkpoints(tf.train.Checkpoint(**state.state_of(codec)), folder)
       with _writing(folder):
         seen.write(folder, start)
         files.write(files.to_path(folder) / f'operative_config-{start}.gin', recipe_text.encode())
       if latest is None:
         saver.save(0)
       codec.fit(
-        distribute.batches(data, start),
+        distribute.batches(data, forks.first_batch(fork, forks.trunk_of(recipe_text)) + start),
         initial_epoch=start // interval,
         epochs=steps // interval,
         steps_per_epoch=interval,
@@ -198,7 +205,7 @@ def _check(
 
 
 def _check_numbers(
-  steps: int, interval: int, validation_batches: int, initialization_patches: int
+  steps: int, interval: int, validation_batches: int, initialization_patches: int, fork: int
 ) -> None:
   """Refuses numbers that are out of range, by their names in gin."""
   for name, value, least in (
@@ -206,6 +213,7 @@ def _check_numbers(
     ('interval', interval, 1),
     ('validation_batches', validation_batches, 1),
     ('initialization_patches', initialization_patches, 0),
+    ('fork', fork, 0),
   ):
     if not isinstance(value, int) or value < least:
       raise TrainingError(f'train.{name} must be an integer of at least {least}, not {value!r}')
@@ -216,31 +224,57 @@ def _check_numbers(
     )
 
 
+class _Start(NamedTuple):
+  """Where a new run is said to start.
+
+  Attributes:
+    init_from: Run directory or exported codec that is given as the origin of the networks, or None.
+    fork_from: Run directory that is given as the trunk, or None.
+    average_decay: Decay of the new run's moving averages, or None.
+  """
+
+  init_from: str | None
+  fork_from: str | None
+  average_decay: float | None
+
+  def origin(self) -> recipes.Origin | None:
+    """Returns the origin, without what only reading its weights tells; None if there is none."""
+    source = self.init_from if self.fork_from is None else self.fork_from
+    if source is None:
+      return None
+    path = source if files.is_remote(source) else os.path.abspath(source)
+    return recipes.Origin(path, transfer.digest(source))
+
+
 def _recipe_of_start(
-  codec: Codec, recipe_text: str, model_dir: str, latest: int | None, init_from: str | None
+  codec: Codec, recipe_text: str, model_dir: str, latest: int | None, start: _Start
 ) -> tuple[str, list[tf.Variable]]:
-  """Compares the recipe with the run's, or takes over the networks that a new run starts from.
+  """Compares the recipe with the run's, or takes over what a new run starts from.
 
   Args:
     codec: Codec to train.
     recipe_text: Recipe from gin.
     model_dir: Run directory.
     latest: Step of the checkpoint that is resumed from; None for a new run.
-    init_from: Run directory or exported codec that is given as the origin of the networks.
+    start: Where a new run is said to start.
 
   Returns:
     The recipe with the origin of the networks, and the variables that come from there.
   """
-  origin = None if init_from is None else _origin(init_from)
+  origin = start.origin()
   if latest is not None:
     return recipes.recipe_to_resume(recipe_text, origin, recipes.newest_recipe(model_dir)), []
 
   _require_nothing_begun(model_dir)
   loaded: list[tf.Variable] = []
   if origin is not None:
-    loaded, lines = transfer.transfer(codec, origin.path)
-    for line in lines:
-      logging.warning('%s', line)
+    if start.fork_from is not None:
+      trunk, loaded = forks.take_over(codec, start.fork_from, start.average_decay)
+      origin = origin._replace(trunk=trunk.line())
+    else:
+      loaded, lines = transfer.transfer(codec, origin.path)
+      for line in lines:
+        logging.warning('%s', line)
     recipe_text = recipes.with_origin(recipe_text, origin)
   elif not codec.train_encoder:
     raise TrainingError('a frozen encoder must come from another run: give --init_from')
@@ -249,11 +283,6 @@ def _recipe_of_start(
   if interrupted.exists():
     recipes.require_same(recipe_text, interrupted)
   return recipe_text, loaded
-
-
-def _origin(init_from: str) -> recipes.Origin:
-  path = init_from if files.is_remote(init_from) else os.path.abspath(init_from)
-  return recipes.Origin(path, transfer.digest(init_from))
 
 
 def _require_nothing_begun(model_dir: str) -> None:
@@ -276,26 +305,6 @@ def _require_agreement(model_dir: str, latest: int | None, recipe_text: str) -> 
       f'workers differ in configuration or in what {model_dir} holds; all of '
       'them need one command and one shared folder'
     )
-
-
-def _state(codec: Codec) -> dict[str, object]:
-  """Returns what a checkpoint holds, by its name there."""
-  state: dict[str, object] = {**codec.centred_model.weights()}
-  state |= {'optimizer': codec.optimizer, 'divergence': codec.divergence}
-  if codec.loss_scale:
-    state['loss_scale'] = codec.loss_scale
-  if codec.averages:
-    state['averages'] = codec.averages.others
-  return state
-
-
-def _restore(state: dict[str, object], model_dir: str, step: int) -> None:
-  with transfer.restoring(model_dir, step) as path:
-    stored = {name.split('/')[0] for name in checkpoints.reader(path).get_variable_to_shape_map()}
-    if 'divergence' not in stored:  # as before there was a watch for it
-      state = {name: value for name, value in state.items() if name != 'divergence'}
-    tf.train.Checkpoint(**state).restore(path).assert_consumed()
-  logging.info('resuming from %s', checkpoints.path_of(model_dir, step))
 
 
 @contextmanager

@@ -77,7 +77,7 @@ def restore(codec: Codec, run: str) -> int:
   Raises:
     TransferError: if there is no checkpoint, or it holds other networks.
   """
-  step = _newest(run)
+  step = newest(run)
   restore_checkpoint(codec, run, step)
   return step
 
@@ -88,7 +88,7 @@ def steps(run: str) -> list[int]:
   Raises:
     TransferError: if there is none.
   """
-  _newest(run)
+  newest(run)
   return checkpoints.steps(run)
 
 
@@ -182,7 +182,7 @@ class _Checkpoint:
 
   def __init__(self, run: str):
     self._run = run
-    self._step = _newest(run)
+    self._step = newest(run)
     self.path = checkpoints.path_of(run, self._step)
     self.shapes = {}
     with restoring(run, self._step) as path:
@@ -217,7 +217,12 @@ class _Exported:
       yield name, self._weights[name]
 
 
-def _newest(run: str) -> int:
+def newest(run: str) -> int:
+  """Returns the step of a run's newest checkpoint.
+
+  Raises:
+    TransferError: if there is none.
+  """
   step = checkpoints.newest(run)
   if step is None:
     raise TransferError(f'no checkpoint in {run}')
