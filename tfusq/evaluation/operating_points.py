@@ -55,7 +55,7 @@ class ExportedPoint:
     Args:
       loader: The codec.
       step: Quality step of a codec of variable rate; None for the only one of another.
-      effort: How long each image is refined; None for not at all.
+      effort: Limits of the refinement of each image; None for none.
 
     Raises:
       CodecError: if it is to refine and can't.
@@ -159,7 +159,7 @@ class RunPoint(ExportedPoint):
       codec: The run's codec.
       loader: The same, exported.
       step: Quality step of a codec of variable rate; None for the only one of another.
-      effort: How long each image is refined; None for not at all.
+      effort: Limits of the refinement of each image; None for none.
     """
     super().__init__(loader, step, effort)
     self._codec = codec
@@ -218,7 +218,7 @@ def exported_points(
   Args:
     path: An exported codec, or a folder with one.
     choice: Qualities of a codec of variable rate.
-    effort: How long each image is refined; None for not at all.
+    effort: Limits of the refinement of each image; None for none.
 
   Raises:
     CodecError: if there is no codec that compresses, or refines if it is to, or other qualities are
@@ -242,7 +242,7 @@ def run_points(
     gin_search_path: Folders with gin files.
     scratch: Folder to make for the exported codec.
     choice: Qualities of a codec of variable rate.
-    effort: How long each image is refined, by the default refinement; None for not at all.
+    effort: Limits of the refinement of each image, by the default one; None for none.
 
   Raises:
     TrainingError: if the directory holds no run.

@@ -276,7 +276,7 @@ class ExportedCodec:
 
     Args:
       image: `uint8[height, width, 3]`, RGB.
-      effort: How long they are optimized.
+      effort: Limits of the optimization.
       quality: Quality, as for `compress`.
 
     Returns:
@@ -298,7 +298,7 @@ class ExportedCodec:
     Args:
       image: `uint8[height, width, 3]`, RGB.
       limit: Greatest length of the file in bytes.
-      effort: How long latents are optimized, at each of a few qualities; the seconds are all of
+      effort: Limits of the optimization at each of a few qualities; the seconds are all of
         them together.
 
     Returns:
@@ -320,7 +320,7 @@ class ExportedCodec:
     Args:
       image: `uint8[height, width, 3]`, RGB.
       limit: Least PSNR of the decoded image in dB.
-      effort: How long latents are optimized, as for `refine_to_bytes`.
+      effort: Limits of the optimization, as for `refine_to_bytes`.
 
     Returns:
       The file.

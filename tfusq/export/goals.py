@@ -17,7 +17,7 @@ class Goal(NamedTuple):
     quality: Quality, from 1 to the codec's number of levels.
     size: Greatest length of the file, which is that of the best quality that fits.
     psnr: Least PSNR in dB, with which the lowest quality is taken.
-    effort: How long latents are optimized before; None for not at all.
+    effort: Limits of the refinement of latents; None for none.
   """
 
   quality: float | None = None

@@ -5,17 +5,14 @@ bit for bit. Where it is not, branches of one fork have begun with other network
 differences are paired less well: the fingerprints tell.
 """
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from tfusq import files
 from tfusq.curves.curve import Curve
+from tfusq.sweeps import csv_files
 from tfusq.sweeps.runs_file import ResultKey
-from tfusq.sweeps.sweep import SweepError
 
 FILE = 'branches.csv'
 
@@ -76,18 +73,7 @@ def read(folder: Path) -> list[Branch]:
   Raises:
     SweepError: if the file is none of these; names the line.
   """
-  path = folder / FILE
-  if not path.exists():
-    return []
-  reader = csv.reader(io.StringIO(path.read_text(encoding='utf-8')))
-  branches = []
-  if next(reader, []) != list(Branch._fields):
-    raise SweepError(f'{path}, line 1: its columns must be {", ".join(Branch._fields)}')
-  for fields in reader:
-    if len(fields) != len(Branch._fields):
-      raise SweepError(f'{path}, line {reader.line_num}: {len(fields)} fields')
-    branches.append(Branch(*fields))
-  return branches
+  return [Branch(*fields) for fields in csv_files.read_rows(folder / FILE, Branch._fields)]
 
 
 def add(folder: Path, found: Iterable[Branch]) -> None:
@@ -98,16 +84,8 @@ def add(folder: Path, found: Iterable[Branch]) -> None:
     found: Branches whose results are there.
   """
   by_name = {branch[:4]: branch for branch in (*read(folder), *found)}
-  if not by_name:
-    return
-  buffer = io.StringIO()
-  writer = csv.writer(buffer, lineterminator='\n')
-  writer.writerow(Branch._fields)
-  writer.writerows(sorted(by_name.values()))
-  data = buffer.getvalue().encode()
-  path = folder / FILE
-  if not path.exists() or path.read_bytes() != data:
-    files.write(path, data)
+  if by_name:
+    csv_files.write_rows(folder / FILE, Branch._fields, sorted(by_name.values()))
 
 
 def differing_trunks(branches: Iterable[Branch]) -> list[str]:

@@ -3,16 +3,14 @@
 With it a trunk whose folder is lost is trained again at once for as many steps as it had.
 """
 
-import csv
-import io
 import math
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from tfusq import files
 from tfusq.curves.curve import Curve
+from tfusq.sweeps import csv_files
 from tfusq.sweeps.sweep import SweepError
 from tfusq.sweeps.trunk import TrunkRun
 
@@ -76,18 +74,14 @@ def read(folder: Path) -> list[Check]:
     SweepError: if the file is none of these; names the line.
   """
   path = folder / FILE
-  if not path.exists():
-    return []
-  reader = csv.reader(io.StringIO(path.read_text(encoding='utf-8')))
   checks = []
-  try:
-    if next(reader, []) != list(Check._fields):
-      raise ValueError(f'its columns must be {", ".join(Check._fields)}')
-    for trunk, lmbda, seed, steps, images, *numbers in reader:
+  for line, fields in enumerate(csv_files.read_rows(path, Check._fields), 2):
+    trunk, lmbda, seed, steps, images, *numbers = fields
+    try:
       bpp, psnr, percent = map(float, numbers)
       checks.append(Check(trunk, float(lmbda), int(seed), int(steps), images, bpp, psnr, percent))
-  except ValueError as error:
-    raise SweepError(f'{path}, line {max(reader.line_num, 1)}: {error}') from error
+    except ValueError as error:
+      raise SweepError(f'{path}, line {line}: {error}') from error
   return checks
 
 
@@ -99,8 +93,4 @@ def find(folder: Path, run: TrunkRun, steps: int) -> Check | None:
 
 def add(folder: Path, check: Check) -> None:
   """Writes a check below the others; the file is replaced in one step."""
-  buffer = io.StringIO()
-  writer = csv.writer(buffer, lineterminator='\n')
-  writer.writerow(Check._fields)
-  writer.writerows([*read(folder), check])
-  files.write(folder / FILE, buffer.getvalue().encode())
+  csv_files.write_rows(folder / FILE, Check._fields, [*read(folder), check])
