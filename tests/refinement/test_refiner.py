@@ -51,14 +51,15 @@ def refine(trained, refiner):
 
 def test_each_step_gains(refine, image, eagerly):
   costs = []
-  for iterations in (0, 8):
+  for iterations in (0, 30):
     before, after, _ = refine(image, iterations, 0)
     costs.append(float(after / before))
   assert costs[1] < costs[0] < 1
 
 
+@pytest.mark.long
 def test_a_seed_and_a_number_of_iterations_decide_all(refine, image, eagerly):
-  one, again, other = (refine(image, 2, seed)[2]['y'] for seed in (1, 1, 2))
+  one, again, other = (refine(image, 30, seed)[2]['y'] for seed in (1, 1, 2))
   np.testing.assert_array_equal(one, again)
   assert (one.numpy() != other.numpy()).any()
 
