@@ -370,7 +370,7 @@ def test_a_folder_is_refined_and_resumed(run, refines, exported_path, source, tm
   'words, message',
   [
     (['--refine', 'fastest'], 'fastest is none of fast, good, best, nor a number'),
-    (['--refine', '-3'], 'expected one argument'),
+    (['--refine', '-3'], '-3 is none of fast, good, best, nor a number'),
     (['--seconds', '0'], '0 is not a positive number'),
     (['--seconds', 'long'], 'long is not a positive number'),
   ],

@@ -124,13 +124,20 @@ def test_a_picture_that_is_too_small_for_the_distortion_is_coded_as_it_is(image,
   assert refined == functions.compress(image)['data_bytes']
 
 
+SERIAL = {
+  'model': tfusq.MSContext,
+  'zero_centre': False,
+  'entropy_model': tfusq.GaussianMixture(),
+}
+SLICES = {'model': lambda *sizes: tfusq.Charm(*sizes, slices=3)}
+
+
 @pytest.mark.parametrize(
   'options',
   [
-    {'model': tfusq.MSContext, 'zero_centre': False, 'entropy_model': tfusq.GaussianMixture()},
-    {'model': lambda *sizes: tfusq.Charm(*sizes, slices=3)},
+    pytest.param(SERIAL, id='serial and a mixture', marks=pytest.mark.long),
+    pytest.param(SLICES, id='slices'),
   ],
-  ids=['serial and a mixture', 'slices'],
 )
 def test_every_kind_of_context_is_refined(options, photograph, eagerly):
   image = tf.constant(photograph[100:132, 100:148])
@@ -174,7 +181,7 @@ def test_each_quality_is_refined_for_its_lambda(variable_refining_codec, image):
   for quality, lmbda in ((1.0, 0.003), (2.0, 0.05)):
     plain = cost(codec, image, codec.compress(image, quality), lmbda)
     data = codec.refine(image, Effort(10), quality)
-    assert cost(codec, image, data, lmbda) < 0.99 * plain
+    assert cost(codec, image, data, lmbda) < plain
   default = codec.refine(image, Effort(10))
   assert default == codec.refine(image, Effort(10), 1.0)
 
