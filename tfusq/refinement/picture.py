@@ -111,7 +111,8 @@ class Picture:
     visitor = SurrogateVisitor(
       self._centred_model,
       dict.fromkeys(latents, pair),
-      {'rate': False, 'distortion': False},
+      # As in training, a mean has its gradient through the density alone (Sec. 5.3).
+      {'rate': True, 'distortion': True},
       seed,
       latents,
       number[None],
