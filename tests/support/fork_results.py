@@ -6,6 +6,7 @@ from making import make_sweep
 from sweep_results import write_result
 from tfusq.curves.curve import Curve
 from tfusq.sweeps.trunk import Trunk
+from tfusq.training import forks
 
 AUN = {'rate | distortion': 'AUN'}
 SUA = {'rate | distortion': 'SUA'}
@@ -42,7 +43,8 @@ def make_forks(**changes):
 
 
 def recipe_of(fingerprint, tensorflow='2.14.1'):
-  return f'# tensorflow-cpu {tensorflow}\n#: trunk of 100 steps, fingerprint {fingerprint}\n'
+  """Returns a branch's recipe, whose trunk is told as a training tells it."""
+  return f'# tensorflow-cpu {tensorflow}\n{forks.Trunk(100, fingerprint).line()}\n'
 
 
 def write_branch(folder, run, stage, costs, fingerprint='abc0'):

@@ -16,7 +16,7 @@ from tfusq.sweeps.runs_file import ResultKey
 
 FILE = 'branches.csv'
 
-# Lines of a branch's recipe, as its training writes them.
+# Lines of a branch's recipe, as `training.forks` and `config` write them.
 _TRUNK = re.compile(r'^#: trunk of (\d+) steps, fingerprint ([0-9a-f]+)$', re.MULTILINE)
 _TENSORFLOW = re.compile(r'^# tensorflow(?:-cpu)? (\S+)$', re.MULTILINE)
 
