@@ -144,12 +144,13 @@ def refining_path(trained, of_all_workers):
   return _exported(trained, 'refining', of_all_workers, make_refiner(trained))
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture(scope='module')
 def refining_codec(refining_path):
+  """That codec loaded, for one file of tests as all loaded ones: they take 100 to 300 MB each."""
   return client.ExportedCodec(refining_path)
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture(scope='module')
 def variable_refining_codec(variable, of_all_workers):
   """The codec of variable rate with the functions that refine."""
   path = _exported(variable, 'variable_refining', of_all_workers, make_refiner(variable))
@@ -167,7 +168,7 @@ def _exported(codec, name, of_all_workers, refiner=None):
   return path
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture(scope='module')
 def exported_codec(exported_path):
   return client.ExportedCodec(exported_path)
 
@@ -207,7 +208,7 @@ def variable_path(variable, of_all_workers):
   return _exported(variable, 'variable', of_all_workers)
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture(scope='module')
 def variable_codec(variable_path):
   return client.ExportedCodec(variable_path)
 
