@@ -112,6 +112,14 @@ def test_ms_hyper_at_paper_size_has_the_parameters_of_the_published_layers():
   }
 
 
+def test_a_hyper_synthesis_of_another_width_leaves_the_other_networks():
+  n, m, width = 8, 12, 6
+  narrow = parameters_of(MSHyper(Gaussian(), Factorized(), n, m, hyper_width=width))
+  layers = conv(5, n, width) + conv(5, width, 3 * width // 2) + conv(3, 3 * width // 2, 2 * m)
+  wide = parameters_of(MSHyper(Gaussian(), Factorized(), n, m))
+  assert narrow == {**wide, 'hyper_synthesis': layers}
+
+
 def test_ms_context_at_paper_size_has_the_parameters_of_the_published_layers():
   """From the layer table of Minnen et al. 2018; the numbers are those of CompressAI's mbt2018."""
   found = parameters_of(MSContext(Gaussian(), Factorized()))
@@ -294,6 +302,8 @@ def test_charm_names_what_is_out_of_range(arguments, named):
   'arguments, named',
   [
     ({'filters': 0}, 'filters'),
+    ({'hyper_width': 0}, 'hyper_width'),
+    ({'hyper_width': 1.5}, 'hyper_width'),
     ({'entropy_model': Factorized()}, 'entropy_model'),
     ({'hyper_entropy_model': Gaussian()}, 'hyper_entropy_model'),
   ],

@@ -29,6 +29,7 @@ class MSHyper(Hyperprior):
     latent_channels: int = 320,
     analysis: Transforms = Convolutional(),
     synthesis: Transforms = Convolutional(),
+    hyper_width: int | None = None,
   ):
     """Initializer.
 
@@ -39,6 +40,8 @@ class MSHyper(Hyperprior):
       latent_channels: M, the channels of y.
       analysis: Transforms of which the analysis is used.
       synthesis: Transforms of which the synthesis is used.
+      hyper_width: Width of the hyper synthesis, which has most of a light model's weights; None for
+        M, as in the paper.
 
     Raises:
       TypeError: if an argument is of another type.
@@ -47,9 +50,13 @@ class MSHyper(Hyperprior):
     super().__init__(
       'ms_hyper', entropy_model, hyper_entropy_model, filters, latent_channels, analysis, synthesis
     )
+    if hyper_width is None:
+      hyper_width = latent_channels
+    self._check_size('hyper_width', hyper_width)
+
     self.hyper_analysis = transforms.hyper_analysis(filters)
     self.hyper_synthesis = transforms.hyper_synthesis(
-      latent_channels, entropy_model.channels * latent_channels
+      hyper_width, entropy_model.channels * latent_channels
     )
 
   def walk(

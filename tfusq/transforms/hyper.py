@@ -22,18 +22,19 @@ def hyper_analysis(filters: int) -> Network:
   )
 
 
-def hyper_synthesis(latent_channels: int, outputs: int) -> Network:
+def hyper_synthesis(width: int, outputs: int) -> Network:
   """Returns the classic network from hyperlatent to raw parameters or features.
 
   Args:
-    latent_channels: Number of channels of the latent, the paper's M.
+    width: Number of channels after the first layer, of which there are half as many again after the
+      second; the paper's M.
     outputs: Number of output channels; for raw parameters, M times the entropy model's `channels`.
 
   Returns:
     `[batch, height, width, hyperlatent_channels]` -> `[batch, 4 height, 4 width, outputs]`.
   """
   return Network(
-    [up(latent_channels), leaky(), up(latent_channels * 3 // 2), leaky(), Conv2D(outputs, 3)],
+    [up(width), leaky(), up(width * 3 // 2), leaky(), Conv2D(outputs, 3)],
     name='hyper_synthesis',
   )
 
