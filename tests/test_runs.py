@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -6,6 +7,7 @@ from making import IMAGES, eager
 from tfusq import config, runs, versions
 from tfusq.export import client, saved_model
 from tfusq.files import Exists
+from tfusq.training import exported_weights
 from tfusq.training.recipes import TrainingError
 from tfusq.training.transfer import TransferError
 
@@ -62,6 +64,17 @@ def test_a_run_is_exported_with_the_refinement_that_a_gin_file_binds(run, tmp_pa
   assert pairs == ['SGA+PGE | SGA+PGE', 'SUA+PGE | SUA+PGE']
   runs.export_run(run, tmp_path, [], refines=False)
   assert exported[2] is None
+
+
+def test_weights_are_exported_with_as_many_bits_as_asked_for(run, tmp_path, monkeypatch):
+  exported = []
+  monkeypatch.setattr(saved_model, 'export', lambda model, *_: exported.append(model))
+  for bits in (None, 9):
+    runs.export_run(run, tmp_path, [], weight_bits=bits)
+  whole, rounded = [model.model.get_weights() for model in exported]
+  assert any(np.any(weight != short) for weight, short in zip(whole, rounded))
+  for weight, short in zip(whole, rounded, strict=True):
+    np.testing.assert_array_equal(short, exported_weights.rounded(weight, 9))
 
 
 def test_there_is_no_refinement_for_the_distortion_of_a_plugin(run, tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from tfusq import config, versions
 from tfusq.export import saved_model
 from tfusq.refinement import Refinement, Refiner
-from tfusq.training import distortions, recipes, transfer
+from tfusq.training import distortions, exported_weights, recipes, transfer
 from tfusq.training.codec import Codec
 
 # What codecs refine with unless they are exported with another one.
@@ -41,6 +41,7 @@ def export_run(
   decoder_only: bool = False,
   refines: bool = True,
   gin_files: Sequence[str] = (),
+  weight_bits: int | None = None,
 ) -> str:
   """Exports the newest checkpoint of a run as its recipe builds it.
 
@@ -52,6 +53,7 @@ def export_run(
     decoder_only: Whether to leave out what only compressing needs.
     refines: Whether the codec gets the function `refine`, unless it only decompresses.
     gin_files: Names of gin files that bind another refinement than the default.
+    weight_bits: Significant binary digits of the weights; None for all.
 
   Returns:
     The codec's identity, hexadecimal.
@@ -67,7 +69,7 @@ def export_run(
   refinement = None
   if refines and not decoder_only:
     refinement = config.build_configurable('Refinement')
-  return export_codec(codec, model_dir, out, force, decoder_only, refinement)
+  return export_codec(codec, model_dir, out, force, decoder_only, refinement, weight_bits)
 
 
 def export_codec(
@@ -77,6 +79,7 @@ def export_codec(
   force: bool = False,
   decoder_only: bool = False,
   refinement: Refinement | None = None,
+  weight_bits: int | None = None,
 ) -> str:
   """Exports the newest checkpoint of a run with a codec of the same networks.
 
@@ -88,6 +91,8 @@ def export_codec(
     decoder_only: Whether to leave out what only compressing needs.
     refinement: Refinement of the function `refine`; None for no such function. There is none for a
       distortion of a plugin, which clients do not have.
+    weight_bits: Significant binary digits of the weights, which an archive of the folder is smaller
+      for; None for all.
 
   Returns:
     The codec's identity, hexadecimal.
@@ -104,6 +109,10 @@ def export_codec(
     'versions': versions.installed(),
     'recipe': recipes.newest_recipe(model_dir).read_text(),
   }
+  if weight_bits is not None:
+    for weight in codec.centred_model.variables():
+      weight.assign(exported_weights.rounded(weight.numpy(), weight_bits))
+
   refiner = None
   if refinement is not None and distortions.are_built_in(codec.distortion_measure):
     refiner = Refiner(codec.centred_model, refinement, codec.distortion_measure, codec.lmbda)

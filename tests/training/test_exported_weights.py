@@ -52,6 +52,27 @@ def test_only_what_the_saved_model_lacks_is_stored_beside_it(trained, exported_p
   assert size < 0.6 * 4 * total
 
 
+@pytest.mark.parametrize('bits', [1, 8, 11, 24])
+def test_rounded_weights_are_the_nearest_of_as_many_bits(bits):
+  weights = np.random.default_rng(bits).normal(size=1000).astype(np.float32)
+  weights[:3] = 0, 1, -(2.0**-20)
+  rounded = exported_weights.rounded(weights, bits)
+  assert rounded.dtype == np.float32
+
+  mantissas, _ = np.frexp(rounded.astype(np.float64))
+  assert np.all(mantissas * 2**bits % 1 == 0)
+  # Half of the last digit at most, of which a number has one from its own power of two on.
+  powers = 2.0 ** np.floor(np.log2(np.abs(weights[3:])))
+  assert np.all(np.abs(rounded - weights)[3:] <= powers * 2.0**-bits)
+  np.testing.assert_array_equal(rounded[:3], weights[:3])
+
+
+def test_eleven_bits_are_those_of_half_precision():
+  weights = np.random.default_rng(0).uniform(0.1, 1, 1000).astype(np.float32)
+  halves = weights.astype(np.float16).astype(np.float32)
+  np.testing.assert_array_equal(exported_weights.rounded(weights, 11), halves)
+
+
 def test_a_codec_of_an_earlier_version_is_refused():
   codec = Path(__file__).parents[1] / 'fixtures' / 'codecs' / 'version_1'
   assert exported_weights.is_exported(str(codec))

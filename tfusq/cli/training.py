@@ -85,6 +85,13 @@ def add(commands: Commands) -> None:
     help='leave out what `compress --refine` needs',
   )
   command.add_argument(
+    '--weight_bits',
+    type=int,
+    choices=range(8, 25),
+    metavar='8..24',
+    help='round the weights to so many significant bits, of which an archive takes less room',
+  )
+  command.add_argument(
     '--gin_file',
     type=local_path,
     action='append',
@@ -180,6 +187,7 @@ def export(arguments: argparse.Namespace) -> None:
     arguments.decoder_only,
     not arguments.no_refine,
     arguments.gin_file,
+    arguments.weight_bits,
   )
   print(f'{arguments.out}: codec {identity}')
 

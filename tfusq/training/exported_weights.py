@@ -60,6 +60,21 @@ def write(
   (folder / FILE).write_bytes(content.getvalue())
 
 
+def rounded(weights: np.ndarray, bits: int) -> np.ndarray:
+  """Returns weights with fewer significant digits, of which an archive takes less room.
+
+  Args:
+    weights: `float32`, any shape.
+    bits: Number of significant binary digits, from 1 to the 24 of a float32.
+
+  Returns:
+    The nearest numbers, to even ones from halfway, of the same shape and dtype.
+  """
+  mantissas, exponents = np.frexp(weights)
+  integers = np.rint(np.ldexp(mantissas, bits))
+  return np.ldexp(integers, exponents - bits).astype(weights.dtype)
+
+
 def read(folder: str) -> dict[str, np.ndarray]:
   """Reads the weights of an exported codec.
 
