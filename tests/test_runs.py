@@ -50,6 +50,15 @@ def test_a_run_is_exported_with_its_step_and_recipe(run, tmp_path):
   assert exported.description['versions'] == versions.installed()
   with pytest.raises(Exists):
     runs.export_run(run, out, [])
+  # As a run it is the same codec, here with another refinement.
+  again = tmp_path / 'again'
+  sua = ['refinements/sua_pge.gin']
+  assert runs.export_run(out, again, [], gin_files=sua) == identity
+  others = client.read_folder(again).description
+  assert others['refinement'] == 'SUA+PGE | SUA+PGE'
+  for name in ('step', 'recipe'):
+    assert others[name] == exported.description[name]
+
   # A decoder alone has the same identity, and takes less time.
   assert runs.export_run(run, out, [], force=True, decoder_only=True) == identity
   assert client.read_folder(out).description['refinement'] is None

@@ -1,10 +1,10 @@
-"""From a run directory to its codec."""
+"""From a run directory, or an exported codec's folder, to its codec."""
 
 import os
 from collections.abc import Sequence
 
 from tfusq import config, versions
-from tfusq.export import saved_model
+from tfusq.export import client, saved_model
 from tfusq.refinement import Refinement, Refiner
 from tfusq.training import distortions, exported_weights, recipes, transfer
 from tfusq.training.codec import Codec
@@ -17,7 +17,7 @@ def load_run(model_dir: str | os.PathLike, gin_search_path: list[str]) -> Codec:
   """Builds a run's codec as its recipe says, with the networks of its newest checkpoint.
 
   Args:
-    model_dir: Run directory.
+    model_dir: Run directory, or folder of an exported codec.
     gin_search_path: Folders with gin files, in case the recipe includes some.
 
   Returns:
@@ -29,7 +29,7 @@ def load_run(model_dir: str | os.PathLike, gin_search_path: list[str]) -> Codec:
   """
   codec = build_codec(model_dir, gin_search_path)
   codec.create()
-  transfer.restore(codec, str(model_dir))
+  _restore(codec, model_dir)
   return codec
 
 
@@ -46,7 +46,7 @@ def export_run(
   """Exports the newest checkpoint of a run as its recipe builds it.
 
   Args:
-    model_dir: Run directory.
+    model_dir: Run directory, or folder of an exported codec.
     out: Folder to make.
     gin_search_path: Folders with gin files, in case the recipe includes some.
     force: Whether an existing folder may be replaced.
@@ -72,6 +72,16 @@ def export_run(
   return export_codec(codec, model_dir, out, force, decoder_only, refinement, weight_bits)
 
 
+def build_refinement(gin_file: str, gin_search_path: list[str]) -> Refinement:
+  """Builds what a gin file binds as refinement.
+
+  Raises:
+    ConfigError: if the file is wrong.
+  """
+  config.parse([gin_file], [], gin_search_path)
+  return config.build_configurable('Refinement')
+
+
 def export_codec(
   codec: Codec,
   model_dir: str | os.PathLike,
@@ -85,7 +95,7 @@ def export_codec(
 
   Args:
     codec: New codec, from `build_codec`; it may quantize otherwise than the run's.
-    model_dir: Run directory.
+    model_dir: Run directory, or folder of an exported codec.
     out: Folder to make.
     force: Whether an existing folder may be replaced.
     decoder_only: Whether to leave out what only compressing needs.
@@ -104,10 +114,10 @@ def export_codec(
   """
   codec.create()
   description = {
-    'step': transfer.restore(codec, str(model_dir)),
+    'step': _restore(codec, model_dir),
     'lmbda': codec.lmbda,
     'versions': versions.installed(),
-    'recipe': recipes.newest_recipe(model_dir).read_text(),
+    'recipe': _recipe(model_dir),
   }
   if weight_bits is not None:
     for weight in codec.centred_model.variables():
@@ -125,7 +135,7 @@ def build_codec(
   """Builds a run's codec as its recipe says, without variables.
 
   Args:
-    model_dir: Run directory.
+    model_dir: Run directory, or folder of an exported codec.
     gin_search_path: Folders with gin files, in case the recipe includes some.
     gin_files: Names of further gin files.
 
@@ -135,5 +145,26 @@ def build_codec(
   Raises:
     TrainingError: if the run has no recipe.
   """
-  config.parse([str(recipes.newest_recipe(model_dir)), *gin_files], [], gin_search_path)
+  if exported_weights.is_exported(str(model_dir)):
+    further = [f'include {gin_file!r}' for gin_file in gin_files]
+    config.parse([], [_recipe(model_dir), *further], gin_search_path)
+  else:
+    config.parse([str(recipes.newest_recipe(model_dir)), *gin_files], [], gin_search_path)
   return config.build_parameter('train.codec')
+
+
+def _recipe(model_dir: str | os.PathLike) -> str:
+  if exported_weights.is_exported(str(model_dir)):
+    return client.read_folder(model_dir).description['recipe']
+  return recipes.newest_recipe(model_dir).read_text()
+
+
+def _restore(codec: Codec, model_dir: str | os.PathLike) -> int:
+  """Loads a codec's networks, and returns the step that they were trained to."""
+  if not exported_weights.is_exported(str(model_dir)):
+    return transfer.restore(codec, str(model_dir))
+
+  lines = transfer.transfer(codec, str(model_dir)).lines
+  if lines:
+    raise transfer.TransferError(f'{model_dir} holds other networks than its recipe: {lines[0]}')
+  return client.read_folder(model_dir).description['step']

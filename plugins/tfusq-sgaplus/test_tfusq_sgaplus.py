@@ -1,5 +1,7 @@
 """Tests of tfusq-sgaplus."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,6 +9,7 @@ from scipy import special, stats
 
 import tfusq
 import tfusq.testing
+from tfusq import runs
 from tfusq_sgaplus import SGASSL, SGACosine, SGALinear
 
 FAMILIES = [SGALinear, SGACosine, SGASSL]
@@ -222,3 +225,10 @@ def test_expected_gradient_is_refused_and_others_are_not(cls, classes):
 def test_arguments_out_of_range_are_refused(build, message):
   with pytest.raises(ValueError, match=message):
     build()
+
+
+def test_latents_are_refined_through_it_by_its_gin_file():
+  gin_file = str(Path(__file__).parent / 'refinement.gin')
+  refinement = runs.build_refinement(gin_file, [])
+  assert refinement.describe() == 'SGASSL+PGE | SGASSL+PGE'
+  assert refinement.rate.surrogate.classes == 3

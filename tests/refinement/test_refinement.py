@@ -44,10 +44,23 @@ def test_temperatures_are_held_at_a_step_and_no_variable_changes():
   assert float(rate.temperatures()['SUA.alpha']) == 2.0
 
 
+SUA_TEMPERATURES = [2, 4, 12]
+
+
 @pytest.mark.parametrize(
-  'file, pair', [('sga', 'SGA+PGE | SGA+PGE'), ('sua_pge', 'SUA+PGE | SUA+PGE')]
+  'file, pair, temperatures',
+  [
+    ('sga', 'SGA+PGE | SGA+PGE', [0.5, 0.5, 0.1]),
+    ('sua_pge', 'SUA+PGE | SUA+PGE', SUA_TEMPERATURES),
+    ('sua_ep_sua_ste', 'SUA+EP | SUA+STE', SUA_TEMPERATURES),
+    ('suan_pge', 'SUAn+PGE | SUAn+PGE', SUA_TEMPERATURES),
+    ('sra_ep_sua_ste', 'SRA+EP | SUA+STE', SUA_TEMPERATURES),
+    ('round_ste', 'Round+STE | Round+STE', None),
+    ('aun', 'AUN+PGE | AUN+PGE', None),
+    ('mix', 'AUN+PGE | Round+STE', None),
+  ],
 )
-def test_the_recipes_are_what_they_say_after_any_other(file, pair):
+def test_the_recipes_are_what_they_say_after_any_other(file, pair, temperatures):
   # A training's own annealing is none of the refinement's.
   config.parse(
     ['quantizers/sua_ep_sua_ste.gin', f'refinements/{file}.gin'],
@@ -56,10 +69,12 @@ def test_the_recipes_are_what_they_say_after_any_other(file, pair):
   )
   refinement = config.build_configurable('Refinement')
   assert refinement.describe() == pair
-  (name,) = refinement.rate.temperatures()
-  values = []
-  for step in (0, 200, 1000):
-    with refinement.held_at(tf.constant(step)):
-      values.append(float(refinement.rate.temperatures()[name]))
-  expected = {'sga': [0.5, 0.5, 0.1], 'sua_pge': [2, 4, 12]}[file]
-  np.testing.assert_allclose(values, expected, rtol=1e-6)
+  for quantizer in (refinement.rate, refinement.distortion):
+    names = list(quantizer.temperatures())
+    assert bool(names) == (temperatures is not None)
+    for name in names:
+      values = []
+      for step in (0, 200, 1000):
+        with refinement.held_at(tf.constant(step)):
+          values.append(float(quantizer.temperatures()[name]))
+      np.testing.assert_allclose(values, temperatures, rtol=1e-6)

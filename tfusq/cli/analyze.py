@@ -33,7 +33,12 @@ OUTPUTS = {
   'rate': ('rate', 'rate_of_pairs'),
   'gradient': ('gradient', 'gradient_latent', 'gradient_temperature'),
   'scales': ('scales', 'scales_histogram'),
+  'refinement': ('refinement', 'refinement_means'),
 }
+_CODEC_HELP = 'run directory, or folder of an exported codec'
+# The published surrogate, and the pairs of the paper that it is compared with.
+_REFINEMENTS = ('sga', 'sua_ep_sua_ste', 'sua_pge', 'suan_pge', 'sra_ep_sua_ste', 'round_ste')
+_REFINEMENTS += ('aun', 'mix')
 _SURROGATES_HELP = 'plugin, at its typical temperatures, or at others, such as "SUA(alpha=10)"'
 
 
@@ -101,10 +106,11 @@ def _add_runs(analyses):
     measure_code_length,
     "bytes of a run's strings over the images of a folder, compared with the float64 ideal",
   )
-  command.add_argument('--model_dir', type=any_path, required=True, help='run directory')
+  command.add_argument('--model_dir', type=any_path, required=True, help=_CODEC_HELP)
   add_gin_search_path(command)
   command.add_argument('folder', type=any_path, help=IMAGES_HELP)
 
+  _add_refinement(analyses)
   command = add_command(
     analyses,
     'scales',
@@ -132,6 +138,35 @@ def _add_runs(analyses):
   command.add_argument('folder', type=any_path, help=IMAGES_HELP)
   add_gin_search_path(command)
   _add_output(command, '24 images and 16 draws of the noise, not six of each')
+
+
+def _add_refinement(analyses):
+  command = add_command(
+    analyses,
+    'refinement',
+    measure_refinement,
+    'what `compress --refine` saves, by the surrogates that latents are refined through',
+  )
+  command.add_argument('--model_dir', type=any_path, required=True, help=_CODEC_HELP)
+  add_gin_search_path(command)
+  command.add_argument('folder', type=any_path, help=IMAGES_HELP)
+  command.add_argument(
+    '--gin_file',
+    type=local_path,
+    action='append',
+    help='gin file that binds a refinement; repeatable; by default all of gin/refinements',
+  )
+  command.add_argument(
+    '--iterations',
+    type=int,
+    nargs='+',
+    default=[100],
+    help='numbers of iterations; 0 chooses symbols by their rate alone (default: 100)',
+  )
+  command.add_argument('--quality', type=float, help='quality of a codec of variable rate')
+  command.add_argument('--seed', type=seed, default=0, help="seed of the surrogates' noise")
+  command.add_argument('--out', type=local_path, default='analyses', help='folder for CSV and PNG')
+  add_force(command)
 
 
 def _add_output(command, full='finer, and tens of minutes instead of one'):
@@ -199,6 +234,30 @@ def measure_code_length(arguments: argparse.Namespace) -> None:
 
   codec = runs.load_run(arguments.model_dir, arguments.gin_search_path)
   print(report(codec, arguments.folder))
+
+
+def measure_refinement(arguments: argparse.Namespace) -> None:
+  """Measures what refining a codec's latents saves."""
+  from tfusq import runs
+  from tfusq.analysis.studies import refinement
+
+  _check_output(arguments)
+  gin_files = arguments.gin_file or [f'refinements/{name}.gin' for name in _REFINEMENTS]
+  refinements = {}
+  for gin_file in gin_files:
+    name = Path(gin_file).stem
+    refinements[name] = runs.build_refinement(gin_file, arguments.gin_search_path)
+
+  codec = runs.load_run(arguments.model_dir, arguments.gin_search_path)
+  studies = refinement.measure(
+    codec,
+    refinements,
+    arguments.folder,
+    arguments.iterations,
+    arguments.quality,
+    arguments.seed,
+  )
+  _write(arguments, studies)
 
 
 def collect_scales(arguments: argparse.Namespace) -> None:

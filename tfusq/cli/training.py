@@ -64,7 +64,12 @@ def add(commands: Commands) -> None:
   add_gin(command)
 
   command = add_command(commands, 'export', export, "write a run's codec as a SavedModel")
-  command.add_argument('--model_dir', type=any_path, required=True, help='run directory')
+  command.add_argument(
+    '--model_dir',
+    type=any_path,
+    required=True,
+    help='run directory, or folder of an exported codec, to export it in another form',
+  )
   command.add_argument('--out', type=any_path, required=True, help='folder to write')
   add_gin_search_path(command)
   variant = command.add_mutually_exclusive_group()
