@@ -1,8 +1,11 @@
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tfusq import transforms
+from tfusq.transforms.layers import BlockConv2D, BlockConv2DTranspose, Conv2D, Conv2DTranspose
 
 
 def make_gdn(inverse, channels=6, **options):
@@ -81,3 +84,33 @@ def test_padding_repeats_the_edge_and_leaves_multiples_alone(mode):
 @pytest.mark.parametrize('size', [300, np.int64(300), tf.constant([300, 304])])
 def test_sizes_are_rounded_up_as_integers_of_python_or_tensors(size):
   np.testing.assert_array_equal(transforms.ceil_div(size, 16), np.full(np.shape(size), 19))
+
+
+@pytest.mark.parametrize('height, width', [(8, 12), (7, 13), (1, 1)])
+def test_convolutions_of_blocks_are_convolutions(height, width, mode):
+  """With all gradients; blocks beyond an image's end are padded as TensorFlow does."""
+  rng = np.random.default_rng(0)
+  image = tf.constant(rng.normal(size=[2, height, width, 3]), tf.float32)
+  latent = tf.constant(rng.normal(size=[2, height, width, 6]), tf.float32)
+  for plain, of_blocks, inputs in (
+    (Conv2D, BlockConv2D, image),
+    (Conv2DTranspose, BlockConv2DTranspose, latent),
+  ):
+    layers = [cls(5, 4, 4, 'glorot_uniform', 'ones') for cls in (plain, of_blocks)]
+    for layer in layers:
+      layer(inputs)
+    layers[1].set_weights(layers[0].get_weights())
+
+    def outputs_and_gradients(layer, x):
+      with tf.GradientTape() as tape:
+        tape.watch(x)
+        outputs = layer(x)
+        loss = tf.reduce_sum(tf.sin(outputs))
+      return outputs, tape.gradient(loss, [x, *layer.trainable_variables])
+
+    expected, found = (
+      mode(functools.partial(outputs_and_gradients, layer))(inputs) for layer in layers
+    )
+    tf.nest.map_structure(
+      lambda a, b: np.testing.assert_allclose(b, a, atol=1e-5, rtol=1e-5), expected, found
+    )

@@ -22,7 +22,14 @@ import tensorflow as tf
 from tfusq.transforms import block_bases
 from tfusq.transforms.base import Transforms
 from tfusq.transforms.block_bases import COEFFICIENTS, GREY, SIDE, BlockBasis
-from tfusq.transforms.layers import LINEAR, Conv2D, Conv2DTranspose, Initializer
+from tfusq.transforms.layers import (
+  LINEAR,
+  BlockConv2D,
+  BlockConv2DTranspose,
+  Conv2D,
+  Conv2DTranspose,
+  Initializer,
+)
 from tfusq.transforms.light import Light
 
 
@@ -167,7 +174,8 @@ class Analysis(_LinearPlusNetwork):
     return tf.asinh(latents)
 
   def _linear(self, kernel_size, kernel, bias):
-    return Conv2D(self._latent_channels, kernel_size, SIDE, kernel, bias, 'float32')
+    layer = Conv2D if self._overlap else BlockConv2D
+    return layer(self._latent_channels, kernel_size, SIDE, kernel, bias, 'float32')
 
   def _weights(self, basis):
     bias = np.tensordot(GREY - basis.mean, basis.vectors.sum((0, 1)), 1)
@@ -183,7 +191,8 @@ class Synthesis(_LinearPlusNetwork):
     return self._plus_network(self.linear(inputs * self._step**2), inputs * self._step)
 
   def _linear(self, kernel_size, kernel, bias):
-    return Conv2DTranspose(3, kernel_size, SIDE, kernel, bias, 'float32')
+    layer = Conv2DTranspose if self._overlap else BlockConv2DTranspose
+    return layer(3, kernel_size, SIDE, kernel, bias, 'float32')
 
   def _weights(self, basis):
     return self._padded(basis.vectors / self._step), basis.mean

@@ -108,6 +108,36 @@ class Conv2DTranspose(_SamePadded, tf.keras.layers.Conv2DTranspose):
     )
 
 
+class BlockConv2D(Conv2D):
+  """`Conv2D` of blocks that do not overlap: its strides are the sides of its kernel.
+
+  As a product of matrices, with a row for each block, it takes a fraction of the time.
+  """
+
+  def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    (side,) = set(self.strides)
+    _, height, width, _ = sizes(inputs)
+    margins = []
+    for size in (height, width):
+      missing = -size % side
+      margins.append([missing // 2, missing - missing // 2])
+
+    blocks = tf.nn.space_to_depth(tf.pad(inputs, [[0, 0], *margins, [0, 0]]), side)
+    return tf.nn.conv2d(blocks, tf.reshape(kernel, [1, 1, -1, self.filters]), 1, 'VALID')
+
+
+class BlockConv2DTranspose(Conv2DTranspose):
+  """`Conv2DTranspose` of blocks that do not overlap: its strides are the sides of its kernel."""
+
+  def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    if exact.active():
+      return super().call(inputs)
+    (side,) = set(self.strides)
+    vectors = tf.transpose(tf.reshape(self.kernel, [-1, inputs.shape[-1]]))
+    blocks = tf.nn.conv2d(inputs, vectors[None, None], 1, 'VALID')
+    return add_bias(tf.nn.depth_to_space(blocks, side), self.bias)
+
+
 class Dense(tf.keras.layers.Dense):
   """Matrix product with a bias over the last axis; exact while `exact.arithmetic()` is in force.
 
