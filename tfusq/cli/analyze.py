@@ -37,8 +37,16 @@ OUTPUTS = {
 }
 _CODEC_HELP = 'run directory, or folder of an exported codec'
 # The published surrogate, and the pairs of the paper that it is compared with.
-_REFINEMENTS = ('sga', 'sua_ep_sua_ste', 'sua_pge', 'suan_pge', 'sra_ep_sua_ste', 'round_ste')
-_REFINEMENTS += ('aun', 'mix')
+_REFINEMENTS = (
+  'sga',
+  'sua_ep_sua_ste',
+  'sua_pge',
+  'suan_pge',
+  'sra_ep_sua_ste',
+  'round_ste',
+  'aun',
+  'mix',
+)
 _SURROGATES_HELP = 'plugin, at its typical temperatures, or at others, such as "SUA(alpha=10)"'
 
 
