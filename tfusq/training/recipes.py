@@ -31,6 +31,7 @@ _AS_BEFORE = re.compile(
   r'|train\.(initialization_patches = 0|average_decay = None|fork = 0)'
   r'|(.*/)?KLT\.squared_error = 1\.0'
   r'|(.*/)?Codec\.variable_rate = None'
+  r'|(.*/)?MSHyper\.hyper_width = None'
 )
 
 # Lines with the versions that the last digits of a training depend on.
