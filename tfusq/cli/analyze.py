@@ -36,17 +36,6 @@ OUTPUTS = {
   'refinement': ('refinement', 'refinement_means'),
 }
 _CODEC_HELP = 'run directory, or folder of an exported codec'
-# The published surrogate, and the pairs of the paper that it is compared with.
-_REFINEMENTS = (
-  'sga',
-  'sua_ep_sua_ste',
-  'sua_pge',
-  'suan_pge',
-  'sra_ep_sua_ste',
-  'round_ste',
-  'aun',
-  'mix',
-)
 _SURROGATES_HELP = 'plugin, at its typical temperatures, or at others, such as "SUA(alpha=10)"'
 
 
@@ -114,9 +103,7 @@ def _add_runs(analyses):
     measure_code_length,
     "bytes of a run's strings over the images of a folder, compared with the float64 ideal",
   )
-  command.add_argument('--model_dir', type=any_path, required=True, help=_CODEC_HELP)
-  add_gin_search_path(command)
-  command.add_argument('folder', type=any_path, help=IMAGES_HELP)
+  _add_codec_and_images(command)
 
   _add_refinement(analyses)
   command = add_command(
@@ -130,7 +117,7 @@ def _add_runs(analyses):
     type=any_path,
     action='append',
     required=True,
-    help='run directory; repeatable, and codecs are numbered in this order',
+    help=f'{_CODEC_HELP}; repeatable, and codecs are numbered in this order',
   )
   add_gin_search_path(command)
   command.add_argument('folder', type=any_path, help=IMAGES_HELP)
@@ -155,9 +142,7 @@ def _add_refinement(analyses):
     measure_refinement,
     'what `compress --refine` saves, by the surrogates that latents are refined through',
   )
-  command.add_argument('--model_dir', type=any_path, required=True, help=_CODEC_HELP)
-  add_gin_search_path(command)
-  command.add_argument('folder', type=any_path, help=IMAGES_HELP)
+  _add_codec_and_images(command)
   command.add_argument(
     '--gin_file',
     type=local_path,
@@ -173,13 +158,22 @@ def _add_refinement(analyses):
   )
   command.add_argument('--quality', type=float, help='quality of a codec of variable rate')
   command.add_argument('--seed', type=seed, default=0, help="seed of the surrogates' noise")
-  command.add_argument('--out', type=local_path, default='analyses', help='folder for CSV and PNG')
-  add_force(command)
+  _add_folder(command)
+
+
+def _add_codec_and_images(command):
+  command.add_argument('--model_dir', type=any_path, required=True, help=_CODEC_HELP)
+  add_gin_search_path(command)
+  command.add_argument('folder', type=any_path, help=IMAGES_HELP)
 
 
 def _add_output(command, full='finer, and tens of minutes instead of one'):
-  command.add_argument('--out', type=local_path, default='analyses', help='folder for CSV and PNG')
+  _add_folder(command)
   command.add_argument('--full', action='store_true', help=full)
+
+
+def _add_folder(command):
+  command.add_argument('--out', type=local_path, default='analyses', help='folder for CSV and PNG')
   add_force(command)
 
 
@@ -246,13 +240,13 @@ def measure_code_length(arguments: argparse.Namespace) -> None:
 
 def measure_refinement(arguments: argparse.Namespace) -> None:
   """Measures what refining a codec's latents saves."""
-  from tfusq import runs
+  from tfusq import gin_files, runs
   from tfusq.analysis.studies import refinement
 
   _check_output(arguments)
-  gin_files = arguments.gin_file or [f'refinements/{name}.gin' for name in _REFINEMENTS]
+  folder = Path(gin_files.search_path()[0]) / 'refinements'
   refinements = {}
-  for gin_file in gin_files:
+  for gin_file in arguments.gin_file or sorted(map(str, folder.glob('*.gin'))):
     name = Path(gin_file).stem
     refinements[name] = runs.build_refinement(gin_file, arguments.gin_search_path)
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tfusq import image_files
 from tfusq.analysis.studies.diagnosis import Diagnosis, State
 
 
@@ -36,3 +37,13 @@ def make_diagnosis(make_state):
     return Diagnosis([make_state(**changes)], list(ladder), estimator)
 
   return make
+
+
+@pytest.fixture(scope='session')
+def refined_images(photograph, tmp_path_factory):
+  """A folder with two small images."""
+  folder = tmp_path_factory.mktemp('images')
+  for name, left in (('left', 0), ('right', 200)):
+    image = photograph[100:164, left : left + 80]
+    (folder / f'{name}.png').write_bytes(image_files.encode(image, 'PNG'))
+  return folder

@@ -4,32 +4,20 @@ import numpy as np
 import pytest
 from scipy import stats
 
-import tfusq
 from decoded import cost
+from making import make_refiner
 from tfusq import image_files
 from tfusq.analysis.studies import refinement
 from tfusq.export.effort import Effort
-from tfusq.refinement import Refinement
 
 
-@pytest.fixture(scope='module')
-def images(photograph, tmp_path_factory):
-  folder = tmp_path_factory.mktemp('images')
-  for name, left in (('left', 0), ('right', 200)):
-    image = photograph[100:164, left : left + 80]
-    (folder / f'{name}.png').write_bytes(image_files.encode(image, 'PNG'))
-  return folder
-
-
-def test_it_codes_as_the_exported_codec_and_takes_means(trained, refining_codec, images):
-  tau = tfusq.Exponential(0.5, 0.0025, 200, 0.1)
-  sga = tfusq.Quantizer(tfusq.SGA(tau), tfusq.PGE())
-  refinements = {'sga': Refinement(sga, sga)}
-  each, means = refinement.measure(trained, refinements, str(images), [0, 10], seed=3)
+def test_it_codes_as_the_exported_codec_and_takes_means(trained, refining_codec, refined_images):
+  refinements = {'sga': make_refiner(trained).refinement}
+  each, means = refinement.measure(trained, refinements, str(refined_images), [0, 10], seed=3)
   assert len(each.rows) == 4
 
   for row in each.rows:
-    image = image_files.read_image(images / row['image'])
+    image = image_files.read_image(refined_images / row['image'])
     plain = refining_codec.compress(image)
     refined = refining_codec.refine(image, Effort(row['iterations'], seed=3))
     assert (row['plain_size'], row['size']) == (len(plain), len(refined))
@@ -44,14 +32,3 @@ def test_it_codes_as_the_exported_codec_and_takes_means(trained, refining_codec,
     low, high = stats.t.interval(0.95, 1, np.mean(changes), stats.sem(changes))
     assert mean['cost_percent'] == pytest.approx((low + high) / 2)
     assert mean['half_width'] == pytest.approx((high - low) / 2)
-
-
-def test_a_quality_is_that_of_the_exported_codec(variable, variable_refining_codec, images):
-  sua = tfusq.Quantizer(tfusq.SUA(5.0), tfusq.PGE())
-  refinements = {'sua': Refinement(sua, sua)}
-  each, _ = refinement.measure(variable, refinements, str(images), [0], quality=1.5)
-  for row in each.rows:
-    image = image_files.read_image(images / row['image'])
-    assert row['plain_size'] == len(variable_refining_codec.compress(image, 1.5))
-    refined = variable_refining_codec.refine(image, Effort(0), 1.5)
-    assert row['size'] == len(refined)

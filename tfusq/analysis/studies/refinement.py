@@ -7,6 +7,7 @@ else the codec is trained for, of the decoded 8-bit picture. Differences are pai
 import math
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib
@@ -75,16 +76,23 @@ def measure(
     ImageError: if there are no images, or one can't be read.
   """
   paths = list_images(folder)
+  first = np.zeros([_FIRST_SIDE, _FIRST_SIDE, 3], np.uint8)
+  plain: dict[Path, Coded] = {}
   rows = []
   for name, refinement in refinements.items():
     subject = _Subject(codec, refinement, quality)
+    # Whatever a picture is refined through, its plain file is the same.
+    if not plain:
+      subject.plain(first)
+      plain = {path: subject.plain(read_image(path)) for path in paths}
+
+    subject.refined(first, Effort(1))
     for path in progress.track(paths, f'{name}: image'):
       image = read_image(path)
-      plain = subject.plain(image)
       for number in iterations:
         refined = subject.refined(image, Effort(number, seed=seed))
         labels = {'pair': name, 'iterations': number, 'image': path.name}
-        rows.append(labels | _row(plain, refined))
+        rows.append(labels | _row(plain[path], refined))
 
   means = _means(rows)
   return [
@@ -99,37 +107,33 @@ class _Subject:
   def __init__(self, codec: Codec, refinement: Refinement, quality: float | None):
     self._refiner = Refiner(codec.centred_model, refinement, codec.distortion_measure, codec.lmbda)
     coding = bitstream.make_coding(codec.centred_model)
-    self._functions = Functions(coding, exact.Store(), refiner=self._refiner)
-    self._qualities = coding.qualities
-    self._quality = None if quality is None else tf.constant(quality, tf.float32)
-
-    first = np.zeros([_FIRST_SIDE, _FIRST_SIDE, 3], np.uint8)
-    self.plain(first)
-    self.refined(first, Effort(1))
+    functions = Functions(coding, exact.Store(), refiner=self._refiner)
+    self._decompress = functions.decompress
+    if quality is None:
+      self._quality = []
+      self._step = coding.qualities.default_step
+      self._compress, self._refine = functions.compress, functions.refine
+    else:
+      self._quality = [tf.constant(quality, tf.float32)]
+      self._step = coding.qualities.step_of(*self._quality)
+      self._compress, self._refine = functions.compress_at, functions.refine_at
 
   def plain(self, image: np.ndarray) -> Coded:
-    if self._quality is None:
-      return self._coded(image, self._functions.compress)
-    return self._coded(image, self._functions.compress_at, self._quality)
+    return self._coded(image, self._compress)
 
   def refined(self, image: np.ndarray, effort: Effort) -> Coded:
     numbers = [tf.constant(number, dtype) for number, dtype in effort.numbers()]
-    if self._quality is None:
-      return self._coded(image, self._functions.refine, *numbers)
-    return self._coded(image, self._functions.refine_at, *numbers, self._quality)
+    return self._coded(image, self._refine, *numbers)
 
-  def _coded(self, image, function, *arguments):
+  def _coded(self, image, function, *numbers):
     image = tf.constant(image)
     start = time.perf_counter()
-    data = function(image, *arguments)['data_bytes']
+    data = function(image, *numbers, *self._quality)['data_bytes']
     size = len(data.numpy())
     seconds = time.perf_counter() - start
 
-    decoded = self._functions.decompress(data)
-    step = self._qualities.default_step
-    if self._quality is not None:
-      step = self._qualities.step_of(self._quality)
-    distortion = float(self._refiner.distortion(image, decoded, step))
+    decoded = self._decompress(data)
+    distortion = float(self._refiner.distortion(image, decoded, self._step))
     psnr = metrics.psnr(image.numpy(), decoded.numpy())
     return Coded(size, psnr, 8 * size + distortion, seconds)
 
