@@ -219,8 +219,11 @@ def _draw_times(means: Sequence[dict]) -> Figure:
         label=pair,
       )
     axes.set_xscale('log')
+    axes.xaxis.set_major_formatter('{x:g}')
+    axes.xaxis.set_minor_formatter('{x:g}')
     axes.set(
-      xlabel='time of the plain encoding', ylabel='change of R + lambda D [%], 95 % interval'
+      xlabel='encoding time over that of the plain encoding',
+      ylabel='change of R + lambda D [%], 95 % interval',
     )
     axes.legend()
   return figure
